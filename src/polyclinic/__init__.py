@@ -1,0 +1,1 @@
+"""polyclinic: a healthcare platform made of small independent services."""

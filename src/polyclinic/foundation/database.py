@@ -1,0 +1,124 @@
+"""A service's PostgreSQL: short transactions and single statements under the service's own role.
+
+A query is a `LiteralString`: a query put together from values is a type error.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, cast
+
+import asyncpg
+
+from polyclinic.foundation.errors import Overloaded, Unavailable
+
+Connection = asyncpg.Connection
+Row = asyncpg.Record
+
+# PostgreSQL's own word for "the connection broke or was refused": SQLSTATE classes 08 and 57.
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    ConnectionError,
+    OSError,
+)
+
+
+class Transaction:
+    """All that is said in it is kept together, or none of it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    async def fetch(self, query: LiteralString, *values: object) -> list[Row]:
+        return await self.connection.fetch(query, *values)
+
+    async def fetchrow(self, query: LiteralString, *values: object) -> Row | None:
+        return await self.connection.fetchrow(query, *values)
+
+    async def fetchval(self, query: LiteralString, *values: object) -> Any:
+        return await self.connection.fetchval(query, *values)
+
+    async def execute(self, query: LiteralString, *values: object) -> str:
+        return await self.connection.execute(query, *values)
+
+    async def executemany(self, query: LiteralString, rows: Sequence[Sequence[object]]) -> None:
+        await self.connection.executemany(query, rows)
+
+
+class Database:
+    """A small pool of connections under one service's role."""
+
+    def __init__(self, pool: Any, schema: str) -> None:
+        self._pool = pool
+        self.schema = schema
+
+    @classmethod
+    async def connect(cls, url: str, schema: str, *, size: int = 5) -> "Database":
+        """Opens the pool of a service; the role and its password are part of the address."""
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=size,
+            command_timeout=60,
+            max_inactive_connection_lifetime=0,
+            server_settings={
+                "search_path": schema,
+                "application_name": f"polyclinic {schema}",
+                "statement_timeout": "30000",
+                # An open transaction would stall the event feed of everybody (house.md 7).
+                "transaction_timeout": "60000",
+                "idle_in_transaction_session_timeout": "30000",
+                "jit": "off",
+                "timezone": "UTC",
+            },
+        )
+        return cls(pool, schema)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Any, None]:
+        """One connection of the pool; raises Unavailable while PostgreSQL does not answer."""
+        try:
+            connection = await self._pool.acquire(timeout=10)
+        except TimeoutError as late:
+            raise Overloaded("All connections to the database are busy.") from late
+        except LOST as lost:
+            raise Unavailable("The database does not answer.") from lost
+        try:
+            yield connection
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.AdminShutdownError,
+            asyncpg.CrashShutdownError,
+            ConnectionError,
+        ) as lost:
+            raise Unavailable("The connection to the database broke.") from lost
+        finally:
+            await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Transaction, None]:
+        """READ COMMITTED; what must be unique is guarded by constraints, never by isolation."""
+        async with self.connection() as connection, connection.transaction():
+            yield Transaction(connection)
+
+    async def fetch(self, query: LiteralString, *values: object) -> list[Row]:
+        async with self.connection() as connection:
+            return cast("list[Row]", await connection.fetch(query, *values))
+
+    async def fetchrow(self, query: LiteralString, *values: object) -> Row | None:
+        async with self.connection() as connection:
+            return await connection.fetchrow(query, *values)
+
+    async def fetchval(self, query: LiteralString, *values: object) -> Any:
+        async with self.connection() as connection:
+            return await connection.fetchval(query, *values)
+
+    async def execute(self, query: LiteralString, *values: object) -> str:
+        async with self.connection() as connection:
+            return await connection.execute(query, *values)

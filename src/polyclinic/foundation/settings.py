@@ -1,0 +1,57 @@
+"""Settings: one frozen value per service, typed, defaulted, read once from the environment."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from polyclinic.foundation.errors import Invalid
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of every service's settings; each field is `POLYCLINIC_<SERVICE>_<FIELD>`."""
+
+
+class Platform(Settings):
+    """What every process of the platform is told, whichever services it runs."""
+
+    database_url: str | None = None
+    peers: str = ""
+    key_file: str | None = None
+    public_url: str | None = None
+
+
+PLATFORM_NOTES = {
+    "database_url": "PostgreSQL address of a role that may create roles and schemas.",
+    "peers": "Services that run elsewhere: name=url, comma-separated.",
+    "key_file": "The file of the root key, from which every other key comes.",
+    "public_url": "The address people see, without a slash at the end; the tokens' issuer.",
+}
+
+
+def variable(service: str | None, field: str) -> str:
+    """The name of the environment variable of a setting."""
+    parts = ["polyclinic", *([service] if service else []), field]
+    return "_".join(parts).upper().replace("-", "_")
+
+
+T = TypeVar("T", bound=Settings)
+
+
+def load(kind: type[T], service: str | None, environ: Mapping[str, str]) -> T:
+    """Reads the settings of a service; an unreadable value names its variable."""
+    found: dict[str, object] = {}
+    for field in msgspec.structs.fields(kind):
+        name = variable(service, field.name)
+        if name in environ:
+            found[field.name] = _read(name, environ[name], field.type)
+    return kind(**found)
+
+
+def _read(name: str, text: str, wanted: object) -> object:
+    if text == "" and type(None) in getattr(wanted, "__args__", ()):
+        return None
+    try:
+        return msgspec.convert(text, wanted, strict=False)
+    except msgspec.ValidationError as refused:
+        raise Invalid(f"The setting {name} cannot be read: {refused}.", place=name) from refused

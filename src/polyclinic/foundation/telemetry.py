@@ -1,0 +1,114 @@
+"""What a process tells about itself: JSON log lines of allowed fields, and metrics.
+
+Patient data never enters a log line: only the fields of `ALLOWED` pass, and each of them is an
+identifier of ours, a number, a template or a name from our own vocabulary.
+"""
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+ALLOWED = frozenset(
+    "service route method status ms count total kind code table schema version port pid url "
+    "account client role reason seconds bytes attempt error lane folder hash size where".split()
+)
+
+_log = logging.getLogger("polyclinic")
+_encode = msgspec.json.Encoder().encode
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class NotAllowedInLogs(TypeError):
+    """A log line was given a field that is not on the allow-list."""
+
+
+def log(event: str, level: int = logging.INFO, /, **fields: str | float | None) -> None:
+    """Writes one JSON line; a field outside the allow-list is a programming error."""
+    if not fields.keys() <= ALLOWED:
+        raise NotAllowedInLogs(f"{sorted(fields.keys() - ALLOWED)} in {event!r}")
+    _log.log(level, event, extra={"fields": fields})
+
+
+def log_bug(event: str, bug: BaseException, /, **fields: str | float | None) -> None:
+    """Logs where an unexpected error arose, never its message (it may quote a patient's data)."""
+    step = bug.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    where = "-"
+    if step is not None:
+        name = step.tb_frame.f_globals.get("__name__", "?")
+        where = f"{name}:{step.tb_lineno}"
+    log(event, logging.ERROR, error=type(bug).__name__, where=where, **fields)
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": _event(record),
+        }
+        if (request := request_id.get()) != "-":
+            line["request"] = request
+        line.update(getattr(record, "fields", {}))
+        return _encode(line).decode()
+
+
+def log_to(stream: object = None, level: int = logging.INFO) -> None:
+    """Sends our log lines to a stream (standard error by default); libraries' only as names."""
+    handler = logging.StreamHandler(stream or sys.stderr)  # pyright: ignore[reportArgumentType]
+    handler.setFormatter(_JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    _log.setLevel(level)
+
+
+class Metrics:
+    """The metrics of one service in a registry of its own, so that any subset can share a process."""
+
+    def __init__(self, service: str) -> None:
+        self.registry = CollectorRegistry()
+        self.service = service
+        labels = ("service", "route", "method", "status")
+        self._requests = Histogram(
+            "polyclinic_request_seconds",
+            "Time to answer a request, by route template.",
+            labels,
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
+        self.lane_size = Histogram(
+            "polyclinic_lane_batch_size",
+            "Requests that travelled together in one statement.",
+            ("service", "lane"),
+            registry=self.registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+        )
+        self.lane_waiting = Gauge(
+            "polyclinic_lane_waiting",
+            "Requests that wait for a lane's next statement.",
+            ("service", "lane"),
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "polyclinic_refused_total",
+            "Requests shed because too many were waiting.",
+            ("service", "lane"),
+            registry=self.registry,
+        )
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        self._requests.labels(self.service, route, method, str(status)).observe(seconds)
+
+
+def _event(record: logging.LogRecord) -> str:
+    # A library's message may quote anything, so only its logger's name is kept.
+    return record.getMessage() if hasattr(record, "fields") else f"message of {record.name}"

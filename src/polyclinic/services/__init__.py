@@ -1,0 +1,1 @@
+"""The services of polyclinic, one package each, all of the same inner shape."""
