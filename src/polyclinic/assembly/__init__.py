@@ -1,0 +1,1 @@
+"""Puts services together: into one process or many, behind one front door."""

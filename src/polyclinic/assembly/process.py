@@ -1,0 +1,167 @@
+"""A process out of any subset of services: migrate, connect, start, serve."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from polyclinic.assembly.edge import Edge
+from polyclinic.assembly.services import SERVICES, named
+from polyclinic.foundation import migrations, settings, telemetry
+from polyclinic.foundation.caller import Callers
+from polyclinic.foundation.database import Database
+from polyclinic.foundation.errors import Invalid, Unavailable
+from polyclinic.foundation.http import App
+from polyclinic.foundation.peers import Peers, parse
+from polyclinic.foundation.service import Job, Running, Service
+from polyclinic.foundation.settings import Platform
+from polyclinic.foundation.vault import RootKey, Vault
+
+
+class PortTaken(Invalid):
+    """Another program already uses that port."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """Services at work in this process, and the door in front of them."""
+
+    edge: Edge
+    peers: Peers
+    running: Mapping[str, Running]
+
+
+@asynccontextmanager
+async def assemble(
+    platform: Platform, names: tuple[str, ...], environ: Mapping[str, str]
+) -> AsyncGenerator[Process, None]:
+    """Starts services and stops them in the opposite order; migrations come first."""
+    services = named(names)
+    if platform.database_url is None or platform.key_file is None:
+        raise Invalid("POLYCLINIC_DATABASE_URL and POLYCLINIC_KEY_FILE are both needed.")
+    root = RootKey.read(Path(platform.key_file))
+    peers = Peers()
+    apps: dict[str, App] = {}
+    at_work: dict[str, Running] = {}
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(peers.close)
+        for name, url in parse(platform.peers).items():
+            if name not in names:
+                peers.add_remote(name, url)
+        for service in services:
+            password = await _migrate(platform.database_url, service, root)
+            url = _as_role(platform.database_url, service.name, password)
+            database = await Database.connect(url, service.name)
+            stack.push_async_callback(database.close)
+            running = Running(
+                service,
+                platform,
+                settings.load(service.settings, service.name, environ),
+                database,
+                root,
+                Vault(root, service.name, service.dictionaries),
+                peers,
+                Callers(peers, platform.public_url),
+                telemetry.Metrics(service.name),
+            )
+            at_work[service.name] = running
+            apps[service.name] = App(running)
+            peers.add_local(service.name, apps[service.name])
+        for running in at_work.values():
+            if running.service.start is not None:
+                running.state = await stack.enter_async_context(running.service.start(running))
+            for job in running.service.jobs:
+                await stack.enter_async_context(_clock(job, running))
+        yield Process(Edge(apps, peers, SERVICES), peers, at_work)
+
+
+async def serve(
+    process: Process, host: str, port: int, ready: Callable[[], None] | None = None
+) -> None:
+    """Serves until cancelled; a taken port is refused before anything is announced."""
+    _check_port(host, port)
+    server = Server(
+        process.edge,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        backlog=1024,
+        websockets=False,
+        log_enabled=False,
+    )
+    task = asyncio.create_task(server.serve())
+    try:
+        await _answering(host, port, task)
+        if ready is not None:
+            ready()
+        await asyncio.shield(task)
+    finally:
+        server.stop()
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(task, 10)
+
+
+async def _answering(host: str, port: int, task: "asyncio.Task[None]") -> None:
+    for _ in range(200):
+        if task.done():
+            task.result()
+            raise Unavailable("The web server stopped as soon as it started.")
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            return
+        await asyncio.sleep(0.02)
+    raise Unavailable(f"The web server does not answer on {host}:{port}.")
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as taken:
+            raise PortTaken(
+                f"Port {port} is already in use. Stop the other program or choose another: --port N.",
+                place="--port",
+            ) from taken
+
+
+async def _migrate(url: str, service: Service, root: RootKey) -> str:
+    password = root.derive(f"database role|{service.name}").hex()
+    folders = [*service.mounts, *([service.schema] if service.schema else [])]
+    await migrations.migrate(url, service.name, password, folders)
+    return password
+
+
+def _as_role(url: str, role: str, password: str) -> str:
+    """The same database, seen by a service's own role."""
+    parts = urlsplit(url)
+    _, _, where = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password)}@{where}"))
+
+
+@asynccontextmanager
+async def _clock(job: Job, running: Running) -> AsyncGenerator[None, None]:
+    task = asyncio.create_task(_repeat(job, running))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _repeat(job: Job, running: Running) -> None:
+    while True:
+        try:
+            await job.run(running)
+        except Exception as bug:  # noqa: BLE001 - a job that fails is logged and tried again in time
+            telemetry.log_bug("job failed", bug, service=running.service.name, kind=job.name)
+        await asyncio.sleep(job.every_seconds)

@@ -1,0 +1,99 @@
+"""Lanes: requests that arrive while a statement is in flight travel together in the next one.
+
+There are no timers: alone a request goes at once, under load batches grow by themselves.
+Measurements behind this: decisions/0003.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import asyncpg
+
+from polyclinic.foundation.errors import Overloaded, Problem
+from polyclinic.foundation.telemetry import Metrics
+
+Ask = TypeVar("Ask")
+Answer = TypeVar("Answer")
+
+BATCH_MAX = 64  # beyond this a statement grows slower than it saves
+WAITING_MAX = 4096  # more than that waits longer than a client will
+
+
+class Lane(Generic[Ask, Answer]):
+    """One statement in flight; `run` answers a batch with one answer or Problem for each ask."""
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[list[Ask]], Awaitable[Sequence["Answer | Problem"]]],
+        metrics: Metrics,
+        *,
+        parallel: int = 1,
+    ) -> None:
+        self._run = run
+        self._waiting: list[tuple[Ask, asyncio.Future[Answer]]] = []
+        self._idle = parallel
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sizes = metrics.lane_size.labels(metrics.service, name)
+        self._shed = metrics.refused.labels(metrics.service, name)
+
+    async def ask(self, what: Ask) -> Answer:
+        """Waits for the answer; raises the Problem that belongs to this ask alone."""
+        if len(self._waiting) >= WAITING_MAX:
+            self._shed.inc()
+            raise Overloaded
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((what, answer))
+        if self._idle:
+            self._idle -= 1
+            task = asyncio.create_task(self._drain())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await answer
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+                live = [(what, answer) for what, answer in batch if not answer.cancelled()]
+                if live:
+                    await self._carry(live)
+        finally:
+            self._idle += 1
+
+    async def _carry(self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]]) -> None:
+        self._sizes.observe(len(batch))
+        try:
+            answers = await self._run([what for what, _ in batch])
+        except Problem as problem:
+            _refuse(batch, problem)
+        except (asyncpg.PostgresError, ValueError) as bug:
+            # One poisoned row must not fail its neighbours: everybody is asked again alone.
+            if len(batch) == 1:
+                _refuse(batch, bug)
+            else:
+                for single in batch:
+                    await self._carry([single])
+        except BaseException as stopped:
+            _refuse(batch, stopped)
+            if not isinstance(stopped, Exception):
+                raise
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                _settle(future, answer)
+
+
+def _settle(future: "asyncio.Future[Answer]", answer: "Answer | Problem") -> None:
+    if future.done():
+        return
+    if isinstance(answer, Problem):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+def _refuse(batch: "list[tuple[Ask, asyncio.Future[Answer]]]", why: BaseException) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(why)

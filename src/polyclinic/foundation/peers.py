@@ -1,0 +1,70 @@
+"""Whom a service can ask: the other services, in memory or over their address, by one code path."""
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from polyclinic.foundation import telemetry
+from polyclinic.foundation.errors import Invalid, Unavailable
+
+TIMEOUT = httpx.Timeout(15, connect=2)
+
+
+class Absent(Unavailable):
+    """That service is not part of this installation."""
+
+
+class Peers:
+    """The other services of the platform, known by name."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, httpx.AsyncClient] = {}
+        self.addresses: dict[str, str] = {}
+
+    def add_local(self, name: str, app: Any) -> None:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self._clients[name] = httpx.AsyncClient(
+            transport=transport, base_url=f"http://{name}.internal", timeout=TIMEOUT
+        )
+
+    def add_remote(self, name: str, url: str) -> None:
+        self.addresses[name] = url.rstrip("/")
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+        self._clients[name] = httpx.AsyncClient(
+            base_url=self.addresses[name], timeout=TIMEOUT, limits=limits, trust_env=False
+        )
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._clients)
+
+    def client(self, name: str) -> httpx.AsyncClient:
+        if name not in self._clients:
+            raise Absent(f"The {name} service is not part of this installation.", place=name)
+        return self._clients[name]
+
+    async def send(self, name: str, method: str, path: str, **request: Any) -> httpx.Response:
+        """One request to a peer; raises Unavailable, naming the peer, when it does not answer."""
+        headers = dict(request.pop("headers", None) or {})
+        headers.setdefault("x-request-id", telemetry.request_id.get())
+        try:
+            return await self.client(name).request(method, path, headers=headers, **request)
+        except httpx.TransportError as lost:
+            raise Unavailable(f"The {name} service does not answer.", place=name) from lost
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            with contextlib.suppress(RuntimeError):
+                await client.aclose()
+
+
+def parse(text: str) -> Mapping[str, str]:
+    """Reads `name=url,name=url`."""
+    found: dict[str, str] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, separator, url = part.partition("=")
+        if not separator or not url.startswith(("http://", "https://")):
+            raise Invalid(f"POLYCLINIC_PEERS: {part!r} is not name=url.", place="POLYCLINIC_PEERS")
+        found[name.strip()] = url.strip()
+    return found

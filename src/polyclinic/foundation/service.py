@@ -1,0 +1,68 @@
+"""What a service is: a name, its doors, its tables, its settings and whom it needs."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from polyclinic.foundation.caller import Callers
+from polyclinic.foundation.database import Database
+from polyclinic.foundation.errors import Problem
+from polyclinic.foundation.peers import Peers
+from polyclinic.foundation.settings import Platform, Settings
+from polyclinic.foundation.telemetry import Metrics
+from polyclinic.foundation.vault import RootKey, Vault
+
+
+@dataclass(slots=True)
+class Running:
+    """A service at work: what its doors and actions are given."""
+
+    service: "Service"
+    platform: Platform
+    settings: Any
+    database: Database
+    root: RootKey
+    vault: Vault
+    peers: Peers
+    callers: Callers
+    metrics: Metrics
+    state: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something the clock does: every so many seconds, on one replica at a time."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Running], Awaitable[None]]
+
+
+Start = Callable[[Running], AbstractAsyncContextManager[Any]]
+ShowProblem = Callable[[Request, Problem, int], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A capability with its own data, security class and doors; any subset of them runs."""
+
+    name: str
+    about: str
+    security_class: str
+    routes: tuple[BaseRoute, ...]
+    fronts: tuple[str, ...]
+    schema: Path | None = None
+    mounts: tuple[Path, ...] = ()
+    settings: type[Settings] = Settings
+    needs: tuple[str, ...] = ()
+    owns: tuple[str, ...] = ()
+    start: Start | None = None
+    jobs: tuple[Job, ...] = ()
+    show_problem: ShowProblem | None = None
+    dictionaries: dict[int, bytes] = field(default_factory=dict[int, bytes])
