@@ -70,13 +70,7 @@ class UriValue:
 
 
 SearchValue = (
-    TokenValue
-    | ReferenceValue
-    | StringValue
-    | DateValue
-    | NumberValue
-    | QuantityValue
-    | UriValue
+    TokenValue | ReferenceValue | StringValue | DateValue | NumberValue | QuantityValue | UriValue
 )
 
 
