@@ -1,0 +1,1 @@
+"""The look that every page shares: tokens, type, controls, shells, icons and the base template."""
