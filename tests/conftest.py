@@ -1,0 +1,131 @@
+"""What tests share: one real PostgreSQL for the whole run, and a database of its own for each."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from polyclinic.foundation import migrations
+from polyclinic.foundation.database import Database
+from polyclinic.foundation.postgres import EmbeddedPostgres
+from polyclinic.foundation.service import Service
+from polyclinic.foundation.vault import RootKey
+
+NewDatabase = Callable[[], Awaitable[str]]
+DatabaseOf = Callable[[Service], Awaitable[Database]]
+
+# Nothing of a test run has to survive a power cut, so the disk need not be waited for.
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+    "autovacuum_naptime": "5min",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Iterator[Path]:
+    """A data folder that the server's own user can reach too (pytest's own is closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix="polyclinic-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def postgres_url(data_folder: Path) -> AsyncIterator[str]:
+    """The address of the run's PostgreSQL, as the owner who may create databases and roles."""
+    server = EmbeddedPostgres(data_folder, settings=FAST)
+    yield await server.start()
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+def key_file(data_folder: Path) -> Path:
+    """One root key for the run: roles are the cluster's, and their passwords come from it."""
+    file = data_folder / "keys" / "root.key"
+    RootKey.create(file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def root_key(key_file: Path) -> RootKey:
+    return RootKey.read(key_file)
+
+
+@pytest.fixture
+async def new_database(postgres_url: str) -> AsyncIterator[NewDatabase]:
+    """Makes empty databases; they are gone after the test."""
+    made: list[str] = []
+
+    async def make() -> str:
+        name = f"test_{next(_numbers)}"
+        await run_sql(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
+        made.append(name)
+        return in_database(postgres_url, name)
+
+    yield make
+    for name in made:
+        await run_sql(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database_of(new_database: NewDatabase, root_key: RootKey) -> AsyncIterator[DatabaseOf]:
+    """Opens a migrated database of its own for a service, under that service's role."""
+    async with AsyncExitStack() as stack:
+
+        async def open_database(service: Service) -> Database:
+            url = await new_database()
+            password = root_key.derive(f"database role|{service.name}").hex()
+            folders = [*service.mounts, *([service.schema] if service.schema else [])]
+            await migrations.migrate(url, service.name, password, folders)
+            database = await Database.connect(as_role(url, service.name, password), service.name)
+            stack.push_async_callback(database.close)
+            return database
+
+        yield open_database
+
+
+@pytest.fixture
+def assembled(
+    new_database: NewDatabase, key_file: Path
+) -> Callable[..., AbstractAsyncContextManager[object]]:
+    """`async with assembled("records", "identity") as process:` — services on a new database."""
+
+    @asynccontextmanager
+    async def start(*names: str, **environ: str) -> AsyncIterator[object]:
+        from polyclinic.assembly.process import assemble
+        from polyclinic.foundation.settings import Platform
+
+        platform = Platform(database_url=await new_database(), key_file=str(key_file))
+        async with assemble(platform, names, environ) as process:
+            yield process
+
+    return start
+
+
+async def run_sql(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def in_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def as_role(url: str, role: str, password: str) -> str:
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password)}@{where}"))
