@@ -2,10 +2,10 @@
 
 Usage: python scripts/reduce_definitions.py PATH_OF_THE_TGZ
 
-The package holds HL7's FHIR R4 (4.0.1) definitions, but its StructureDefinitions also carry Medplum's
-own additions and some R5 backports. HL7's dataelements.json in the same package is as published, so
-an element counts as R4 when it stands there, and its types, cardinality and binding are read there.
-Backbone elements do not stand there; they are kept when something below them does.
+The package holds HL7's FHIR R4 (4.0.1) definitions, but its StructureDefinitions also carry
+Medplum's own additions and some R5 backports. HL7's dataelements.json in the same package is as
+published, so an element counts as R4 when it stands there, and its types, cardinality and binding
+are read there. Backbone elements do not stand there; they are kept when something below them does.
 """
 
 import json

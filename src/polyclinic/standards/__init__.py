@@ -1,1 +1,1 @@
-"""The standards we speak, as pure functions from bytes to values: no I/O but our own package data."""
+"""The standards we speak, as pure functions from bytes to values: no I/O but our own data."""

@@ -10,7 +10,6 @@ import msgspec
 # FHIR asks for 18 significant digits; beyond these bounds a number is an attack or a mistake.
 DECIMAL_CHARACTERS_MAX = 64
 DECIMAL_EXPONENT_MAX = 308  # that of an IEEE double: whoever reads it as one still gets a number
-INTEGER_BOUND = 10**DECIMAL_CHARACTERS_MAX
 
 
 class BadJson(ValueError):

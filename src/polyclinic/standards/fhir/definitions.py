@@ -115,7 +115,9 @@ def value_set(url: str) -> ValueSet:
 
 @cache
 def _data() -> dict[str, Any]:
-    packed = resources.files(__package__).joinpath("data", "r4.json.zst").read_bytes()
+    packed = (
+        resources.files("polyclinic.standards.fhir").joinpath("data", "r4.json.zst").read_bytes()
+    )
     return json.loads(zstandard.decompress(packed))
 
 

@@ -1,0 +1,115 @@
+"""The values by which a resource is found: what the R4 search parameters see in it.
+
+All functions take a resource that `validate` finds nothing wrong with.
+"""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from polyclinic.standards.fhir.dates import date_range, instant
+from polyclinic.standards.fhir.definitions import in_patient_compartment, search_parameters
+from polyclinic.standards.fhir.paths import Unsupported
+from polyclinic.standards.fhir.search_values.charts import CHART_DATES
+from polyclinic.standards.fhir.search_values.plans import Node, add_parameter, walk
+from polyclinic.standards.fhir.search_values.readers import number_range
+from polyclinic.standards.fhir.search_values.texts import normalise_text
+from polyclinic.standards.fhir.search_values.values import (
+    DateValue,
+    NumberValue,
+    QuantityValue,
+    ReferenceValue,
+    SearchValue,
+    StringValue,
+    TokenValue,
+    UriValue,
+)
+
+__all__ = [
+    "DateValue",
+    "NumberValue",
+    "QuantityValue",
+    "ReferenceValue",
+    "SearchValue",
+    "StringValue",
+    "TokenValue",
+    "UriValue",
+    "clinical_date",
+    "date_range",
+    "extract",
+    "normalise_text",
+    "number_range",
+    "patients_of",
+    "unsupported_parameters",
+]
+
+
+def extract(resource: dict[str, Any]) -> list[SearchValue]:
+    """Every value of every search parameter of its type, those named unsupported excepted."""
+    found: list[SearchValue] = []
+    type_name: str = resource["resourceType"]
+    walk(_tree(type_name)[0], resource, found)
+    if type_name == "Patient":
+        found.append(_deceased(resource))
+    return found
+
+
+def patients_of(resource: dict[str, Any]) -> tuple[str, ...]:
+    """The ids of the patients in whose compartment it lies, by literal `Patient/<id>` only."""
+    type_name: str = resource["resourceType"]
+    if type_name == "Patient":
+        return (resource["id"],) if "id" in resource else ()
+    found: list[SearchValue] = []
+    walk(_compartment_tree(type_name), resource, found)
+    ids: dict[str, None] = {}
+    for value in found:
+        if isinstance(value, ReferenceValue) and value.type == "Patient" and value.id:
+            ids[value.id] = None
+    return tuple(ids)
+
+
+def clinical_date(resource: dict[str, Any]) -> datetime | None:
+    """The date that orders it in a chart: the first instant of the first that it states."""
+    for path in CHART_DATES.get(resource["resourceType"], ()):
+        value: Any = resource
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+            if isinstance(value, list):
+                value = value[0]
+        if isinstance(value, str):
+            return instant(value)
+    return None
+
+
+def unsupported_parameters(type_name: str) -> tuple[str, ...]:
+    """The codes of the search parameters that `extract` does not read."""
+    return _tree(type_name)[1]
+
+
+@cache
+def _tree(type_name: str) -> tuple[Node, tuple[str, ...]]:
+    tree = Node()
+    unsupported: list[str] = []
+    for code, parameter in search_parameters(type_name).items():
+        if (type_name, code) == ("Patient", "deceased"):
+            continue
+        try:
+            add_parameter(tree, type_name, parameter)
+        except Unsupported:
+            unsupported.append(code)
+    return tree, tuple(unsupported)
+
+
+@cache
+def _compartment_tree(type_name: str) -> Node:
+    tree = Node()
+    parameters = search_parameters(type_name)
+    for code in in_patient_compartment(type_name):
+        add_parameter(tree, type_name, parameters[code])
+    return tree
+
+
+def _deceased(patient: dict[str, Any]) -> TokenValue:
+    """`deceased.exists() and deceased != false`: the one parameter that is no path."""
+    dead = bool(patient.get("deceasedDateTime")) or patient.get("deceasedBoolean") is True
+    return TokenValue("deceased", None, "true" if dead else "false", None)

@@ -1,0 +1,119 @@
+"""Search parameters of a type compiled into one tree, so that one walk serves them all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from polyclinic.standards.fhir.definitions import Element, SearchParameter, is_structure, structure
+from polyclinic.standards.fhir.paths import (
+    Child,
+    OfType,
+    Path,
+    Step,
+    Unsupported,
+    WhereEqual,
+    WhereTarget,
+    parse,
+)
+from polyclinic.standards.fhir.search_values.readers import Read, points_at, reader
+from polyclinic.standards.fhir.search_values.values import SearchValue
+
+
+@dataclass(slots=True)
+class Node:
+    """What to read in an element, and which of its properties to walk on to."""
+
+    reads: list[Read] = field(default_factory=list)
+    edges: dict[str, "Node"] = field(default_factory=dict)
+    # (property, its text, what to do with the same element when it has it)
+    filters: dict[tuple[str, str], "Node"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A node of the tree, with the static type of the elements that come there."""
+
+    node: Node
+    type: str
+    binding: str | None = None
+
+
+def walk(node: Node, value: Any, out: list[SearchValue]) -> None:
+    for read in node.reads:
+        read(value, out)
+    for key, child in node.edges.items():
+        if key in value:
+            inner = value[key]
+            if type(inner) is list:
+                for one in inner:
+                    if one is not None:  # a primitive that has only extensions
+                        walk(child, one, out)
+            else:
+                walk(child, inner, out)
+    for (key, text), child in node.filters.items():
+        if value.get(key) == text:
+            walk(child, value, out)
+
+
+def add_parameter(tree: Node, type_name: str, parameter: SearchParameter) -> None:
+    """Unsupported when its expression, or all that it leads to, cannot be read."""
+    found = [
+        one
+        for path in parse(parameter.expression)
+        for one in add_path(tree, type_name, path[1:], parameter.code, parameter.type)
+    ]
+    if not any(found):
+        raise Unsupported(parameter.expression)
+
+
+def add_path(tree: Node, type_name: str, path: Path, param: str, kind: str) -> Iterable[bool]:
+    """For each place it leads to: whether a parameter of that kind sees something there."""
+    places = [_Place(tree, type_name)]
+    target: str | None = None
+    for index, step in enumerate(path):
+        if isinstance(step, WhereTarget):
+            target = step.type
+        elif isinstance(step, OfType):
+            continue  # taken together with the child before it
+        else:
+            narrowed = _next_type(path, index)
+            places = [to for place in places for to in _step(place, step, narrowed)]
+    for place in places:
+        read = reader(kind, place.type, param, place.binding)
+        if read is not None:
+            place.node.reads.append(points_at(target, read) if target else read)
+        yield read is not None
+
+
+def _next_type(path: Path, index: int) -> str | None:
+    following = path[index + 1] if index + 1 < len(path) else None
+    return following.type if isinstance(following, OfType) else None
+
+
+def _step(place: _Place, step: Step, narrowed: str | None) -> list[_Place]:
+    if isinstance(step, WhereEqual):
+        node = place.node.filters.setdefault((step.name, step.text), Node())
+        return [_Place(node, place.type)]
+    assert isinstance(step, Child)
+    if not is_structure(place.type):
+        raise Unsupported(f"{step.name} of {place.type}")
+    elements = structure(place.type)
+    if step.name in elements:
+        options = [(step.name, type_) for type_ in elements[step.name].types]
+        element = elements[step.name]
+    else:
+        element = elements.get(f"{step.name}[x]", Element(()))
+        options = [(choice_key(step.name, type_), type_) for type_ in element.types]
+    places = [
+        _Place(place.node.edges.setdefault(key, Node()), type_, element.binding)
+        for key, type_ in options
+        if narrowed in (None, type_)
+    ]
+    if not places:
+        raise Unsupported(f"{step.name} of {place.type}")
+    return places
+
+
+def choice_key(name: str, type_name: str) -> str:
+    """The JSON property of a choice: value[x] as a Quantity is valueQuantity."""
+    return name + type_name[0].upper() + type_name[1:]

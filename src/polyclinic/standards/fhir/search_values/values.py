@@ -1,0 +1,71 @@
+"""The values by which a resource is found, one kind for each way of matching."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+
+class TokenValue(Struct, frozen=True, gc=False):
+    """A code, identifier, contact point or boolean; `text` is its display or its concept's text."""
+
+    param: str
+    system: str | None
+    code: str | None
+    text: str | None
+
+
+class ReferenceValue(Struct, frozen=True, gc=False):
+    """Relative (`type` and `id`), absolute or canonical (`url`), logical (`identifier`)."""
+
+    param: str
+    type: str | None
+    id: str | None
+    url: str | None
+    identifier: tuple[str | None, str | None] | None
+
+
+class StringValue(Struct, frozen=True, gc=False):
+    """A text as written; compare it by `normalise_text`."""
+
+    param: str
+    text: str
+
+
+class DateValue(Struct, frozen=True, gc=False):
+    """The half-open range of instants in UTC that it stands for; None is an open end."""
+
+    param: str
+    low: datetime | None
+    high: datetime | None
+
+
+class NumberValue(Struct, frozen=True, gc=False):
+    """The half-open range that its significant digits stand for: 100 is [99.5, 100.5)."""
+
+    param: str
+    low: Decimal | None
+    high: Decimal | None
+
+
+class QuantityValue(Struct, frozen=True, gc=False):
+    """The range of the number, and its unit as system and code and as people write it."""
+
+    param: str
+    low: Decimal | None
+    high: Decimal | None
+    system: str | None
+    code: str | None
+    unit: str | None
+
+
+class UriValue(Struct, frozen=True, gc=False):
+    """A uri, url, oid or canonical, exactly as written."""
+
+    param: str
+    text: str
+
+
+SearchValue = (
+    TokenValue | ReferenceValue | StringValue | DateValue | NumberValue | QuantityValue | UriValue
+)
