@@ -1,0 +1,44 @@
+# The one door: everything a person or CI does with this repository is a word here.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock' -q
+
+.PHONY: help setup up check test test-long bench fix lock
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: ## prepare .venv; starts nothing
+	@PYTHON='$(PYTHON)' sh scripts/setup.sh
+
+up: setup ## start the whole platform with the demo clinic (ARGS="--port 8081 …")
+	@$(BIN)/polyclinic up $(ARGS)
+
+check: setup ## format, lint, types, import contracts, rules of the house
+	@$(BIN)/ruff format --check --quiet . || { echo 'Run `make fix`.'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/pytest tests/architecture $(ARGS)
+
+test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock")
+	@sh scripts/browser.sh
+	@$(BIN)/pytest -m 'not long' $(ARGS)
+
+test-long: setup ## the big numbers
+	@sh scripts/browser.sh
+	@$(BIN)/pytest -m long $(ARGS)
+
+bench: setup ## measure reads, creates, searches and imports beside their floors
+	@$(BIN)/python -m bench $(ARGS)
+
+fix: setup ## format and repair what can be repaired by itself
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+lock: setup ## resolve the dependencies anew within pyproject.toml (ARGS="--upgrade")
+	@$(COMPILE) $(ARGS) pyproject.toml --extra dev -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	@echo uv | $(COMPILE) $(ARGS) - -o requirements-uv.lock
