@@ -23,6 +23,9 @@ WATCH = 'read -r _; p=; read -r p < "$1"; if [ "$p" = "$2" ]; then kill -INT "$2
 RESTARTS = 3  # within RESTART_SECONDS; more often, something is wrong that we cannot mend
 RESTART_SECONDS = 60
 SHARED_MEMORY_SECONDS = 30  # how long the last backends of a killed server may take to notice
+# How PostgreSQL words it; on a disk that is quite full its log stays empty.
+FULL_DISK = ("No space left on device", "Check free disk space", "wrote only")
+WAL_SEGMENT = 16 << 20  # bytes; with less free than that the server cannot go on
 
 
 def _silent(_: str) -> None:
@@ -265,12 +268,16 @@ def _told(place: Place) -> str:
     texts: list[str] = []
     for file in files:
         with contextlib.suppress(FileNotFoundError):
-            texts.append(file.read_bytes()[-4000:].decode(errors="replace"))
+            texts.append(file.read_bytes()[-64_000:].decode(errors="replace"))
     return "\n".join(texts)
 
 
+def _free(place: Place) -> int:
+    return shutil.disk_usage(place.base).free
+
+
 def _reason(told: str, place: Place) -> CannotStart:
-    if "No space left on device" in told:
+    if any(words in told for words in FULL_DISK) or _free(place) < WAL_SEGMENT:
         return CannotStart(f"The disk of {place.base} is full; free some space and start again.")
     last = [
         line for line in told.splitlines() if "FATAL" in line or "PANIC" in line or "error:" in line
