@@ -259,6 +259,8 @@ async def test_a_folder_path_too_long_for_a_socket_still_works(data):
 
 
 async def test_a_path_with_spaces_and_quotes_works(data):
+    if AS_ROOT:
+        data.chmod(0o711)
     server = EmbeddedPostgres(data / "it's a 100% clinic")
     assert await ask(await server.start(), "SELECT 1") == 1
     await server.stop()
