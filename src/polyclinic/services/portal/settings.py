@@ -1,0 +1,22 @@
+"""The portal's settings, each with a sentence in `NOTES`."""
+
+from polyclinic.foundation.settings import Settings
+
+
+class PortalSettings(Settings):
+    """Whose portal this is, and how long somebody stays signed in."""
+
+    clinic: str = "Northside"
+    phone: str = "617 555 0100"
+    idle_minutes: int = 30
+    warn_seconds: int = 120
+    session_hours: int = 12
+
+
+NOTES = {
+    "clinic": "The clinic's name in the corner of every page.",
+    "phone": "The number that patients are told to call.",
+    "idle_minutes": "After how many minutes without a page somebody is signed out.",
+    "warn_seconds": "How long before that the page asks whether to go on; at least 120.",
+    "session_hours": "The longest time between two sign-ins.",
+}
