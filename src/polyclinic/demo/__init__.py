@@ -1,0 +1,1 @@
+"""The demo clinic: a place to look around in, made of synthetic people only."""
