@@ -74,6 +74,11 @@ def peek(text: str) -> Unverified:
     return Unverified(text, alg, typ, kid)
 
 
+def claimed_issuer(token: Unverified) -> str:
+    """Who a token says it is from, unproven: good only to find the key that would prove it."""
+    return text(_object(token.text.split(".")[1]), "iss", 255)
+
+
 def verify(token: Unverified, key: PublicKey, alg: str) -> dict[str, Any]:
     """The claims, once the signature by this key with exactly this algorithm is right."""
     if token.alg != alg:
@@ -95,6 +100,11 @@ def sign(claims: Mapping[str, Any], key: OKPKey, *, typ: str, kid: str | None = 
 def ed25519(seed: bytes) -> OKPKey:
     """The private key that grows from a seed of 32 bytes."""
     return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def public_ed25519(x: str) -> OKPKey:
+    """The public key with this coordinate (RFC 8037)."""
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": x})
 
 
 def assertion(seed: bytes, *, issuer: str, audience: str, now: int, seconds: int = 60) -> str:

@@ -1,0 +1,1 @@
+"""What is true about sign-ins, clients, grants and tokens, as plain values and functions."""

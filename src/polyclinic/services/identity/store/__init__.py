@@ -1,0 +1,1 @@
+"""What identity keeps: the only SQL, only in its own schema."""
