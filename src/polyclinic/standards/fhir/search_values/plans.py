@@ -42,14 +42,13 @@ def walk(node: Node, value: Any, out: list[SearchValue]) -> None:
     for read in node.reads:
         read(value, out)
     for key, child in node.edges.items():
-        if key in value:
-            inner = value[key]
-            if type(inner) is list:
-                for one in inner:
-                    if one is not None:  # a primitive that has only extensions
-                        walk(child, one, out)
-            else:
-                walk(child, inner, out)
+        inner = value.get(key)
+        if type(inner) is list:
+            for one in inner:
+                if one is not None:  # a primitive that has only extensions
+                    walk(child, one, out)
+        elif inner is not None:
+            walk(child, inner, out)
     for (key, text), child in node.filters.items():
         if value.get(key) == text:
             walk(child, value, out)
