@@ -1,0 +1,126 @@
+"""Fills a running platform with the demo clinic, by the same HTTP requests that any client makes.
+
+Every step may be repeated: records knows a Bundle by its hash, relations and accounts by their
+names, so a seed that was interrupted goes on where it stopped and nothing is there twice.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import httpx
+import msgspec
+
+from polyclinic.demo.fixture import PATH, Relation, bundles, relations
+from polyclinic.demo.people import sign_ins
+from polyclinic.foundation.errors import Problem
+
+# What the token must open: any record, and accounts (identity's word for it).
+SCOPES = "system/*.cruds system/identity.accounts"
+# Twelve charts of a few hundred resources each; the largest takes about a second.
+TIMEOUT_SECONDS = 120
+ATTEMPTS_MAX = 5
+WAIT_SECONDS_MAX = 5.0
+
+OperatorToken = Callable[[], Awaitable[str]]
+Progress = Callable[[int, int, str], None]
+
+
+class NotSeeded(Problem):
+    """The demo clinic could not be seeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """What the seed found or made; `resources` counts only what was new."""
+
+    resources: int
+    relations: int
+    accounts: int
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What `POST /records/import` answers."""
+
+    status: str
+    resources: int = 0
+    refused: list[Any] = []
+
+
+async def seed(
+    client: httpx.AsyncClient, operator_token: OperatorToken, progress: Progress
+) -> SeedResult:
+    """Brings the whole clinic in; `operator_token` gives a token with the scopes `SCOPES`."""
+    lines = bundles()
+    total = len(lines) + 2
+    resources = 0
+    related: list[Relation] = []
+    for number, line in enumerate(lines):
+        what = f"patient {number} of {len(lines) - 1}" if number else "clinic and staff"
+        progress(number, total, what)
+        resources += await _import(client, await operator_token(), number, line)
+        related += relations(line)
+    progress(total - 2, total, "care relations")
+    await _post(
+        client,
+        await operator_token(),
+        "/records/relations",
+        msgspec.json.encode({"relations": [asdict(relation) for relation in related]}),
+    )
+    progress(total - 1, total, "sign-ins")
+    await _post(client, await operator_token(), "/identity/operator/accounts", _accounts())
+    progress(total, total, "done")
+    return SeedResult(resources, len(related), len(sign_ins()))
+
+
+async def _import(client: httpx.AsyncClient, token: str, number: int, line: bytes) -> int:
+    headers = {
+        "content-type": "application/fhir+json",
+        "x-content-hash": hashlib.sha256(line).hexdigest(),
+        "x-source": f"demo/{PATH}#{number + 1}",
+    }
+    answer = await _post(client, token, "/records/import", line, headers)
+    imported = msgspec.json.decode(answer.content, type=Imported)
+    if imported.status == "refused":
+        raise NotSeeded(f"Records refused line {number + 1} of the demo clinic: {imported.refused}")
+    return imported.resources if imported.status == "imported" else 0
+
+
+def _accounts() -> bytes:
+    wanted = [
+        {"user": s.user, "password": s.password, "role": s.role, "person": s.person, "name": s.name}
+        for s in sign_ins()
+    ]
+    return msgspec.json.encode({"accounts": wanted})
+
+
+async def _post(
+    client: httpx.AsyncClient,
+    token: str,
+    path: str,
+    content: bytes,
+    headers: dict[str, str] | None = None,
+) -> httpx.Response:
+    """Repeats what was answered with "not now": each of these requests may be sent twice."""
+    sent = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    sent |= headers or {}
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        answer = await client.post(path, content=content, headers=sent, timeout=TIMEOUT_SECONDS)
+        if answer.is_success:
+            return answer
+        if answer.status_code not in {429, 503} or attempt == ATTEMPTS_MAX:
+            raise NotSeeded(f"The demo clinic could not be seeded: {_refusal(path, answer)}")
+        await asyncio.sleep(_pause(answer))
+    raise NotSeeded
+
+
+def _pause(answer: httpx.Response) -> float:
+    asked = answer.headers.get("retry-after", "1")
+    return min(float(asked) if asked.isdigit() else 1.0, WAIT_SECONDS_MAX)
+
+
+def _refusal(path: str, answer: httpx.Response) -> str:
+    # The data are synthetic and the reason is what somebody who starts the platform needs.
+    return f"{path} answered {answer.status_code}: {answer.text[:500]}"

@@ -1,0 +1,111 @@
+"""The seed against a platform that keeps the three contracts it speaks, over httpx's transport."""
+
+import hashlib
+import json
+
+import httpx
+import pytest
+
+from polyclinic.demo.fixture import bundles
+from polyclinic.demo.people import sign_ins
+from polyclinic.demo.seed import NotSeeded, seed
+
+
+class Platform:
+    """The import ledger, the relation table and the accounts, as their contracts say."""
+
+    def __init__(self):
+        self.ledger: set[str] = set()
+        self.relations: set[tuple[str, str]] = set()
+        self.accounts: dict[str, dict] = {}
+        self.fails: dict[str, list[httpx.Response]] = {}
+
+    def __call__(self, request):
+        assert request.headers["authorization"] == "Bearer a-token"
+        path = request.url.path
+        if self.fails.get(path):
+            return self.fails[path].pop(0)
+        body = json.loads(request.content)
+        return {
+            "/records/import": self.take_bundle,
+            "/records/relations": self.take_relations,
+            "/identity/operator/accounts": self.take_accounts,
+        }[path](request, body)
+
+    def take_bundle(self, request, body):
+        assert request.headers["content-type"] == "application/fhir+json"
+        digest = request.headers["x-content-hash"]
+        assert digest == hashlib.sha256(request.content).hexdigest()
+        assert request.headers["x-source"]
+        status = "already" if digest in self.ledger else "imported"
+        self.ledger.add(digest)
+        answer = {"status": status, "resources": len(body["entry"]), "refused": []}
+        return httpx.Response(200, json=answer)
+
+    def take_relations(self, request, body):
+        self.relations |= {(r["practitioner"], r["patient"]) for r in body["relations"]}
+        return httpx.Response(200, json={"relations": len(body["relations"])})
+
+    def take_accounts(self, request, body):
+        for account in body["accounts"]:
+            self.accounts.setdefault(account["user"], account)
+        return httpx.Response(200, json={"accounts": []})
+
+
+async def run(platform):
+    steps = []
+
+    async def token():
+        return "a-token"
+
+    transport = httpx.MockTransport(platform)
+    async with httpx.AsyncClient(transport=transport, base_url="http://clinic") as client:
+        result = await seed(client, token, lambda done, total, what: steps.append((done, total)))
+    return result, steps
+
+
+async def test_the_whole_clinic_arrives_and_progress_ends_at_the_end():
+    platform = Platform()
+    result, steps = await run(platform)
+    assert len(platform.ledger) == len(bundles())
+    assert result.resources > 5_000
+    assert result.relations == len(platform.relations)
+    assert platform.accounts.keys() == {sign_in.user for sign_in in sign_ins()}
+    assert [done for done, _ in steps] == list(range(len(bundles()) + 3))
+    assert steps[-1][0] == steps[-1][1]
+
+
+async def test_a_second_seed_changes_nothing():
+    platform = Platform()
+    await run(platform)
+    before = (set(platform.ledger), set(platform.relations), dict(platform.accounts))
+    result, _ = await run(platform)
+    assert result.resources == 0
+    assert (platform.ledger, platform.relations, platform.accounts) == before
+
+
+async def test_an_interrupted_seed_goes_on_where_it_stopped():
+    platform = Platform()
+    platform.fails["/records/relations"] = [httpx.Response(500, text="it broke")]
+    with pytest.raises(NotSeeded, match="/records/relations answered 500: it broke"):
+        await run(platform)
+    assert platform.accounts == {}
+    result, _ = await run(platform)
+    assert result.resources == 0
+    assert len(platform.accounts) == len(sign_ins())
+
+
+async def test_a_busy_platform_is_asked_again():
+    platform = Platform()
+    busy = httpx.Response(503, headers={"retry-after": "0"})
+    platform.fails["/records/import"] = [busy, busy]
+    await run(platform)
+    assert len(platform.ledger) == len(bundles())
+
+
+async def test_a_refused_bundle_is_reported_with_the_reason():
+    platform = Platform()
+    refusal = {"status": "refused", "resources": 0, "refused": [{"reason": "Patient.birthDate"}]}
+    platform.fails["/records/import"] = [httpx.Response(200, json=refusal)]
+    with pytest.raises(NotSeeded, match=r"line 1 .*Patient\.birthDate"):
+        await run(platform)
