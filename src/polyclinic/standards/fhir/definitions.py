@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
@@ -100,6 +100,26 @@ def structure(path: str) -> Mapping[str, Element]:
     return MappingProxyType(
         {name: _element(stated) for name, stated in sorted(_data()["structures"][path].items())}
     )
+
+
+@lru_cache(4096)
+def property_type(path: str, key: str) -> str | None:
+    """The type of a JSON property of a structure; a choice counts under each of its names."""
+    if not is_structure(path):
+        return None
+    for name, element in structure(path).items():
+        if name == key:
+            return element.types[0]
+        if name.endswith("[x]") and key.startswith(name[:-3]):
+            found = [t for t in element.types if choice_key(name[:-3], t) == key]
+            if found:
+                return found[0]
+    return None
+
+
+def choice_key(name: str, type_name: str) -> str:
+    """The JSON property of a choice: value[x] as a Quantity is valueQuantity."""
+    return name + type_name[0].upper() + type_name[1:]
 
 
 def is_structure(path: str) -> bool:

@@ -4,7 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyclinic.standards.fhir.definitions import Element, SearchParameter, is_structure, structure
+from polyclinic.standards.fhir.definitions import (
+    Element,
+    SearchParameter,
+    choice_key,
+    is_structure,
+    structure,
+)
 from polyclinic.standards.fhir.paths import (
     Child,
     OfType,
@@ -49,6 +55,11 @@ def walk(node: Node, value: Any, out: list[SearchValue]) -> None:
                     walk(child, one, out)
         elif inner is not None:
             walk(child, inner, out)
+    if node.filters:
+        _walk_filtered(node, value, out)
+
+
+def _walk_filtered(node: Node, value: Any, out: list[SearchValue]) -> None:
     for (key, text), child in node.filters.items():
         if value.get(key) == text:
             walk(child, value, out)
@@ -111,8 +122,3 @@ def _step(place: _Place, step: Step, narrowed: str | None) -> list[_Place]:
     if not places:
         raise Unsupported(f"{step.name} of {place.type}")
     return places
-
-
-def choice_key(name: str, type_name: str) -> str:
-    """The JSON property of a choice: value[x] as a Quantity is valueQuantity."""
-    return name + type_name[0].upper() + type_name[1:]

@@ -91,12 +91,10 @@ def _condition(value: dict[str, Any], where: Where, found: Findings) -> None:
     if "entered-in-error" in verification and "clinicalStatus" in value:
         text = "con-5: What was entered in error has no clinical status."
         found.add("invariant", (where, "clinicalStatus", None), text)
-    if any(key.startswith("abatement") for key in value):
-        if clinical and not clinical & {"resolved", "remission", "inactive"}:
-            text = (
-                "con-4: With an abatement the clinical status is inactive, resolved or remission."
-            )
-            found.add("invariant", (where, "clinicalStatus", None), text)
+    abated = any(key.startswith("abatement") for key in value)
+    if abated and not clinical & {"resolved", "remission", "inactive"}:
+        text = "con-4: With an abatement the clinical status is inactive, resolved or remission."
+        found.add("invariant", (where, "clinicalStatus", None), text)
 
 
 def _allergy(value: dict[str, Any], where: Where, found: Findings) -> None:

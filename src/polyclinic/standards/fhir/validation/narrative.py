@@ -65,8 +65,7 @@ class _Check:
         parser.StartDoctypeDeclHandler = self._refuse
         parser.EntityDeclHandler = self._refuse
         parser.ProcessingInstructionHandler = self._refuse
-        parser.Parse(text.encode())
-        parser.Parse(b"", 1)
+        parser.Parse(text.encode(), True)  # noqa: FBT003 expat takes it by position only
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         element = name.removeprefix(_XHTML)

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any
 
-from polyclinic.standards.fhir.definitions import Element, resource_types, structure
+from polyclinic.standards.fhir.definitions import Element, choice_key, resource_types, structure
 from polyclinic.standards.fhir.validation.bindings import check_coding, check_concept, code_test
 from polyclinic.standards.fhir.validation.contained import check_contained
 from polyclinic.standards.fhir.validation.findings import Findings, Where, shortened
@@ -118,7 +118,7 @@ def _variants(name: str, element: Element) -> list[tuple[str, str, str]]:
     if not name.endswith("[x]"):
         return [(name, name, element.types[0])]
     stem = name.removesuffix("[x]")
-    return [(stem + t[0].upper() + t[1:], f"{stem}.ofType({t})", t) for t in element.types]
+    return [(choice_key(stem, t), f"{stem}.ofType({t})", t) for t in element.types]
 
 
 def _nothing_more(value: Any, holder: dict[str, Any], where: Where, found: Findings) -> None:
