@@ -4,7 +4,7 @@ All functions take a resource that `validate` finds nothing wrong with.
 """
 
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from polyclinic.standards.fhir.dates import date_range, instant
@@ -44,12 +44,12 @@ __all__ = [
 ]
 
 
-def extract(resource: dict[str, Any]) -> list[SearchValue]:
-    """Every value of every search parameter of its type, those named unsupported excepted."""
+def extract(resource: dict[str, Any], only: frozenset[str] | None = None) -> list[SearchValue]:
+    """Every value of its type's search parameters, or of `only` some; unsupported ones excepted."""
     found: list[SearchValue] = []
     type_name: str = resource["resourceType"]
-    walk(_tree(type_name)[0], resource, found)
-    if type_name == "Patient":
+    walk(_tree(type_name)[0] if only is None else _part(type_name, only), resource, found)
+    if type_name == "Patient" and (only is None or "deceased" in only):
         found.append(_deceased(resource))
     return found
 
@@ -98,6 +98,16 @@ def _tree(type_name: str) -> tuple[Node, tuple[str, ...]]:
         except Unsupported:
             unsupported.append(code)
     return tree, tuple(unsupported)
+
+
+@lru_cache(1024)
+def _part(type_name: str, only: frozenset[str]) -> Node:
+    tree = Node()
+    parameters = search_parameters(type_name)
+    readable = only - {"deceased"} if type_name == "Patient" else only
+    for code in sorted(readable & parameters.keys() - set(unsupported_parameters(type_name))):
+        add_parameter(tree, type_name, parameters[code])
+    return tree
 
 
 @cache
