@@ -46,6 +46,7 @@ class EmbeddedPostgres:
         self._settings = dict(settings or {})
         self._say = say
         self._lock: int | None = None
+        self._place: Place | None = None
         self._sockets: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -55,10 +56,23 @@ class EmbeddedPostgres:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    async def hold(self) -> bool:
+        """Takes the data folder for this process; True when there is no database in it yet."""
+        if self._place is None:
+            try:
+                self._place = await asyncio.to_thread(self._take)
+            except BaseException:
+                await self.stop()
+                raise
+        return not self._place.cluster.exists()
+
     async def start(self) -> str:
         """Starts the server and waits until it answers; the address it returns holds a password."""
+        await self.hold()
+        assert self._place is not None
+        place = self._place
         try:
-            place = await asyncio.to_thread(self._prepare)
+            await asyncio.to_thread(self._prepare, place)
             await self._launch(place)
         except OSError as refused:
             await self.stop()
@@ -85,14 +99,17 @@ class EmbeddedPostgres:
         await self._end_server()
         if self._sockets is not None and self._sockets.name.startswith("polyclinic-"):
             shutil.rmtree(self._sockets, ignore_errors=True)
-        self._sockets = None
+        self._sockets = self._place = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _prepare(self) -> Place:
+    def _take(self) -> Place:
         place = prepare(self.data)
         self._lock = leftovers.take_lock(self.data)
+        return place
+
+    def _prepare(self, place: Place) -> None:
         if not place.cluster.exists():
             self._say("PostgreSQL is set up in a new data folder.")
             _make_cluster(place)
@@ -106,7 +123,6 @@ class EmbeddedPostgres:
         text = configuration(self._sockets, place.log, self._settings)
         _write(place.cluster / "postgresql.conf", text, place)
         _write(place.cluster / "pg_hba.conf", HOST_BASED_ACCESS, place)
-        return place
 
     async def _launch(self, place: Place) -> None:
         """Starts the server; waits while backends of a killed one still hold its memory."""
