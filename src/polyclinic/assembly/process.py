@@ -86,7 +86,7 @@ async def serve(
     process: Process, host: str, port: int, ready: Callable[[], None] | None = None
 ) -> None:
     """Serves until cancelled; a taken port is refused before anything is announced."""
-    _check_port(host, port)
+    check_port(host, port)
     server = Server(
         process.edge,
         address=host,
@@ -121,7 +121,8 @@ async def _answering(host: str, port: int, task: "asyncio.Task[None]") -> None:
     raise Unavailable(f"The web server does not answer on {host}:{port}.")
 
 
-def _check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int) -> None:
+    """Refuses a taken port before anything is started for it."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
