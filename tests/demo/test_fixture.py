@@ -8,6 +8,8 @@ import pytest
 
 from polyclinic.demo import people
 from polyclinic.demo.fixture import PATH, bundles, relations
+from polyclinic.standards.fhir.codec import decode
+from polyclinic.standards.fhir.validation import validate
 
 DATA = files("polyclinic.demo")
 
@@ -76,6 +78,14 @@ def test_every_reference_resolves_within_its_bundle_or_in_the_clinic_that_comes_
         own = {entry["fullUrl"] for entry in bundle["entry"]}
         assert len(own) == len(bundle["entry"])
         assert set(references(bundle)) - own - clinic == set()
+
+
+def test_every_resource_is_valid_r4():
+    found = []
+    for line in bundles():
+        for entry in decode(line)["entry"]:
+            found += validate(entry["resource"])
+    assert found == []
 
 
 def test_each_patient_has_a_name_a_birth_date_and_a_record_number_of_their_own(records):

@@ -53,6 +53,18 @@ def test_a_name_of_either_kind_is_as_common_as_both_together():
     )
 
 
+def test_a_name_of_several_words_is_as_common_as_the_census_says_in_one():
+    assert frequency("family", "o connor") == frequency("family", "oconnor") > 1e-4
+    assert frequency("family", "de la cruz") == frequency("family", "delacruz") > 1e-4
+
+
+def test_a_beginning_with_a_space_is_never_taken_for_rarer_than_it_is():
+    irish = sum(steps for t, steps in frequencies("family3").items() if t.startswith("oc"))
+    assert frequency("family3", "o c") == pytest.approx(irish * 0.5e-5)
+    assert frequency("family3", "o c") > frequency("family", "oconnor")
+    assert salts("family3", "o c", 1e-4) > 1
+
+
 def test_a_kind_that_is_not_smoothed_is_refused():
     with pytest.raises(ValueError, match="not a kind"):
         salts("city", "boston", 1e-4)

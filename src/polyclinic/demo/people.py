@@ -25,51 +25,52 @@ class SignIn:
     note: str
 
 
+_MARIA = SignIn(
+    role="patient",
+    title="Patient",
+    user="maria",
+    password="quiet-harbour-maria",  # noqa: S106 - it opens nothing but synthetic charts
+    person=MARIA_KELLER,
+    name="Maria Keller",
+    note="reads her own results, medicines and conditions",
+)
+_ANA = SignIn(
+    role="clinician",
+    title="Clinician",
+    user="ruiz",
+    password="early-round-ruiz",  # noqa: S106 - as above
+    person=ANA_RUIZ,
+    name="Dr Ana Ruiz",
+    note="looks after five of the twelve patients; the other charts are closed to her",
+)
+_TOM = SignIn(
+    role="front-desk",
+    title="Front desk",
+    user="tom",
+    password="open-counter-tom",  # noqa: S106 - as above
+    person=TOM_BECKER,
+    name="Tom Becker",
+    note="finds patients, sees no clinical data",
+)
+_GRACE = SignIn(
+    role="billing",
+    title="Billing",
+    user="grace",
+    password="paper-trail-grace",  # noqa: S106 - as above
+    person=GRACE_OSEI,
+    name="Grace Osei",
+    note="works on claims and payments",
+)
+_SAM = SignIn(
+    role="administrator",
+    title="Administrator",
+    user="sam",
+    password="brass-keyring-sam",  # noqa: S106 - as above
+    person=SAM_WHITFIELD,
+    name="Sam Whitfield",
+    note="looks after the platform, sees no charts",
+)
+
+
 def sign_ins() -> tuple[SignIn, ...]:
-    return (
-        SignIn(
-            "patient",
-            "Patient",
-            "maria",
-            "quiet-harbour-maria",
-            MARIA_KELLER,
-            "Maria Keller",
-            "reads her own results, medicines and conditions",
-        ),
-        SignIn(
-            "clinician",
-            "Clinician",
-            "ruiz",
-            "early-round-ruiz",
-            ANA_RUIZ,
-            "Dr Ana Ruiz",
-            "looks after five of the twelve patients; other charts are closed to her",
-        ),
-        SignIn(
-            "front-desk",
-            "Front desk",
-            "tom",
-            "open-counter-tom",
-            TOM_BECKER,
-            "Tom Becker",
-            "finds patients, sees no clinical data",
-        ),
-        SignIn(
-            "billing",
-            "Billing",
-            "grace",
-            "paper-trail-grace",
-            GRACE_OSEI,
-            "Grace Osei",
-            "works on claims and payments",
-        ),
-        SignIn(
-            "administrator",
-            "Administrator",
-            "sam",
-            "brass-keyring-sam",
-            SAM_WHITFIELD,
-            "Sam Whitfield",
-            "looks after the platform, sees no charts",
-        ),
-    )
+    return (_MARIA, _ANA, _TOM, _GRACE, _SAM)

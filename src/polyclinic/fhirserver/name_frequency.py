@@ -11,7 +11,7 @@ f comes from the 1990 US Census; `data/README.md` tells how the table is made.
 import math
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import zstandard
@@ -33,9 +33,14 @@ def frequency(kind: str, text: str) -> float:
     """The share of people with this name; `text` is normalised. 0.0 when it is rare.
 
     `kind` is `family`, `given` or `name` (either of the two), with 3, 4 or 5 behind it for the
-    prefix of that length (`family3`).
+    prefix of that length (`family3`). The census writes O'Connor and De la Cruz as one word, so
+    spaces do not count; a prefix that gets shorter by that stands for all that begin so, which is
+    too many rather than too few.
     """
-    return frequencies(kind).get(text, 0) * UNIT
+    length = int(kind[-1]) if kind[-1].isdigit() else 0
+    joined = text.replace(" ", "")
+    steps = _beginning(kind, joined) if len(joined) < length else frequencies(kind).get(joined, 0)
+    return steps * UNIT
 
 
 def salts(kind: str, text: str, tau: float) -> int:
@@ -54,6 +59,11 @@ def frequencies(kind: str) -> Mapping[str, int]:
     length = kind.removeprefix("name")
     family, given = _tables()[f"family{length}"], _tables()[f"given{length}"]
     return {text: family.get(text, 0) + given.get(text, 0) for text in family.keys() | given.keys()}
+
+
+@lru_cache(1024)
+def _beginning(kind: str, start: str) -> int:
+    return sum(steps for text, steps in frequencies(kind).items() if text.startswith(start))
 
 
 @cache
