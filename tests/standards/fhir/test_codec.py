@@ -81,6 +81,7 @@ def test_the_place_of_a_syntax_error_is_named():
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(body):
     try:
-        assert isinstance(decode(body), dict)
-    except BadJson as refused:
-        assert refused.text
+        decoded = decode(body)
+    except BadJson:
+        return
+    assert decode(encode(decoded)) == decoded

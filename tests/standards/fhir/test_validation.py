@@ -1,7 +1,7 @@
 import pytest
+from fhir_samples import APPOINTMENT, OBSERVATION, OWN, PATIENT, XHTML, changed, synthea_bundles
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from fhir_samples import APPOINTMENT, OBSERVATION, OWN, PATIENT, XHTML, changed, synthea_bundles
 
 from polyclinic.standards.fhir.definitions import resource_types
 from polyclinic.standards.fhir.validation import validate
@@ -285,9 +285,40 @@ def test_the_value_complained_of_is_not_repeated():
 
 
 KEYS = st.sampled_from(
-    "resourceType id meta text div contained extension url valueString valueQuantity value name "
-    "given _given entry resource request parameter subject reference start end code coding "
-    "component clinicalStatus abatementString status type fullUrl period _birthDate".split()
+    [
+        "resourceType",
+        "id",
+        "meta",
+        "text",
+        "div",
+        "contained",
+        "extension",
+        "url",
+        "valueString",
+        "valueQuantity",
+        "value",
+        "name",
+        "given",
+        "_given",
+        "entry",
+        "resource",
+        "request",
+        "parameter",
+        "subject",
+        "reference",
+        "start",
+        "end",
+        "code",
+        "coding",
+        "component",
+        "clinicalStatus",
+        "abatementString",
+        "status",
+        "type",
+        "fullUrl",
+        "period",
+        "_birthDate",
+    ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from(["#x"])
 JSON = st.recursive(

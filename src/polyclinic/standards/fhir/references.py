@@ -6,7 +6,7 @@ from typing import Any, Optional
 from polyclinic.standards.fhir.definitions import property_type
 
 # (the trail above, the property, its index in an array)
-Trail = Optional[tuple["Trail", str, int | None]]
+Trail = tuple[Optional["Trail"], str, int | None]
 # Expression, DetectedIssue and Immunization.education have a uri of that name.
 _OF_REFERENCE = frozenset(
     {
@@ -25,7 +25,7 @@ _ADDRESSES = frozenset({"uri", "url", "canonical", "oid", "uuid"})
 
 
 def references(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str, str]]:
-    """Each `Reference.reference` as (holder, key, value, place), in the resource's order.
+    """Each `Reference.reference` as (holder, key, value, place).
 
     Contained resources are part of it. The holder may be changed while walking.
     """
@@ -42,7 +42,7 @@ def rewrite_references(resource: dict[str, Any], mapping: Mapping[str, str]) -> 
     """
     for holder, key, value, trail in _texts(resource):
         if value in mapping and (key == "reference" or _is_address(resource, trail, value)):
-            if trail is not None and trail[2] is not None:
+            if trail[2] is not None:
                 holder[key][trail[2]] = mapping[value]
             else:
                 holder[key] = mapping[value]
@@ -50,22 +50,23 @@ def rewrite_references(resource: dict[str, Any], mapping: Mapping[str, str]) -> 
 
 def _texts(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str, Trail]]:
     """Each text with the object and property that hold it, without recursion: depth is free."""
-    waiting: list[tuple[dict[str, Any], Trail]] = [(resource, None)]
+    waiting: list[tuple[dict[str, Any], Trail | None]] = [(resource, None)]
     while waiting:
         holder, above = waiting.pop()
-        below: list[tuple[dict[str, Any], Trail]] = []
+        below: list[tuple[dict[str, Any], Trail | None]] = []
         for key, value in holder.items():
-            if type(value) is str:
-                yield holder, key, value, (above, key, None)
-            elif type(value) is dict:
-                below.append((value, (above, key, None)))
-            elif type(value) is list:
-                for index, one in enumerate(value):
-                    if type(one) is dict:
-                        below.append((one, (above, key, index)))
-                    elif type(one) is str:
-                        yield holder, key, one, (above, key, index)
+            for one, trail in _entries(value, key, above):
+                if type(one) is str:
+                    yield holder, key, one, trail
+                elif type(one) is dict:
+                    below.append((one, trail))
         waiting.extend(reversed(below))
+
+
+def _entries(value: Any, key: str, above: Trail | None) -> list[tuple[Any, Trail]]:
+    if type(value) is list:
+        return [(one, (above, key, index)) for index, one in enumerate(value)]
+    return [(value, (above, key, None))]
 
 
 def _is_address(resource: dict[str, Any], trail: Trail, value: str) -> bool:
@@ -82,11 +83,12 @@ def _is_address(resource: dict[str, Any], trail: Trail, value: str) -> bool:
     return type_name in _ADDRESSES
 
 
-def _steps(trail: Trail) -> list[tuple[str, int | None]]:
+def _steps(trail: Trail | None) -> list[tuple[str, int | None]]:
     steps: list[tuple[str, int | None]] = []
     while trail is not None:
-        trail, key, index = trail
+        above, key, index = trail
         steps.append((key, index))
+        trail = above
     return steps[::-1]
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "normalise_text",
     "number_range",
     "patients_of",
+    "unread_types",
     "unsupported_parameters",
 ]
 
@@ -86,18 +87,24 @@ def unsupported_parameters(type_name: str) -> tuple[str, ...]:
     return _tree(type_name)[1]
 
 
+def unread_types(type_name: str) -> tuple[tuple[str, str], ...]:
+    """(parameter's type, element's type) where a parameter that is read passes something over."""
+    return _tree(type_name)[2]
+
+
 @cache
-def _tree(type_name: str) -> tuple[Node, tuple[str, ...]]:
+def _tree(type_name: str) -> tuple[Node, tuple[str, ...], tuple[tuple[str, str], ...]]:
     tree = Node()
     unsupported: list[str] = []
+    unread: list[tuple[str, str]] = []
     for code, parameter in search_parameters(type_name).items():
         if (type_name, code) == ("Patient", "deceased"):
             continue
         try:
-            add_parameter(tree, type_name, parameter)
+            unread += [(parameter.type, t) for t in add_parameter(tree, type_name, parameter)]
         except Unsupported:
             unsupported.append(code)
-    return tree, tuple(unsupported)
+    return tree, tuple(unsupported), tuple(unread)
 
 
 @lru_cache(1024)

@@ -1,6 +1,5 @@
 """Search parameters of a type compiled into one tree, so that one walk serves them all."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,34 +64,42 @@ def _walk_filtered(node: Node, value: Any, out: list[SearchValue]) -> None:
             walk(child, value, out)
 
 
-def add_parameter(tree: Node, type_name: str, parameter: SearchParameter) -> None:
-    """Unsupported when its expression, or all that it leads to, cannot be read."""
-    found = [
-        one
+def add_parameter(tree: Node, type_name: str, parameter: SearchParameter) -> tuple[str, ...]:
+    """The types of element it leads to that such a parameter sees nothing in.
+
+    Unsupported when its expression, or all that it leads to, cannot be read.
+    """
+    places = [
+        place
         for path in parse(parameter.expression)
-        for one in add_path(tree, type_name, path[1:], parameter.code, parameter.type)
+        for place in _add_path(tree, type_name, path[1:], parameter)
     ]
-    if not any(found):
+    unread = tuple(place.type for place, is_read in places if not is_read)
+    if len(unread) == len(places):
         raise Unsupported(parameter.expression)
+    return unread
 
 
-def add_path(tree: Node, type_name: str, path: Path, param: str, kind: str) -> Iterable[bool]:
-    """For each place it leads to: whether a parameter of that kind sees something there."""
+def _add_path(
+    tree: Node, type_name: str, path: Path, parameter: SearchParameter
+) -> list[tuple[_Place, bool]]:
+    """Each place it leads to, and whether a parameter of that kind sees something there."""
     places = [_Place(tree, type_name)]
     target: str | None = None
     for index, step in enumerate(path):
         if isinstance(step, WhereTarget):
             target = step.type
-        elif isinstance(step, OfType):
-            continue  # taken together with the child before it
-        else:
+        elif not isinstance(step, OfType):  # that one is taken together with the child before it
             narrowed = _next_type(path, index)
             places = [to for place in places for to in _step(place, step, narrowed)]
-    for place in places:
-        read = reader(kind, place.type, param, place.binding)
-        if read is not None:
-            place.node.reads.append(points_at(target, read) if target else read)
-        yield read is not None
+    return [(place, _add_read(place, target, parameter)) for place in places]
+
+
+def _add_read(place: _Place, target: str | None, parameter: SearchParameter) -> bool:
+    read = reader(parameter.type, place.type, parameter.code, place.binding)
+    if read is not None:
+        place.node.reads.append(points_at(target, read) if target else read)
+    return read is not None
 
 
 def _next_type(path: Path, index: int) -> str | None:
