@@ -3,7 +3,7 @@
 from polyclinic.foundation.settings import Settings
 
 
-class PortalSettings(Settings):
+class PortalSettings(Settings, frozen=True, kw_only=True):
     """Whose portal this is, and how long somebody stays signed in."""
 
     clinic: str = "Northside"

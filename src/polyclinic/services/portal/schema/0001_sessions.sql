@@ -1,6 +1,6 @@
 -- Browser sessions. What opens `sealed` is made from the cookie, which is not kept here: a reader of
 -- this table, even with the root key, cannot use anybody's tokens.
-CREATE TABLE session (
+CREATE TABLE portal.session (
     id bytea PRIMARY KEY CHECK (octet_length(id) = 32),
     sealed bytea NOT NULL,
     subject text NOT NULL,
@@ -8,9 +8,9 @@ CREATE TABLE session (
     seen_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL
 );
-CREATE INDEX session_ends ON session (ends_at);
+CREATE INDEX ON portal.session (ends_at);
 
-CREATE TABLE preference (
+CREATE TABLE portal.preference (
     subject text PRIMARY KEY,
     theme text NOT NULL CHECK (theme IN ('light', 'dark', 'system'))
 );

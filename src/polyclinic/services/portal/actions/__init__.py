@@ -1,0 +1,1 @@
+"""What the portal can do: hold sessions, and put together what a page shows."""

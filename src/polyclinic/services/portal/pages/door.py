@@ -1,0 +1,159 @@
+"""Every page's door: who is signed in, in which role, forms of ours only, problems as pages."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from polyclinic.foundation import clock, http, telemetry
+from polyclinic.foundation.errors import Forbidden, Problem, Unavailable
+from polyclinic.foundation.html import HEADERS, Pages
+from polyclinic.services.portal.actions import sessions
+from polyclinic.services.portal.actions.charts import NoRelation
+from polyclinic.services.portal.actions.state import Portal
+from polyclinic.services.portal.domain import session as rules
+from polyclinic.services.portal.domain.charts import bar, spark, trend
+from polyclinic.services.portal.domain.patient import initials
+from polyclinic.services.portal.domain.reading import spoken
+from polyclinic.services.portal.domain.session import Signed, SignedOut
+
+PACKAGE, STATIC = "polyclinic.services.portal", "/static"
+FORM_MAX = 16 * 1024
+PAGES = Pages(PACKAGE, STATIC)
+
+Page = Callable[[Request, Signed], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def portal(request: Request) -> Portal:
+    found = http.running(request).state
+    assert isinstance(found, Portal)
+    return found
+
+
+def signed_in(*roles: str) -> Callable[[Page], Endpoint]:
+    """For people in one of these roles (any, if none is named); others are sent to sign in."""
+
+    def door(page: Page) -> Endpoint:
+        @wraps(page)
+        async def endpoint(request: Request) -> Response:
+            try:
+                signed = await sessions.current(portal(request), cookie(request), clock.now())
+            except SignedOut:
+                return _to_sign_in(request)
+            # For the page that tells of a problem: it looks like the rest.
+            request.state.signed = signed
+            if roles and signed.session.role not in roles:
+                raise Forbidden("This page is for other people of the clinic.")
+            try:
+                return await page(request, signed)
+            except SignedOut:
+                return _to_sign_in(request)
+
+        return endpoint
+
+    return door
+
+
+async def form(request: Request, signed: Signed) -> dict[str, str]:
+    """A form's fields, once it is known to be one of ours."""
+    async with request.form(max_files=0, max_fields=20, max_part_size=FORM_MAX) as sent:
+        given = {name: value for name, value in sent.items() if isinstance(value, str)}
+    headers = {name: request.headers[name] for name in request.headers}
+    rules.check_form(signed.session, given.get("csrf", ""), headers, origin(request))
+    return given
+
+
+def cookie(request: Request) -> str | None:
+    return request.cookies.get(rules.COOKIE)
+
+
+def origin(request: Request) -> str:
+    """The address people see: as configured, else as the browser says."""
+    public = http.running(request).platform.public_url
+    return public.rstrip("/") if public else f"{request.url.scheme}://{request.url.netloc}"
+
+
+def draw(
+    request: Request,
+    template: str,
+    signed: Signed | None = None,
+    status: int = 200,
+    **values: object,
+) -> Response:
+    """A page in the signed-in person's theme, with what every page shows around itself."""
+    at_work = portal(request)
+    around: dict[str, object] = {
+        "clinic": at_work.settings.clinic,
+        "phone": at_work.settings.phone,
+        "theme": signed.theme if signed else "system",
+        "today": spoken(clock.today()),
+        "bar": bar,
+        "spark": spark,
+        "trend": trend,
+        "problem": None,
+    }
+    if signed is not None:
+        around |= {
+            "me": signed.session,
+            "my_initials": initials(signed.session.name) or "?",
+            "csrf": signed.session.csrf,
+            "seconds": sessions.seconds_left(at_work, signed, clock.now()),
+            "warn_seconds": max(120, at_work.settings.warn_seconds),
+        }
+    return PAGES.page(request, template, status, **around, **values)
+
+
+def redirect(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303, dict(HEADERS))
+
+
+def keep_cookie(response: Response, name: str, value: str, seconds: int | None = None) -> None:
+    """A cookie that scripts cannot read, sent over a safe way only."""
+    response.set_cookie(
+        name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
+    )
+
+
+def drop_cookie(response: Response, name: str) -> None:
+    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
+
+
+async def show_problem(request: Request, problem: Problem, status: int) -> Response:
+    """What went wrong, what is safe and what to do, in the look of the rest."""
+    signed: Signed | None = getattr(request.state, "signed", None)
+    since = portal(request).outages.since("records")
+    values = {
+        "status": status,
+        "message": problem.message,
+        "place": problem.place,
+        "request_id": telemetry.request_id.get(),
+        "since": since,
+        "is_relation": isinstance(problem, NoRelation),
+        "is_outage": isinstance(problem, Unavailable),
+    }
+    template = "problem.html" if signed else "problem_plain.html"
+    response = draw(request, template, signed, status, **values)
+    response.headers.update(http.headers_of(problem))
+    # A browser would ask for a password of its own.
+    if "www-authenticate" in response.headers:
+        del response.headers["www-authenticate"]
+    return response
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Back to the same page afterwards, where a page can be asked for again."""
+    wanted = rules.local(request.url.path if request.method == "GET" else "/")
+    if request.headers.get("hx-request"):
+        # A part of a page cannot become a sign-in page: the whole page goes there.
+        response = Response(
+            status_code=200, headers={**HEADERS, "HX-Redirect": "/signed-out?why=idle"}
+        )
+    elif cookie(request) is not None:
+        response = redirect(f"/signed-out?why=idle&next={wanted}")
+    else:
+        response = redirect(f"/sign-in?next={wanted}")
+    if cookie(request) is not None:
+        drop_cookie(response, rules.COOKIE)
+    return response
