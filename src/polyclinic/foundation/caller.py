@@ -106,7 +106,7 @@ def read_claims(claims: Mapping[str, Any], *, issuer: str, now: float) -> tuple[
         raise jose.BadToken("The token was made by or for somebody else.")
     expires = _still_valid(claims, now)
     role, scope, person = claims.get("role"), claims.get("scope"), claims.get("fhirUser")
-    if role not in ROLES or not isinstance(scope, str):
+    if not isinstance(role, str) or role not in ROLES or not isinstance(scope, str):
         raise jose.BadToken("The token names no role or scope that is known here.")
     if person is not None and not (isinstance(person, str) and PERSON.fullmatch(person)):
         raise jose.BadToken("The token's fhirUser is not a person of FHIR.")

@@ -160,7 +160,7 @@ async def post_operator_clients(request: Request) -> Response:
     return http.json({"client": client.id, "scope": " ".join(client.scopes), "keys": keys})
 
 
-async def show_problem(request: Request, problem: Problem, status: int) -> Response:
+async def show_problem(_: Request, problem: Problem, status: int) -> Response:
     """A refusal as OAuth 2 words it (RFC 6749 section 5.2)."""
     value: dict[str, Any] = {"error": error_of(problem), "error_description": problem.message}
     if problem.place:

@@ -128,7 +128,8 @@ async def _exchange(
     except InvalidGrant as refused:
         return refused
     account = await _account(identity, tx, code.account_id)
-    if account is None:
+    # Who has signed out in between does not want to be signed in by a late exchange.
+    if account is None or not await account_store.is_session_open(tx, code.session_hash):
         return InvalidGrant()
     return await _first(identity, tx, code, account, now)
 

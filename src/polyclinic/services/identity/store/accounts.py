@@ -109,6 +109,13 @@ async def find_session(db: Database, session_hash: bytes, now: datetime) -> Sess
     return None if row is None else SessionRow(*row.values())
 
 
+async def is_session_open(tx: Transaction, session_hash: bytes) -> bool:
+    """Whether nobody signed out of it; that it runs out does not count here."""
+    query = """
+        SELECT EXISTS (SELECT FROM identity.session WHERE hash = $1 AND ended_at IS NULL)"""
+    return await tx.fetchval(query, session_hash)
+
+
 async def end_session(tx: Transaction, session_hash: bytes, now: datetime) -> UUID | None:
     """Ends a browser's session and everything granted from it; whose it was, if it was open."""
     query = """
