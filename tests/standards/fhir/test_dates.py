@@ -39,7 +39,23 @@ def test_dates_at_the_ends_of_time_are_clamped(text):
     assert low <= high
 
 
-@pytest.mark.parametrize("text", ["", "202", "2020-13", "2020-02-30", "yesterday", "2020-01-01 10"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "202",
+        "+202",
+        "2020-13",
+        "2020-+1",
+        "2020-02-30",
+        "2020-W01-1",
+        "yesterday",
+        "2020-01-01 10:00:00Z",
+        "2020-01-01T10",
+        "2020-01-01T25:00:00Z",
+        "２０２０",
+    ],
+)
 def test_what_is_no_date_is_a_value_error(text):
     with pytest.raises(ValueError, match=r".+"):
         date_range(text)

@@ -1,4 +1,6 @@
 from fhir_samples import OBSERVATION, changed
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polyclinic.standards.fhir.issues import FhirIssue
 from polyclinic.standards.fhir.outcome import operation_outcome
@@ -51,6 +53,21 @@ def test_a_resource_nested_without_end_is_walked():
         inner = inner["extension"][0]
     rewrite_references(resource, {"Patient/p1": "Patient/p2"})
     assert resource["subject"]["reference"] == "Patient/p2"
+
+
+KEYS = st.sampled_from(["resourceType", "contained", "reference", "url", "valueUri", "extension"])
+JSON = st.recursive(
+    st.none() | st.integers() | st.sampled_from([URN, "Patient", "Patient/1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=150, database=None)
+@given(st.dictionaries(KEYS, JSON))
+def test_rewriting_never_raises_and_leaves_no_reference_behind(resource):
+    rewrite_references(resource, {URN: "Patient/1"})
+    assert all(value != URN for _, _, value, _ in references(resource))
 
 
 def test_an_outcome_names_each_issue_and_is_itself_r4():

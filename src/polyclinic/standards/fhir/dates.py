@@ -1,9 +1,14 @@
 """FHIR dates as the half-open ranges of instants that they stand for, in UTC."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
+_FORM = re.compile(
+    r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}"
+    r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
+).fullmatch
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 
@@ -13,19 +18,19 @@ def date_range(text: str) -> tuple[datetime, datetime]:
 
     A time without a zone is read as UTC, as the whole days without one are.
     """
+    if not _FORM(text):
+        raise ValueError("A date is YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss and a zone.")
     if len(text) > 10:
         return _time_range(text)
-    year = int(text[:4])
     if len(text) == 10:
         low = datetime.combine(date.fromisoformat(text), time(), UTC)
         return low, _later(low, _DAY)
-    if len(text) == 7 and text[4] == "-":
+    year = int(text[:4])
+    if len(text) == 7:
         month = int(text[5:])
         low = datetime(year, month, 1, tzinfo=UTC)
         return low, _start_of(year + month // 12, month % 12 + 1)
-    if len(text) == 4:
-        return datetime(year, 1, 1, tzinfo=UTC), _start_of(year + 1, 1)
-    raise ValueError("A date is YYYY, YYYY-MM or YYYY-MM-DD.")
+    return datetime(year, 1, 1, tzinfo=UTC), _start_of(year + 1, 1)
 
 
 def instant(text: str) -> datetime:
@@ -34,8 +39,6 @@ def instant(text: str) -> datetime:
 
 
 def _time_range(text: str) -> tuple[datetime, datetime]:
-    if text[10] != "T":
-        raise ValueError("A time follows its date after a T.")
     if text[16:19] == ":60":  # a leap second: FHIR allows it, datetime does not know it
         text = f"{text[:16]}:59{text[19:]}"
     low = datetime.fromisoformat(text)

@@ -1,5 +1,6 @@
 """Walks and rewrites the references of a resource."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
@@ -29,9 +30,11 @@ def references(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, 
 
     Contained resources are part of it. The holder may be changed while walking.
     """
-    for holder, key, value, trail in _texts(resource):
-        if key == "reference" and holder.keys() <= _OF_REFERENCE:
-            yield holder, key, value, _written(str(resource.get("resourceType")), trail)
+    for holder, above in _objects(resource):
+        value = holder.get("reference")
+        if type(value) is str and holder.keys() <= _OF_REFERENCE:
+            trail = (above, "reference", None)
+            yield holder, "reference", value, _written(str(resource.get("resourceType")), trail)
 
 
 def rewrite_references(resource: dict[str, Any], mapping: Mapping[str, str]) -> None:
@@ -40,46 +43,44 @@ def rewrite_references(resource: dict[str, Any], mapping: Mapping[str, str]) -> 
 
     Texts that only look like one stay, such as an Identifier.value; narrative is not looked at.
     """
-    for holder, key, value, trail in _texts(resource):
-        if value in mapping and (key == "reference" or _is_address(resource, trail, value)):
-            if trail[2] is not None:
-                holder[key][trail[2]] = mapping[value]
-            else:
-                holder[key] = mapping[value]
-
-
-def _texts(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str, Trail]]:
-    """Each text with the object and property that hold it, without recursion: depth is free."""
-    waiting: list[tuple[dict[str, Any], Trail | None]] = [(resource, None)]
-    while waiting:
-        holder, above = waiting.pop()
-        below: list[tuple[dict[str, Any], Trail | None]] = []
+    for holder, above in _objects(resource):
         for key, value in holder.items():
-            for one, trail in _entries(value, key, above):
-                if type(one) is str:
-                    yield holder, key, one, trail
-                elif type(one) is dict:
-                    below.append((one, trail))
-        waiting.extend(reversed(below))
+            if type(value) is str:
+                if value in mapping and _is_address(resource, (above, key, None), value):
+                    holder[key] = mapping[value]
+            elif type(value) is list:
+                for index, one in enumerate(value):
+                    named = type(one) is str and one in mapping
+                    if named and _is_address(resource, (above, key, index), one):
+                        value[index] = mapping[one]
 
 
-def _entries(value: Any, key: str, above: Trail | None) -> list[tuple[Any, Trail]]:
-    if type(value) is list:
-        return [(one, (above, key, index)) for index, one in enumerate(value)]
-    return [(value, (above, key, None))]
+def _objects(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Trail | None]]:
+    """Each JSON object with the way to it, without recursion: depth is free."""
+    waiting: deque[tuple[dict[str, Any], Trail | None]] = deque([(resource, None)])
+    while waiting:
+        holder, above = waiting.popleft()
+        yield holder, above
+        for key, value in holder.items():
+            if type(value) is dict:
+                waiting.append((value, (above, key, None)))
+            elif type(value) is list:
+                waiting.extend(
+                    [(o, (above, key, i)) for i, o in enumerate(value) if type(o) is dict]
+                )
 
 
 def _is_address(resource: dict[str, Any], trail: Trail, value: str) -> bool:
     """By the definition of the element, which is worked out only for a text that could be one."""
-    if not value.startswith("urn:"):
-        return False
+    if trail[1] == "reference" or not value.startswith("urn:"):
+        return trail[1] == "reference"
     type_name: str | None = str(resource.get("resourceType"))
     holder: Any = resource
     for key, index in _steps(trail):
         type_name = property_type(type_name, key) if type_name else None
         holder = holder[key] if index is None else holder[key][index]
         if type_name == "Resource":
-            type_name = holder.get("resourceType")
+            type_name = str(holder.get("resourceType")) if type(holder) is dict else None
     return type_name in _ADDRESSES
 
 
