@@ -65,6 +65,7 @@ def main() -> None:
         "valueSets": reduce_value_sets(package, used),
         "search": reduce_search(package, names),
         "compartment": reduce_compartment(package, names),
+        "summary": reduce_summary(definitions),
     }
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     TARGET.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +112,19 @@ def reduce_structures(
             # An id by R4's text; its definition says string by a known erratum.
             structures[definition["name"]]["id"] = {"types": ["id"]}
     return structures, used
+
+
+def reduce_summary(definitions: list[Json]) -> Json:
+    """Which elements of each resource `_summary=true` shows."""
+    return {
+        definition["name"]: sorted(
+            one["path"].partition(".")[2]
+            for one in definition["snapshot"]["element"][1:]
+            if one.get("isSummary") and one["path"].count(".") == 1
+        )
+        for definition in definitions
+        if definition["kind"] == "resource"
+    }
 
 
 def r4_elements(definition: Json, published: dict[str, Json]) -> list[Json]:

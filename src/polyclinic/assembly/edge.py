@@ -23,7 +23,9 @@ _HOP = frozenset(
 class Edge:
     """One address for the whole platform, whichever process a service runs in."""
 
-    def __init__(self, apps: Mapping[str, Any], peers: Peers, services: tuple[Service, ...]) -> None:
+    def __init__(
+        self, apps: Mapping[str, Any], peers: Peers, services: tuple[Service, ...]
+    ) -> None:
         self._apps = dict(apps)
         self._peers = peers
         reachable = set(apps) | set(peers.addresses)
@@ -115,7 +117,9 @@ def _outcome(text: str, code: str, status: int) -> Response:
 def _missing(path: str) -> Response:
     if path == "/fhir" or path.startswith("/fhir/"):
         return _outcome("No service of this installation keeps records.", "not-supported", 404)
-    text = "There is no page at this address. The services that run here are named at /health/ready."
+    text = (
+        "There is no page at this address. The services that run here are named at /health/ready."
+    )
     return Response(text, 404, media_type="text/plain")
 
 
@@ -141,9 +145,7 @@ async def _proxy(peers: Peers, name: str, scope: Message, receive: Receive, send
         return
     async with contextlib.aclosing(answer):
         passed = [(k.lower(), v) for k, v in answer.headers.raw if k.lower() not in _HOP_ANSWER]
-        await send(
-            {"type": "http.response.start", "status": answer.status_code, "headers": passed}
-        )
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": passed})
         async for part in answer.aiter_raw():
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -129,7 +129,8 @@ def check_port(host: str, port: int) -> None:
             trial.bind((host, port))
         except OSError as taken:
             raise PortTaken(
-                f"Port {port} is already in use. Stop the other program or choose another: --port N.",
+                f"Port {port} is already in use. Stop the other program, or choose another "
+                "port: --port N.",
                 place="--port",
             ) from taken
 

@@ -69,19 +69,25 @@ class Lane(Generic[Ask, Answer]):
         except Problem as problem:
             _refuse(batch, problem)
         except (asyncpg.PostgresError, ValueError) as bug:
-            # One poisoned row must not fail its neighbours: everybody is asked again alone.
-            if len(batch) == 1:
-                _refuse(batch, bug)
-            else:
-                for single in batch:
-                    await self._carry([single])
-        except BaseException as stopped:
+            await self._carry_singly(batch, bug)
+        except asyncio.CancelledError as stopped:
             _refuse(batch, stopped)
-            if not isinstance(stopped, Exception):
-                raise
+            raise
+        except Exception as bug:  # noqa: BLE001 - whoever waits must learn of it; the door logs it
+            _refuse(batch, bug)
         else:
             for (_, future), answer in zip(batch, answers, strict=True):
                 _settle(future, answer)
+
+    async def _carry_singly(
+        self, batch: list[tuple[Ask, "asyncio.Future[Answer]"]], bug: Exception
+    ) -> None:
+        """One poisoned row must not fail its neighbours: everybody is asked again alone."""
+        if len(batch) == 1:
+            _refuse(batch, bug)
+            return
+        for single in batch:
+            await self._carry([single])
 
 
 def _settle(future: "asyncio.Future[Answer]", answer: "Answer | Problem") -> None:

@@ -65,6 +65,12 @@ class TooLarge(Invalid):
     code = "too-long"
 
 
+class WrongMediaType(Invalid):
+    """The body is of a kind that this door does not take."""
+
+    code = "not-supported"
+
+
 class Unauthenticated(Problem):
     """Sign in first: the access token is missing, expired or not ours."""
 

@@ -29,6 +29,7 @@ from polyclinic.foundation.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    WrongMediaType,
 )
 from polyclinic.foundation.service import Running, Service
 
@@ -51,6 +52,7 @@ _STATUS: tuple[tuple[type[Problem], int], ...] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
     (TooLarge, 413),
+    (WrongMediaType, 415),
     (NotProcessable, 422),
     (Invalid, 400),
 )
@@ -119,7 +121,7 @@ async def caller(request: Request) -> Caller:
     return await running(request).callers.verify(token.strip())
 
 
-async def _show_problem(request: Request, problem: Problem, status: int) -> Response:
+async def _show_problem(_: Request, problem: Problem, status: int) -> Response:
     value = {
         "error": problem.code,
         "error_description": problem.message,

@@ -15,8 +15,36 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 ALLOWED = frozenset(
-    "service route method status ms count total kind code table schema version port pid url "
-    "account client role reason seconds bytes attempt error lane folder hash size where".split()
+    [
+        "service",
+        "route",
+        "method",
+        "status",
+        "ms",
+        "count",
+        "total",
+        "kind",
+        "code",
+        "table",
+        "schema",
+        "version",
+        "port",
+        "pid",
+        "url",
+        "account",
+        "client",
+        "role",
+        "reason",
+        "seconds",
+        "bytes",
+        "attempt",
+        "error",
+        "lane",
+        "folder",
+        "hash",
+        "size",
+        "where",
+    ]
 )
 
 _log = logging.getLogger("polyclinic")
@@ -72,7 +100,7 @@ def log_to(stream: object = None, level: int = logging.INFO) -> None:
 
 
 class Metrics:
-    """The metrics of one service in a registry of its own, so that any subset can share a process."""
+    """The metrics of one service, in a registry of its own: any subset can share a process."""
 
     def __init__(self, service: str) -> None:
         self.registry = CollectorRegistry()

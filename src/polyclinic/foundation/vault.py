@@ -52,7 +52,7 @@ def _hkdf(secret: bytes, purpose: str, length: int = 32) -> bytes:
 
 
 class RootKey:
-    """The root of all keys of an installation: one stable secret and generations of wrapping keys."""
+    """The root of all keys: one stable secret, and generations of wrapping keys."""
 
     def __init__(self, stable: bytes, generations: Mapping[int, bytes]) -> None:
         self._stable = stable
@@ -204,6 +204,30 @@ class Vault:
         _remember(self._keys, wrapped.id, opened)
         _remember(self._owners, wrapped.owner, opened)
         return opened
+
+    def new_shared(self, holders: list[DataKey]) -> tuple[bytes, list[bytes], DataKey]:
+        """A key of its own for what several owners share: its id, a wrap for each, the key."""
+        key_id, key = os.urandom(16), os.urandom(32)
+        opened = DataKey(key_id, 1, AESGCM(key))
+        wraps: list[bytes] = []
+        for holder in holders:
+            nonce = os.urandom(12)
+            wraps.append(nonce + holder.cipher.encrypt(nonce, key, self._share_of(key_id)))
+        _remember(self._keys, key_id, opened)
+        return key_id, wraps, opened
+
+    def unwrap_share(self, key_id: bytes, holder: DataKey, wrapped: bytes) -> DataKey:
+        """Opens a shared key through one holder's wrap."""
+        try:
+            key = holder.cipher.decrypt(wrapped[:12], wrapped[12:], self._share_of(key_id))
+        except InvalidTag as changed:
+            raise Unreadable from changed
+        opened = DataKey(key_id, 1, AESGCM(key))
+        _remember(self._keys, key_id, opened)
+        return opened
+
+    def _share_of(self, key_id: bytes) -> bytes:
+        return b"shared-key-1" + self._service + key_id
 
     def forget(self, key_id: bytes, owner: bytes) -> None:
         """Drops a destroyed key from memory at once."""

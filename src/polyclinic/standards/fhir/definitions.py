@@ -127,6 +127,12 @@ def is_structure(path: str) -> bool:
 
 
 @cache
+def summary_elements(type_name: str) -> frozenset[str]:
+    """The elements that `_summary=true` shows; a choice is written `value[x]`."""
+    return frozenset(_data()["summary"][type_name])
+
+
+@cache
 def value_set(url: str) -> ValueSet:
     stated = _data()["valueSets"][url]
     codes = {system: frozenset(these) for system, these in stated.get("codes", {}).items()}

@@ -1,0 +1,25 @@
+"""One request of one caller, as every method of the store wants it."""
+
+import uuid
+from dataclasses import dataclass
+
+from polyclinic.fhirserver.access import Access
+from polyclinic.foundation import ids
+
+_NAMES = uuid.UUID("8f0a3c7e-6f4e-4c39-9d3e-0f1b6a6f5a10")  # ours, for request ids that are no UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Who asks, what they may, and the number under which it is logged."""
+
+    access: Access
+    request: uuid.UUID
+
+    @classmethod
+    def of(cls, access: Access, request_id: str) -> "Errand":
+        try:
+            return cls(access, uuid.UUID(request_id))
+        except ValueError:
+            named = request_id != "-"
+            return cls(access, uuid.uuid5(_NAMES, request_id) if named else ids.new_uuid())

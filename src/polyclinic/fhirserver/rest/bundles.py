@@ -1,0 +1,79 @@
+"""Bundles as bytes: stored resources are spliced in as they are, never decoded again."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from polyclinic.fhirserver.rest.answer import instant
+from polyclinic.fhirserver.search.query import Query
+from polyclinic.fhirserver.search.run import Hit, Page
+from polyclinic.fhirserver.store.rows import Document
+from polyclinic.fhirserver.summary import shortened
+
+_METHODS = {"C": "POST", "U": "PUT", "D": "DELETE"}
+
+
+def _raw(body: bytes) -> Any:
+    return msgspec.Raw(body)
+
+
+def searchset(
+    query: Query, page: Page, others: Sequence[Hit], base: str, after: str | None
+) -> bytes:
+    """The Bundle of a search: matches, what they include, and where the next page is."""
+    entries = [_found(query, hit, base, "match") for hit in page.hits]
+    entries += [_found(query, hit, base, "include") for hit in others]
+    asked = urlencode(list(query.pairs))
+    here = f"{base}/{query.type}"
+    links = [{"relation": "self", "url": f"{here}?{asked}" if asked else here}]
+    if after is not None:
+        links.append({"relation": "next", "url": f"{here}?_page={after}"})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    if page.total is not None:
+        bundle["total"] = page.total
+    bundle["link"] = links
+    if entries:
+        bundle["entry"] = entries
+    return msgspec.json.encode(bundle)
+
+
+def _found(query: Query, hit: Hit, base: str, mode: str) -> dict[str, Any]:
+    document = hit.document
+    body = shortened(query, hit.resource) if query.summary != "false" or query.elements else None
+    return {
+        "fullUrl": f"{base}/{document.type}/{document.id}",
+        "resource": _raw(body or document.body or b"{}"),
+        "search": {"mode": mode},
+    }
+
+
+def versions(found: Sequence[Document], count: int, base: str) -> bytes:
+    """The Bundle of a history; one version more than `count` means that there are older ones."""
+    shown = found[:count]
+    bundle: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "history",
+        "entry": [_past(document, base) for document in shown],
+    }
+    if len(found) > count:
+        last = shown[-1]
+        url = f"{base}/{last.type}/{last.id}/_history?_count={count}&_before={last.version}"
+        bundle["link"] = [{"relation": "next", "url": url}]
+    return msgspec.json.encode(bundle)
+
+
+def _past(document: Document, base: str) -> dict[str, Any]:
+    method = _METHODS.get(document.method, "PUT")
+    entry: dict[str, Any] = {"fullUrl": f"{base}/{document.type}/{document.id}"}
+    if document.body is not None:
+        entry["resource"] = _raw(document.body)
+    url = document.type if method == "POST" else f"{document.type}/{document.id}"
+    entry["request"] = {"method": method, "url": url}
+    entry["response"] = {
+        "status": {"POST": "201", "PUT": "200", "DELETE": "204"}[method],
+        "etag": f'W/"{document.version}"',
+        "lastModified": instant(document.updated),
+    }
+    return entry

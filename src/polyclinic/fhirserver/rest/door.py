@@ -1,0 +1,175 @@
+"""The door at `/fhir`: HTTP in, HTTP out; every refusal is an OperationOutcome."""
+
+import importlib.metadata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polyclinic.fhirserver.access import Access, access_of
+from polyclinic.fhirserver.bundle.batch import batch
+from polyclinic.fhirserver.bundle.response import response_bundle
+from polyclinic.fhirserver.bundle.transaction import Transactions
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.rest import capability, reading
+from polyclinic.fhirserver.rest.answer import MEDIA_TYPE, Answer, outcome
+from polyclinic.fhirserver.rest.interactions import Ask, Interactions
+from polyclinic.fhirserver.search.run import Search
+from polyclinic.fhirserver.store.store import Store
+from polyclinic.foundation import http, telemetry
+from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.errors import (
+    Invalid,
+    MethodRefused,
+    NotSupported,
+    Problem,
+    WrongMediaType,
+)
+from polyclinic.foundation.service import Running
+
+VERSION = importlib.metadata.version("polyclinic")
+_JSON = ("application/fhir+json", "application/json", "text/json")
+_FORMATS = frozenset({"json", "application/json", "application/fhir+json", "text/json"})
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(slots=True)
+class FhirServer:
+    """All parts of a mounted FHIR server; a service keeps one as (part of) its state."""
+
+    store: Store
+    search: Search
+    interactions: Interactions
+    transactions: Transactions
+    foreign: frozenset[str]
+
+    @classmethod
+    def over(cls, running: Running, foreign: frozenset[str] = frozenset()) -> "FhirServer":
+        """A server over a service's own schema; `foreign` types are kept by other services."""
+        store = Store(running.database, running.vault, running.metrics)
+        search = Search(store, running.metrics)
+        interactions = Interactions(store, search, foreign)
+        return cls(store, search, interactions, Transactions(interactions), foreign)
+
+    def access(self, caller: Caller) -> Access:
+        return _access(self, caller)
+
+    def errand(self, caller: Caller) -> Errand:
+        return Errand.of(self.access(caller), telemetry.request_id.get())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@lru_cache(maxsize=4096)
+def _access(server: FhirServer, caller: Caller) -> Access:
+    # A caller lives 30 seconds in memory at most, so a changed role is not remembered here longer.
+    person = caller.person or ""
+    number = server.store.terms.person(person) if person else None
+    is_patient = person.startswith("Patient/")
+    return access_of(caller, number if is_patient else None, None if is_patient else number)
+
+
+def base_of(request: Request) -> str:
+    """The address that links begin with: the configured one, else the one that was asked."""
+    public = http.running(request).platform.public_url
+    return f"{public or str(request.base_url).rstrip('/')}/fhir"
+
+
+async def door(server: FhirServer, request: Request) -> Response:
+    """Answers one request below `/fhir`."""
+    path = tuple(filter(None, request.path_params.get("path", "").split("/")))
+    request.scope["template"] = _template(path)
+    try:
+        answer = await _answer(server, request, path)
+    except Problem as problem:
+        answer = Answer(http.status_of(problem), outcome(problem), headers=http.headers_of(problem))
+        if answer.status >= 500:
+            telemetry.log("problem", error=type(problem).__name__, status=answer.status)
+    return _response(answer, request)
+
+
+async def show_problem(_: Request, problem: Problem, status: int) -> Response:
+    """How a service that is all FHIR shows a problem from outside this door."""
+    headers = http.headers_of(problem)
+    return Response(outcome(problem), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -> Answer:
+    if path == ("metadata",):
+        _need(request, "GET", "HEAD")
+        return Answer(200, capability.statement(base_of(request), server.foreign, VERSION))
+    caller = await http.caller(request)
+    errand = server.errand(caller)
+    pairs = request.query_params.multi_items()
+    _check_format(pairs)
+    if not path:
+        if request.method != "POST":
+            raise NotSupported("Search one type at a time, such as /fhir/Patient.", place="url")
+        return await _bundle(server, request, errand)
+    body = await _body(request) if request.method in ("POST", "PUT", "PATCH") else b""
+    if request.method == "PATCH":
+        raise MethodRefused("PATCH is not offered yet.")
+    ask = Ask(request.method, path, pairs, body, headers=dict(request.headers))
+    return await server.interactions.carry(errand, ask, base_of(request))
+
+
+async def _bundle(server: FhirServer, request: Request, errand: Errand) -> Answer:
+    bundle = reading.of_type(reading.decoded(await _body(request)), "Bundle")
+    kind = bundle.get("type")
+    whole = "return=representation" in request.headers.get("prefer", "")
+    if kind == "transaction":
+        answers = await server.transactions.carry(errand, bundle, base_of(request))
+    elif kind == "batch":
+        answers = await batch(server.interactions, errand, bundle, base_of(request))
+    else:
+        raise Invalid("A Bundle posted here is a transaction or a batch.", place="Bundle.type")
+    return Answer(200, response_bundle(kind, answers, whole=whole))
+
+
+async def _body(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_search = request.url.path.endswith("/_search")
+    if is_search and kind != _FORM:
+        raise WrongMediaType(f"POST _search takes {_FORM}.", place="Content-Type")
+    if not is_search and kind not in _JSON:
+        raise WrongMediaType(f"This door takes {_JSON[0]}.", place="Content-Type")
+    return await http.body(request)
+
+
+def _check_format(pairs: list[tuple[str, str]]) -> None:
+    for name, value in pairs:
+        if name == "_format" and value.partition(";")[0].replace(" ", "+") not in _FORMATS:
+            raise NotAcceptable(f"Only JSON is spoken here, not {value[:40]!r}.", place="_format")
+
+
+class NotAcceptable(Invalid):
+    """Only JSON is spoken here."""
+
+    code = "not-supported"
+
+
+def _need(request: Request, *methods: str) -> None:
+    if request.method not in methods:
+        raise MethodRefused(place="url")
+
+
+def _response(answer: Answer, request: Request) -> Response:
+    headers: dict[str, Any] = answer.all_headers(base_of(request))
+    content = b"" if answer.body is None or answer.status == 304 else answer.body
+    media = MEDIA_TYPE if content else None
+    return Response(content, answer.status, headers=headers, media_type=media)
+
+
+def _template(path: tuple[str, ...]) -> str:
+    """The route's shape for metrics: the type stays, ids do not."""
+    if not path:
+        return "/fhir"
+    if path[0] == "metadata" or not reading.is_type(path[0]):
+        return "/fhir/metadata" if path[0] == "metadata" else "/fhir/{unknown}"
+    rest = {1: "", 2: "/{id}", 3: "/{id}/{part}", 4: "/{id}/_history/{version}"}
+    if path[1:2] == ("_search",):
+        return f"/fhir/{path[0]}/_search"
+    return f"/fhir/{path[0]}{rest.get(len(path), '/…')}"

@@ -1,0 +1,235 @@
+"""From criteria to what the index can answer: terms that must occur, and ranges."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from polyclinic.fhirserver.index import (
+    IDENTIFYING,
+    PERSONAL_DATES,
+    POSTED,
+    date_precision,
+    unit_term,
+)
+from polyclinic.fhirserver.search.query import (
+    Criterion,
+    DateAsk,
+    NumberAsk,
+    Query,
+    ReferenceAsk,
+    TextAsk,
+    TokenAsk,
+)
+from polyclinic.fhirserver.search.statement import Statement, both, either
+from polyclinic.fhirserver.terms import Terms, param_number
+
+
+@dataclass(frozen=True, slots=True)
+class TermGroup:
+    """A resource that matches has at least one of these terms.
+
+    `posted`: its postings can be walked newest first.
+    """
+
+    terms: tuple[int, ...]
+    posted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the index answers; `exact` when nothing remains for the opened resource to decide."""
+
+    groups: tuple[TermGroup, ...]
+    ids: tuple[str, ...] | None
+    ranges: tuple[Criterion, ...]
+    exact: bool
+
+
+def conditions(terms: Terms, query: Query) -> Conditions:
+    groups: list[TermGroup] = []
+    ranges: list[Criterion] = []
+    ids: tuple[str, ...] | None = None
+    exact = True
+    for criterion in query.criteria:
+        if criterion.param == "_id":
+            asked = tuple(a.code for a in criterion.asks if isinstance(a, TokenAsk) and a.code)
+            ids = asked if ids is None else tuple(i for i in ids if i in asked)
+        elif criterion.type in ("date", "number", "quantity") and not _is_personal(
+            query, criterion
+        ):
+            ranges.append(criterion)
+            exact = exact and _is_exact_range(criterion)
+        else:
+            group, whole = _group(terms, query.type, criterion)
+            exact = exact and whole
+            if group is not None:
+                groups.append(group)
+    return Conditions(tuple(groups), ids, tuple(ranges), exact)
+
+
+def _is_personal(query: Query, criterion: Criterion) -> bool:
+    return (query.type, criterion.param) in PERSONAL_DATES
+
+
+def _is_exact_range(criterion: Criterion) -> bool:
+    return criterion.type == "date" and all(
+        isinstance(a, DateAsk) and a.prefix in ("eq", "gt", "lt", "sa", "eb")
+        for a in criterion.asks
+    )
+
+
+def _group(terms: Terms, kind: str, criterion: Criterion) -> tuple[TermGroup | None, bool]:
+    """The criterion's terms (None: the index cannot help), and whether they decide alone."""
+    found: list[int] = []
+    exact, posted = True, criterion.param in POSTED
+    for ask in criterion.asks:
+        known, sure, plain = _ask_terms(terms, kind, criterion, ask)
+        if known is None:
+            return None, False
+        found.extend(known)
+        exact, posted = exact and sure, posted and plain
+    return TermGroup(tuple(dict.fromkeys(found)), posted and criterion.type == "token"), exact
+
+
+def _ask_terms(
+    terms: Terms, kind: str, criterion: Criterion, ask: object
+) -> tuple[tuple[int, ...] | None, bool, bool]:
+    param = criterion.param
+    if isinstance(ask, TokenAsk):
+        return _token_terms(terms, kind, param, ask)
+    if isinstance(ask, ReferenceAsk):
+        targets = (ask.url,) if ask.url else [f"{t}/{ask.id}" for t in ask.types]
+        return tuple(terms.term(kind, param, "reference", t) for t in targets if t), True, False
+    if isinstance(ask, TextAsk) and criterion.type == "uri":
+        return (terms.common(kind, param, "uri", ask.text),), True, False
+    if isinstance(ask, TextAsk):
+        if criterion.modifier == "exact":
+            return terms.asked_whole(kind, param, ask.text), False, False
+        return terms.asked_text(kind, param, ask.text), False, False
+    if isinstance(ask, DateAsk) and ask.prefix == "eq":
+        precision = date_precision(ask.low, ask.high)
+        return (terms.day_terms(kind, param, ask.low.date(), precision)[-1],), precision == 3, False
+    if isinstance(ask, DateAsk) and (years := _years(ask)) is not None:
+        return tuple(terms.term(kind, param, "date", f"{y:04}") for y in years), False, False
+    return None, False, False
+
+
+# People alive today, and the records of those who were: nobody was born before this.
+_YEAR_MIN, _YEAR_MAX = 1850, 2150
+
+
+def _years(ask: DateAsk) -> range | None:
+    """A range of birth dates becomes its years; each hit is verified on the opened resource."""
+    if ask.prefix in ("gt", "ge", "sa"):
+        return range(max(ask.low.year, _YEAR_MIN), _YEAR_MAX)
+    if ask.prefix in ("lt", "le", "eb"):
+        return range(_YEAR_MIN, min(ask.high.year, _YEAR_MAX) + 1)
+    return None
+
+
+def _token_terms(
+    terms: Terms, kind: str, param: str, ask: TokenAsk
+) -> tuple[tuple[int, ...] | None, bool, bool]:
+    if ask.code is None:
+        return None, False, False
+    text, variant = (f"{ask.system}|{ask.code}", "both") if ask.system else (ask.code, "code")
+    sure = ask.system != ""
+    if param in IDENTIFYING:
+        # One half of the 128 bits finds it; the opened resource decides.
+        return (terms.pair(kind, param, variant, text)[0],), False, False
+    return (terms.common(kind, param, variant, text),), sure, variant == "code"
+
+
+def range_condition(
+    statement: Statement, terms: Terms, kind: str, criterion: Criterion
+) -> LiteralString:
+    """SQL for one date, number or quantity criterion: a superset of what matches."""
+    if criterion.param == "_lastUpdated":
+        return either([_updated(statement, ask) for ask in criterion.asks])
+    number = statement.bind(param_number(kind, criterion.param))
+    if criterion.type == "date":
+        tests = either([_date_test(statement, ask) for ask in criterion.asks])
+        return _exists_date(number, tests)
+    tests = either([_number_test(statement, terms, ask) for ask in criterion.asks])
+    return _exists_number(number, tests)
+
+
+def _exists_date(number: LiteralString, tests: LiteralString) -> LiteralString:
+    return (
+        "EXISTS (SELECT FROM date_range x WHERE x.pid = r.pid AND x.param = "
+        + number
+        + " AND "
+        + tests
+        + ")"
+    )
+
+
+def _exists_number(number: LiteralString, tests: LiteralString) -> LiteralString:
+    return (
+        "EXISTS (SELECT FROM number_range x WHERE x.pid = r.pid AND x.param = "
+        + number
+        + " AND "
+        + tests
+        + ")"
+    )
+
+
+def _updated(statement: Statement, ask: object) -> LiteralString:
+    assert isinstance(ask, DateAsk)
+    low, high = statement.bind(ask.low), statement.bind(ask.high)
+    whole: dict[str, LiteralString] = {
+        "gt": "r.updated >= " + high,
+        "sa": "r.updated >= " + high,
+        "ge": "r.updated >= " + low,
+        "lt": "r.updated < " + low,
+        "eb": "r.updated < " + low,
+        "le": "r.updated < " + high,
+        "ne": "(r.updated < " + low + " OR r.updated >= " + high + ")",
+    }
+    used = whole.get(ask.prefix, "r.updated >= " + low + " AND r.updated < " + high)
+    # Both values are bound whichever is used, so that the statement's shape stays known.
+    return "(" + used + " AND " + low + "::timestamptz <= " + high + "::timestamptz)"
+
+
+def _date_test(statement: Statement, ask: object) -> LiteralString:
+    assert isinstance(ask, DateAsk)
+    low, high = _moment(statement, ask.low), _moment(statement, ask.high)
+    tests: dict[str, LiteralString] = {
+        "eq": "x.low >= " + low + " AND x.high <= " + high,
+        "ne": "(x.low < " + low + " OR x.high > " + high + ")",
+        "gt": "x.high > " + high,
+        "sa": "x.low >= " + high,
+        "ge": "(x.high > " + high + " OR x.low >= " + low + ")",
+        "lt": "x.low < " + low,
+        "eb": "x.high <= " + low,
+        "le": "(x.low < " + low + " OR x.high <= " + high + ")",
+        "ap": "x.low < " + high + " AND x.high > " + low,
+    }
+    return "(" + tests[ask.prefix] + " AND " + low + " <= " + high + ")"
+
+
+def _moment(statement: Statement, value: datetime) -> LiteralString:
+    return statement.bind(value) + "::timestamptz"
+
+
+def _number_test(statement: Statement, terms: Terms, ask: object) -> LiteralString:
+    assert isinstance(ask, NumberAsk)
+    # A tenth more on both sides covers `ap`, and rounding of decimals to doubles everywhere.
+    slack = abs(float(ask.value)) * (0.1 if ask.prefix == "ap" else 1e-12)
+    low = statement.bind(float(ask.low) - slack) + "::float8"
+    high = statement.bind(float(ask.high) + slack) + "::float8"
+    tests: list[LiteralString] = [
+        {
+            "gt": "x.high >= " + low,
+            "ge": "x.high >= " + low,
+            "sa": "x.low >= " + low,
+            "lt": "x.low <= " + high,
+            "le": "x.low <= " + high,
+            "eb": "x.high <= " + high,
+            "ne": "true",
+        }.get(ask.prefix, "x.low <= " + high + " AND x.high >= " + low),
+        low + " <= " + high,
+    ]
+    if ask.unit is not None:
+        tests.append("x.unit = " + statement.bind(unit_term(terms, ask.unit)))
+    return "(" + both(tests) + ")"

@@ -1,0 +1,90 @@
+"""`_include` and `_revinclude`: what hits point at, and what points at them, if it may be seen."""
+
+import asyncio
+from collections.abc import Sequence
+
+from polyclinic.fhirserver.access import Grant
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.search.query import Criterion, Include, Query, ReferenceAsk
+from polyclinic.fhirserver.search.run import Hit, Search
+from polyclinic.fhirserver.store.store import Store
+from polyclinic.foundation.errors import Forbidden, NotFound, TooCostly
+from polyclinic.standards.fhir import codec
+from polyclinic.standards.fhir.definitions import search_parameters
+from polyclinic.standards.fhir.search_values import ReferenceValue, extract
+
+INCLUDED_MAX = 1000
+
+
+async def included(
+    store: Store, search: Search, errand: Errand, query: Query, hits: Sequence[Hit]
+) -> list[Hit]:
+    """Each other resource once; what the caller may not see is left out without a trace."""
+    if not hits or not (query.includes or query.revincludes):
+        return []
+    seen = {(hit.document.type, hit.document.id) for hit in hits}
+    targets = [
+        target
+        for include in query.includes
+        for hit in hits
+        for target in _targets(include, hit)
+        if target not in seen
+    ]
+    found = await _read_all(store, errand, list(dict.fromkeys(targets)))
+    for include in query.revincludes:
+        found += await _pointing(search, errand, include, hits)
+    once = {(hit.document.type, hit.document.id): hit for hit in found}
+    return [hit for place, hit in once.items() if place not in seen]
+
+
+def _targets(include: Include, hit: Hit) -> list[tuple[str, str]]:
+    only = None if include.param == "*" else frozenset({include.param})
+    return [
+        (value.type, value.id)
+        for value in extract(hit.resource, only)
+        if isinstance(value, ReferenceValue)
+        and value.type is not None
+        and value.id is not None
+        and include.target in (None, value.type)
+    ]
+
+
+async def _read_all(store: Store, errand: Errand, targets: list[tuple[str, str]]) -> list[Hit]:
+    if len(targets) > INCLUDED_MAX:
+        raise TooCostly(f"The page would include more than {INCLUDED_MAX} resources.")
+    found = await asyncio.gather(*(_read(store, errand, *target) for target in targets))
+    return [hit for hit in found if hit is not None]
+
+
+async def _read(store: Store, errand: Errand, kind: str, name: str) -> Hit | None:
+    try:
+        grant = errand.access.to("r", kind)
+        document = await store.read(errand, grant, kind, name)
+    except (NotFound, Forbidden):
+        return None
+    return Hit(document, codec.decode_kept(document.body or b"{}"), None, None)
+
+
+async def _pointing(
+    search: Search, errand: Errand, include: Include, hits: Sequence[Hit]
+) -> list[Hit]:
+    try:
+        grant: Grant = errand.access.to("s", include.source)
+    except Forbidden:
+        return []
+    asks = tuple(ReferenceAsk((h.document.type,), h.document.id, None) for h in hits)
+    params = [include.param]
+    if include.param == "*":
+        known = search_parameters(include.source).items()
+        params = [code for code, parameter in known if parameter.type == "reference"]
+    found: list[Hit] = []
+    for param in params:
+        criterion = Criterion(param, "reference", None, asks)
+        query = Query(
+            include.source, (criterion,), (), INCLUDED_MAX, "none", "false", (), (), (), (), None
+        )
+        page = await search.page(errand, grant, query, None)
+        if page.after is not None:
+            raise TooCostly(f"More than {INCLUDED_MAX} resources point at this page.")
+        found += page.hits
+    return found

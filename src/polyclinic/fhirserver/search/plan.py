@@ -1,0 +1,193 @@
+"""Which way to the candidates: one of five paths, chosen by our own counts, not by the planner.
+
+chart      one patient's rows, in date or row order          (the great majority of questions)
+ids        the rows named by `_id`
+terms      GIN, when some term is rare
+postings   newest first over one common term's postings
+type       newest first over the type, or in the order of its dates or changes
+What went wrong for everybody who left the choice to the planner: reference/performance.md 2.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import LiteralString
+
+from polyclinic.fhirserver.access import ACCESS, Grant
+from polyclinic.fhirserver.index import EARLIEST, LATEST
+from polyclinic.fhirserver.search.conditions import Conditions, TermGroup, range_condition
+from polyclinic.fhirserver.search.cursor import Cursor
+from polyclinic.fhirserver.search.frequencies import RARE_MAX, Frequencies
+from polyclinic.fhirserver.search.query import Query
+from polyclinic.fhirserver.search.statement import Statement, both
+from polyclinic.fhirserver.store.rows import GRANTS, Columns
+from polyclinic.fhirserver.terms import Terms, param_number
+from polyclinic.standards.fhir.definitions import type_number
+
+COLUMNS: LiteralString = (
+    "r.pid, r.version, r.updated, r.method, r.id, r.patient, r.at, r.envelope, "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By row number (newest first), by change, by a date parameter, or by id."""
+
+    by: str  # pid | updated | date | id
+    descending: bool = True
+    param: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How candidates are found."""
+
+    path: str  # chart | ids | terms | postings | dates | changes | type
+    order: Order
+    posted: tuple[int, ...] = ()
+
+
+def choose(asked: Conditions, order: Order, chart: int | None, counts: Frequencies) -> Plan:
+    """The path for a query; `chart` is the patient whose rows are asked for, if only one's are."""
+    if asked.ids is not None:
+        return Plan("ids", order)
+    if chart is not None:
+        return Plan("chart", order)
+    rarest = min(asked.groups, key=lambda group: counts.of(group.terms), default=None)
+    if rarest is not None and counts.of(rarest.terms) <= RARE_MAX:
+        return Plan("terms", order)
+    if order.by == "date":
+        return Plan("dates", order)
+    if order.by == "updated":
+        return Plan("changes", order)
+    posted = [g for g in asked.groups if g.posted and len(g.terms) == 1]
+    if posted and order == Order("pid"):
+        best = min(posted, key=lambda group: counts.of(group.terms))
+        return Plan("postings", order, best.terms)
+    return Plan("type", order)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Everything a statement is made from."""
+
+    query: Query
+    asked: Conditions
+    grant: Grant
+    chart: int | None
+
+
+def statement(
+    plan: Plan, target: Target, terms: Terms, after: Cursor | None, limit: int
+) -> tuple[LiteralString, list[object]]:
+    """The SQL for one page of candidates, and its values."""
+    grants = Columns()
+    grants.number(target.grant)
+    made = Statement(grants.values())
+    source, conditions = _source(plan, target, made)
+    number = made.bind(type_number(target.query.type))
+    conditions += ["r.type = " + number + "::smallint", "r.envelope IS NOT NULL", ACCESS]
+    for group in target.asked.groups:
+        conditions.append(_filter(made, group))
+    for criterion in target.asked.ranges:
+        conditions.append(range_condition(made, terms, target.query.type, criterion))
+    key = _key(made, plan, target.query.type)
+    if after is not None:
+        conditions.append(_beyond(made, key, plan.order, after))
+    direction: LiteralString = " DESC" if plan.order.descending else " ASC"
+    text: LiteralString = (
+        "WITH " + GRANTS + " SELECT " + COLUMNS + key + " AS key FROM " + source
+        + " CROSS JOIN g WHERE " + both(conditions)
+        + " ORDER BY " + key + direction + ", r.pid" + direction
+        + " LIMIT " + made.bind(limit)
+    )  # fmt: skip
+    return text, made.values
+
+
+def count_statement(
+    plan: Plan, target: Target, terms: Terms, limit: int
+) -> tuple[LiteralString, list[object]]:
+    """Counts candidates up to a limit; right only when the conditions are exact."""
+    grants = Columns()
+    grants.number(target.grant)
+    made = Statement(grants.values())
+    source, conditions = _source(plan, target, made)
+    number = made.bind(type_number(target.query.type))
+    conditions += ["r.type = " + number + "::smallint", "r.envelope IS NOT NULL", ACCESS]
+    conditions += [_filter(made, group) for group in target.asked.groups]
+    conditions += [
+        range_condition(made, terms, target.query.type, criterion)
+        for criterion in target.asked.ranges
+    ]
+    text: LiteralString = (
+        "WITH " + GRANTS + " SELECT count(*) FROM (SELECT FROM " + source + " CROSS JOIN g WHERE "
+        + both(conditions) + " LIMIT " + made.bind(limit) + ") AS found"
+    )  # fmt: skip
+    return text, made.values
+
+
+def _source(
+    plan: Plan, target: Target, made: Statement
+) -> tuple[LiteralString, list[LiteralString]]:
+    if plan.path == "chart":
+        patient = made.bind(target.chart)
+        return "resource r", ["(r.patient = " + patient + " OR " + patient + " = ANY (r.others))"]
+    if plan.path == "ids":
+        return "resource r", [
+            "r.id = ANY (" + made.bind(list(target.asked.ids or ())) + "::text[])"
+        ]
+    if plan.path == "terms":
+        # OFFSET 0 keeps the planner from walking the whole type in order of the page instead.
+        found = [_in_index(made, group) for group in target.asked.groups]
+        return "(SELECT * FROM resource WHERE " + both(found) + " OFFSET 0) r", []
+    if plan.path == "postings":
+        term = made.bind(plan.posted[0])
+        return "posting p JOIN resource r ON r.pid = p.pid", ["p.term = " + term]
+    if plan.path == "dates":
+        number = made.bind(param_number(target.query.type, plan.order.param or ""))
+        return "date_range k JOIN resource r ON r.pid = k.pid", ["k.param = " + number]
+    return "resource r", []
+
+
+def _in_index(made: Statement, group: TermGroup) -> LiteralString:
+    values = made.bind(list(group.terms)) + "::bigint[]"
+    operator: LiteralString = " @> " if len(group.terms) == 1 else " && "
+    return "terms" + operator + values
+
+
+def _filter(made: Statement, group: TermGroup) -> LiteralString:
+    # IS TRUE hides the condition from the index: it filters, it does not lead.
+    return "(r.terms && (" + made.bind(list(group.terms)) + "::bigint[])) IS TRUE"
+
+
+def _key(made: Statement, plan: Plan, kind: str) -> LiteralString:
+    """What the page is ordered by; ties go by row number."""
+    order = plan.order
+    if order.by == "pid":
+        return "p.pid" if plan.path == "postings" else "r.pid"
+    if order.by == "updated":
+        return "r.updated"
+    if order.by == "id":
+        return "r.id"
+    if plan.path == "dates":
+        return "k.low"
+    if plan.path == "chart" and order.param is None:
+        return "r.at"
+    number = made.bind(param_number(kind, order.param or ""))
+    missing = made.bind(EARLIEST if order.descending else LATEST)
+    return (
+        "coalesce((SELECT min(s.low) FROM date_range s WHERE s.pid = r.pid AND s.param = "
+        + number + "), " + missing + "::timestamptz)"
+    )  # fmt: skip
+
+
+def _beyond(made: Statement, key: LiteralString, order: Order, after: Cursor) -> LiteralString:
+    sign: LiteralString = " < " if order.descending else " > "
+    if order.by == "pid":
+        return key + sign + made.bind(after.pid)
+    if order.by == "id":
+        return key + sign + made.bind(after.text)
+    moment = after.moment or datetime(1, 1, 1, tzinfo=UTC)
+    return (
+        "(" + key + ", r.pid)" + sign
+        + "(" + made.bind(moment) + "::timestamptz, " + made.bind(after.pid) + "::bigint)"
+    )  # fmt: skip

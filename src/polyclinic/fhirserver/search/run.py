@@ -1,0 +1,272 @@
+"""Carries a search out: candidates are opened, verified, logged and only then shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from polyclinic.fhirserver.access import Grant
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.index import CHART_PARAMETERS, LATEST, PERSONAL_DATES, chart_term
+from polyclinic.fhirserver.search.chart import ChartAsk, Charts
+from polyclinic.fhirserver.search.conditions import conditions
+from polyclinic.fhirserver.search.cursor import Cursor
+from polyclinic.fhirserver.search.frequencies import Frequencies
+from polyclinic.fhirserver.search.plan import (
+    Order,
+    Plan,
+    Target,
+    choose,
+    count_statement,
+    statement,
+)
+from polyclinic.fhirserver.search.query import Query, ReferenceAsk
+from polyclinic.fhirserver.search.sorting import sort_key
+from polyclinic.fhirserver.search.verify import matches
+from polyclinic.fhirserver.store.log import Released
+from polyclinic.fhirserver.store.rows import Document, load_keys, open_row
+from polyclinic.fhirserver.store.store import Store
+from polyclinic.foundation.errors import Forbidden, TooCostly
+from polyclinic.foundation.telemetry import Metrics
+from polyclinic.foundation.work import Pace
+from polyclinic.standards.fhir import codec
+from polyclinic.standards.fhir.definitions import in_patient_compartment, type_number
+
+OPENED_MAX = 2000  # candidates opened for one answer; beyond that the question must be narrower
+COUNTED_MAX = 100_000
+_PID_MAX = (1 << 63) - 1
+
+
+class NoRelation(Forbidden):
+    """You have no care relation with this patient, so the chart stays closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A resource that matches, opened and read."""
+
+    document: Document
+    resource: dict[str, Any]
+    patient: int | None
+    key: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of hits, where the next begins, and how many there are in all if asked."""
+
+    hits: list[Hit]
+    after: Cursor | None
+    total: int | None
+
+
+class Search:
+    """Searches one service's resources."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store = store
+        self._charts = Charts(store.database, metrics)
+        self.frequencies = Frequencies(store.database)
+
+    async def page(self, errand: Errand, grant: Grant, query: Query, after: Cursor | None) -> Page:
+        """One page; everything on it is in the access log before this returns."""
+        chart = self._chart_of(grant, query)
+        target = Target(query, conditions(self._store.terms, query), grant, chart)
+        if chart is None and self._asks_nobody(query):
+            hits: list[Hit] = []
+            more = False
+        elif query.summary == "count" or query.count == 0:
+            hits, more = [], False
+        elif (order := _order(query)) is None:
+            hits, more = await self._sorted(target, after)
+        else:
+            hits, more = await self._walk(target, order, after)
+        if not hits and grant.practitioner is not None and chart is not None:
+            await self._need_relation(errand, grant, query.type, chart)
+        total = await self._total(target) if self._wants_total(query) else None
+        await self.log(errand, query.type, hits)
+        return Page(hits, _cursor(query, hits) if more else None, total)
+
+    async def log(self, errand: Errand, kind: str, hits: Sequence[Hit]) -> None:
+        """One row a patient of what is about to be shown; a search that finds nothing too."""
+        counts: dict[int | None, int] = {}
+        for hit in hits:
+            counts[hit.patient] = counts.get(hit.patient, 0) + 1
+        number = type_number(kind)
+        await self._store.released(
+            [Released(errand, patient, number, n) for patient, n in (counts or {None: 0}).items()]
+        )
+
+    def _chart_of(self, grant: Grant, query: Query) -> int | None:
+        """The one patient whose chart is asked about, or whose alone may be seen."""
+        person = self._store.terms.person
+        for criterion in query.criteria:
+            if criterion.param in in_patient_compartment(query.type) and len(criterion.asks) == 1:
+                ask = criterion.asks[0]
+                if (
+                    isinstance(ask, ReferenceAsk)
+                    and ask.id
+                    and _means_patient(criterion.param, ask)
+                ):
+                    return person(f"Patient/{ask.id}")
+        if grant.patient is not None and _is_charted(query.type):
+            return grant.patient
+        return None
+
+    def _asks_nobody(self, query: Query) -> bool:
+        return any(not criterion.asks for criterion in query.criteria)
+
+    async def _walk(
+        self, target: Target, order: Order, after: Cursor | None
+    ) -> tuple[list[Hit], bool]:
+        """Candidates in order until the page is full; what the index got wrong is passed over."""
+        wanted = target.query.count + 1
+        hits: list[Hit] = []
+        plan = choose(target.asked, order, target.chart, self.frequencies)
+        opened, pace = 0, Pace()
+        while True:
+            rows = await self._candidates(plan, target, after, max(wanted - len(hits), 10))
+            if not rows:
+                return hits, False
+            for row in await self._open(rows, target.query, pace):
+                if row is not None:
+                    hits.append(row)
+            if len(hits) >= wanted:
+                return hits[: wanted - 1], True
+            opened += len(rows)
+            if opened > OPENED_MAX:
+                raise TooCostly(
+                    f"More than {OPENED_MAX} records would have to be opened. Ask for a longer "
+                    "beginning, a patient or a code."
+                )
+            after = _after(target.query, rows[-1], order)
+
+    async def _candidates(
+        self, plan: Plan, target: Target, after: Cursor | None, limit: int
+    ) -> list[Any]:
+        ask = self._chart_ask(plan, target, after, limit)
+        if ask is not None:
+            return await self._charts.page(ask)
+        text, values = statement(plan, target, self._store.terms, after, limit)
+        return await self._store.database.fetch(text, *values)
+
+    def _chart_ask(
+        self, plan: Plan, target: Target, after: Cursor | None, limit: int
+    ) -> ChartAsk | None:
+        """The chart lane's ask, when the query is of the shape that it carries."""
+        order, kind = plan.order, target.query.type
+        by_date = order.by == "date" and order.param is None and order.descending
+        if plan.path != "chart" or target.asked.ranges or not (by_date or order == Order("pid")):
+            return None
+        if any(len(group.terms) != 1 for group in target.asked.groups):
+            return None
+        assert target.chart is not None
+        terms = tuple(group.terms[0] for group in target.asked.groups)
+        return ChartAsk(
+            target.grant,
+            target.chart,
+            type_number(kind),
+            chart_term(self._store.terms, kind, target.chart),
+            terms,
+            after.moment if after and after.moment else LATEST,
+            after.pid if after else _PID_MAX,
+            limit,
+            by_date,
+        )
+
+    async def _open(self, rows: list[Any], query: Query, pace: Pace) -> list[Hit | None]:
+        await load_keys(self._store.keys, rows)
+        found: list[Hit | None] = []
+        for row in rows:
+            document = open_row(self._store.vault, self._store.keys, query.type, row)
+            resource = codec.decode_kept(document.body or b"")
+            found.append(
+                Hit(document, resource, row["patient"], row["key"])
+                if matches(resource, query.criteria)
+                else None
+            )
+            await pace.step()
+        return found
+
+    async def _all(self, target: Target) -> list[Hit]:
+        """Every hit of a narrow query; TooCostly when there are too many to open."""
+        plan = choose(target.asked, Order("pid"), target.chart, self.frequencies)
+        rows = await self._candidates(plan, target, None, OPENED_MAX + 1)
+        if len(rows) > OPENED_MAX:
+            raise TooCostly(f"More than {OPENED_MAX} records would have to be opened and sorted.")
+        return [hit for hit in await self._open(rows, target.query, Pace()) if hit is not None]
+
+    async def _sorted(self, target: Target, after: Cursor | None) -> tuple[list[Hit], bool]:
+        """Orders that the index does not keep: all hits are opened and sorted."""
+        hits = await self._all(target)
+        for key in reversed(target.query.sort):
+            hits.sort(key=lambda hit, key=key: sort_key(hit.resource, key), reverse=key.descending)
+        start = 0
+        if after is not None:
+            places = [n for n, hit in enumerate(hits) if hit.document.pid == after.pid]
+            start = places[0] + 1 if places else len(hits)
+        page = hits[start : start + target.query.count]
+        return page, start + len(page) < len(hits)
+
+    def _wants_total(self, query: Query) -> bool:
+        return query.total != "none" or query.summary == "count" or query.count == 0
+
+    async def _total(self, target: Target) -> int:
+        plan = choose(target.asked, Order("pid"), target.chart, self.frequencies)
+        if not target.asked.exact:
+            return len(await self._all(target))
+        text, values = count_statement(plan, target, self._store.terms, COUNTED_MAX)
+        found = await self._store.database.fetchval(text, *values)
+        if found == COUNTED_MAX and target.query.total != "estimate":
+            raise TooCostly(f"There are more than {COUNTED_MAX - 1}; ask for _total=estimate.")
+        return found
+
+    async def _need_relation(self, errand: Errand, grant: Grant, kind: str, chart: int) -> None:
+        if grant.open_types[type_number(kind) // 8] >> (type_number(kind) % 8) & 1:
+            return
+        known = await self._store.database.fetchval(
+            "SELECT EXISTS (SELECT FROM relation WHERE practitioner = $1 AND patient = $2"
+            " AND coalesce(until, 'infinity') > now())",
+            grant.practitioner,
+            chart,
+        )
+        if not known:
+            await self._store.released([Released(errand, chart, type_number(kind), 0, outcome=8)])
+            raise NoRelation(place="patient")
+
+
+def _is_charted(kind: str) -> bool:
+    return kind == "Patient" or bool(in_patient_compartment(kind))
+
+
+def _means_patient(param: str, ask: ReferenceAsk) -> bool:
+    return ask.types == ("Patient",) or (param == "patient" and "Patient" in ask.types)
+
+
+def _order(query: Query) -> Order | None:
+    """The order that an index keeps, or None when hits must be opened to be sorted."""
+    if not query.sort:
+        return Order("pid")
+    if len(query.sort) > 1:
+        return None
+    key = query.sort[0]
+    if key.param == "_lastUpdated":
+        return Order("updated", key.descending)
+    if key.param == "_id":
+        return Order("id", key.descending)
+    if key.type == "date" and (query.type, key.param) not in PERSONAL_DATES:
+        own = CHART_PARAMETERS.get(query.type) == key.param and key.descending
+        charted = own and _is_charted(query.type)
+        return Order("date", key.descending, None if charted else key.param)
+    return None
+
+
+def _after(query: Query, row: Any, order: Order) -> Cursor:
+    moment: datetime | None = row["key"] if isinstance(row["key"], datetime) else None
+    return Cursor(query.pairs, row["pid"], moment, row["id"] if order.by == "id" else None)
+
+
+def _cursor(query: Query, hits: list[Hit]) -> Cursor:
+    last = hits[-1]
+    moment = last.key if isinstance(last.key, datetime) else None
+    return Cursor(query.pairs, last.document.pid, moment, last.document.id)

@@ -1,0 +1,155 @@
+"""Whether an opened resource really matches: the index only proposes, this decides."""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from polyclinic.fhirserver.index import EARLIEST, LATEST
+from polyclinic.fhirserver.search.query import (
+    Criterion,
+    DateAsk,
+    NumberAsk,
+    ReferenceAsk,
+    TextAsk,
+    TokenAsk,
+)
+from polyclinic.standards.fhir.search_values import (
+    DateValue,
+    NumberValue,
+    QuantityValue,
+    ReferenceValue,
+    SearchValue,
+    StringValue,
+    TokenValue,
+    UriValue,
+    extract,
+    normalise_text,
+)
+
+
+def params_of(criteria: Sequence[Criterion]) -> frozenset[str]:
+    return frozenset(criterion.param for criterion in criteria)
+
+
+def matches(resource: dict[str, Any], criteria: Sequence[Criterion]) -> bool:
+    """All criteria hold; of each, any ask against any value of its parameter."""
+    if not criteria:
+        return True
+    values: dict[str, list[SearchValue]] = {}
+    for value in extract(resource, params_of(criteria)):
+        values.setdefault(value.param, []).append(value)
+    return all(_holds(criterion, values.get(criterion.param, ())) for criterion in criteria)
+
+
+def _holds(criterion: Criterion, values: Iterable[SearchValue]) -> bool:
+    for value in values:
+        for ask in criterion.asks:
+            if _TEST[type(ask)](criterion, ask, value):
+                return True
+    return False
+
+
+def _token(_: Criterion, ask: TokenAsk, value: SearchValue) -> bool:
+    if not isinstance(value, TokenValue) or (value.code is None and value.system is None):
+        return False
+    if ask.system is not None and (value.system or "") != ask.system:
+        return False
+    return ask.code is None or value.code == ask.code
+
+
+def _reference(_: Criterion, ask: ReferenceAsk, value: SearchValue) -> bool:
+    if not isinstance(value, ReferenceValue):
+        return False
+    if ask.url is not None:
+        return value.url == ask.url
+    return value.id == ask.id and value.type in ask.types
+
+
+def _text(criterion: Criterion, ask: TextAsk, value: SearchValue) -> bool:
+    if isinstance(value, UriValue):
+        return value.text == ask.text
+    if not isinstance(value, StringValue):
+        return False
+    if criterion.modifier == "exact":
+        return value.text == ask.text
+    return normalise_text(value.text).startswith(normalise_text(ask.text))
+
+
+def _date(_: Criterion, ask: DateAsk, value: SearchValue) -> bool:
+    if not isinstance(value, DateValue):
+        return False
+    return _COMPARE[ask.prefix](value.low or _MIN, value.high or _MAX, ask.low, ask.high)
+
+
+def _number(_: Criterion, ask: NumberAsk, value: SearchValue) -> bool:
+    if not isinstance(value, NumberValue | QuantityValue):
+        return False
+    if isinstance(value, QuantityValue) and not _unit_fits(ask, value):
+        return False
+    low = Decimal("-Infinity") if value.low is None else value.low
+    high = Decimal("Infinity") if value.high is None else value.high
+    if ask.prefix in ("gt", "lt", "ge", "le", "sa", "eb"):
+        return _COMPARE[ask.prefix](low, high, ask.value, ask.value)
+    if ask.prefix == "ap":
+        margin = abs(ask.value) / 10  # R4: "the recommended value is 10% of the stated value"
+        return low <= ask.value + margin and high >= ask.value - margin
+    return _COMPARE[ask.prefix](low, high, ask.low, ask.high)
+
+
+def _unit_fits(ask: NumberAsk, value: QuantityValue) -> bool:
+    if ask.unit is not None and ask.unit not in (value.code, value.unit):
+        return False
+    return ask.system is None or ask.system == value.system
+
+
+_MIN, _MAX = EARLIEST, LATEST
+
+
+def _eq(low: Any, high: Any, a: Any, b: Any) -> bool:
+    return a <= low and high <= b
+
+
+def _ne(low: Any, high: Any, a: Any, b: Any) -> bool:
+    return not _eq(low, high, a, b)
+
+
+def _gt(_: Any, high: Any, __: Any, b: Any) -> bool:
+    return high > b
+
+
+def _lt(low: Any, _: Any, a: Any, __: Any) -> bool:
+    return low < a
+
+
+def _ge(low: Any, high: Any, a: Any, b: Any) -> bool:
+    return high > b or _eq(low, high, a, b) or low >= a
+
+
+def _le(low: Any, high: Any, a: Any, b: Any) -> bool:
+    return low < a or _eq(low, high, a, b) or high <= b
+
+
+def _sa(low: Any, _: Any, __: Any, b: Any) -> bool:
+    return low >= b
+
+
+def _eb(_: Any, high: Any, a: Any, __: Any) -> bool:
+    return high <= a
+
+
+def _ap(low: Any, high: Any, a: Any, b: Any) -> bool:
+    return low < b and high > a
+
+
+# https://hl7.org/fhir/R4/search.html#prefix, on half-open ranges.
+_COMPARE: dict[str, Callable[[Any, Any, Any, Any], bool]] = {
+    "eq": _eq, "ne": _ne, "gt": _gt, "lt": _lt, "ge": _ge, "le": _le, "sa": _sa, "eb": _eb,
+    "ap": _ap,
+}  # fmt: skip
+_TEST: dict[type, Callable[[Criterion, Any, SearchValue], bool]] = {
+    TokenAsk: _token,
+    ReferenceAsk: _reference,
+    TextAsk: _text,
+    DateAsk: _date,
+    NumberAsk: _number,
+}

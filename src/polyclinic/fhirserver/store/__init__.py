@@ -1,0 +1,1 @@
+"""What the FHIR server keeps: resources, their versions and keys, and who looked at them."""

@@ -1,0 +1,60 @@
+"""Past versions: each is judged by the patients and labels that it had itself."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, LiteralString
+
+from polyclinic.fhirserver.access import ACCESS, Grant
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.store.log import Released
+from polyclinic.fhirserver.store.rows import GRANTS, Columns, Document, load_keys, open_row
+from polyclinic.standards.fhir.definitions import type_number
+
+if TYPE_CHECKING:
+    from polyclinic.fhirserver.store.store import Store
+
+HISTORY: LiteralString = f"""
+WITH {GRANTS},
+r AS (
+    SELECT pid, version, updated, patient, labels, type, method, others, terms, envelope, id
+    FROM resource WHERE type = $8 AND id = $9
+    UNION ALL
+    SELECT v.pid, v.version, v.updated, v.patient, v.labels, v.type, v.method, v.others, v.terms,
+           v.envelope, $9
+    FROM version v WHERE v.pid = (SELECT pid FROM resource WHERE type = $8 AND id = $9))
+SELECT r.pid, r.version, r.updated, r.method, r.id, r.envelope, r.patient, {ACCESS} AS allowed
+FROM r CROSS JOIN g
+WHERE ($10::int IS NULL OR r.version = $10) AND ($11::int IS NULL OR r.version < $11)
+ORDER BY r.version DESC LIMIT $12
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which versions: exactly one, or a page below a version."""
+
+    version: int | None
+    before: int | None
+    count: int
+
+
+async def history(
+    store: "Store", errand: Errand, grant: Grant, where: tuple[str, str], window: Window
+) -> list[Document]:
+    """The versions that may be seen; what is shown, and what was denied, is logged first."""
+    kind, name = where
+    grants = Columns()
+    grants.number(grant)
+    rows = await store.database.fetch(
+        HISTORY, *grants.values(), type_number(kind), name, window.version, window.before,
+        window.count,
+    )  # fmt: skip
+    seen = [row for row in rows if row["allowed"]]
+    await load_keys(store.keys, seen)
+    outcomes = {(row["patient"], 0 if row["allowed"] else 8) for row in rows} or {(None, 4)}
+    await store.released(
+        [
+            Released(errand, patient, type_number(kind), 1, "h", outcome, name)
+            for patient, outcome in sorted(outcomes, key=str)
+        ]
+    )
+    return [open_row(store.vault, store.keys, kind, row) for row in seen]

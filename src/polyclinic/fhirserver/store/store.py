@@ -1,0 +1,289 @@
+"""The store of one mounting service: lanes for single requests, one transaction for bundles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import asyncpg
+
+from polyclinic.fhirserver.access import Grant
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.store import history as histories
+from polyclinic.fhirserver.store import read as reading
+from polyclinic.fhirserver.store import write as writing
+from polyclinic.fhirserver.store.draft import Draft, Drafting
+from polyclinic.fhirserver.store.history import Window
+from polyclinic.fhirserver.store.keys import Keys
+from polyclinic.fhirserver.store.log import LogLane, Released
+from polyclinic.fhirserver.store.pids import Pids
+from polyclinic.fhirserver.store.read import NoSuchResource, ReadAsk
+from polyclinic.fhirserver.store.rows import Document
+from polyclinic.fhirserver.terms import Terms
+from polyclinic.foundation import clock
+from polyclinic.foundation.batching import Lane
+from polyclinic.foundation.database import Database, Transaction
+from polyclinic.foundation.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Issue,
+    NotProcessable,
+    Problem,
+    Stale,
+)
+from polyclinic.foundation.telemetry import Metrics
+from polyclinic.foundation.vault import Vault
+
+_REFERRED: LiteralString = """
+    SELECT DISTINCT t.term FROM unnest($1::bigint[]) AS t(term)
+    WHERE EXISTS (SELECT FROM resource r WHERE r.terms @> ARRAY[t.term])"""
+
+RACES = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+ATTEMPTS = 3
+CHUNK = 500  # changes a statement; larger ones only hold locks longer
+
+
+class NotYours(Forbidden):
+    """Your access does not include this change."""
+
+
+class DanglingReference(NotProcessable):
+    """A reference leads to nothing that is kept here."""
+
+    code = "not-found"
+
+
+class StillReferredTo(Conflict):
+    """Other resources refer to this one; delete or change them first."""
+
+
+class Deleted(Gone):
+    """This resource was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write made: the document, and whether it stood there before."""
+
+    document: Document
+    created: bool
+
+
+class Store:
+    """Everything that reads or writes resources; each method takes an errand and its Grant."""
+
+    def __init__(self, database: Database, vault: Vault, metrics: Metrics) -> None:
+        self.database = database
+        self.vault = vault
+        self.terms = Terms(vault)
+        self.keys = Keys(database, vault)
+        self.drafting = Drafting(vault, self.keys, self.terms)
+        self.pids = Pids(database)
+        self.log = LogLane(database, metrics)
+        self._reads: Lane[ReadAsk, Document] = Lane("read", self._read, metrics, parallel=2)
+        self._creates: Lane[Draft, Outcome] = Lane("create", self._create, metrics, parallel=2)
+        self._puts: Lane[Draft, Outcome] = Lane("put", self._put, metrics)
+
+    async def read(self, errand: Errand, grant: Grant, kind: str, name: str) -> Document:
+        """The current version; raises NoSuchResource, or Deleted for who might have seen it."""
+        document = await self._reads.ask(ReadAsk(errand, grant, kind, name))
+        if document.body is None:
+            raise Deleted(place=f"{kind}/{name}")
+        return document
+
+    async def create(self, draft: Draft) -> Outcome:
+        """Keeps a new resource under an id that nobody has used before."""
+        self.drafting.index(draft)
+        return await self._creates.ask(draft)
+
+    async def put(self, draft: Draft) -> Outcome:
+        """Keeps a new version, creates under the caller's id, or deletes (no resource)."""
+        self.drafting.index(draft)
+        return await self._puts.ask(draft)
+
+    async def version(
+        self, errand: Errand, grant: Grant, kind: str, name: str, number: int
+    ) -> Document:
+        """One version; a version that was a deletion raises Deleted."""
+        found = await self.history(errand, grant, kind, name, Window(number, None, 1))
+        if not found:
+            raise NoSuchResource(place=f"{kind}/{name}/_history/{number}")
+        if found[0].body is None:
+            raise Deleted(place=f"{kind}/{name}/_history/{number}")
+        return found[0]
+
+    async def history(
+        self,
+        errand: Errand,
+        grant: Grant,
+        kind: str,
+        name: str,
+        window: Window,
+    ) -> list[Document]:
+        """The versions that the caller may see, newest first."""
+        return await histories.history(self, errand, grant, (kind, name), window)
+
+    async def released(self, entries: Sequence[Released]) -> None:
+        """Logs what a search is about to show; it must be durable before the answer leaves."""
+        await self.log.released(entries)
+
+    async def _read(self, asks: list[ReadAsk]) -> Sequence[Document | Problem]:
+        return await reading.read(self.database, self.vault, self.keys, asks)
+
+    async def _create(self, drafts: list[Draft]) -> Sequence[Outcome | Problem]:
+        await self.drafting.keys(drafts)
+        pids = await self.pids.take(len(drafts))
+        now = clock.now()
+        answers: list[Outcome | Problem] = []
+        changes: list[tuple[int, Any]] = []
+        for n, (draft, pid) in enumerate(zip(drafts, pids, strict=True)):
+            try:
+                change, document = self.drafting.change(draft, pid, 1, now)
+            except Problem as refused:
+                answers.append(refused)
+                continue
+            changes.append((n, change))
+            answers.append(Outcome(document, created=True))
+        verdicts = await writing.write(self.database, [change for _, change in changes])
+        for (n, change), verdict in zip(changes, verdicts, strict=True):
+            if (problem := refusal(change, verdict)) is not None:
+                answers[n] = problem
+        return answers
+
+    async def _put(self, drafts: list[Draft]) -> Sequence[Outcome | Problem]:
+        """One version of a resource a batch; who asks for the same one again waits for the next."""
+        first: dict[tuple[str, str], int] = {}
+        for n, draft in enumerate(drafts):
+            first.setdefault((draft.type, draft.id), n)
+        chosen = sorted(first.values())
+        answers: list[Outcome | Problem] = [Problem()] * len(drafts)
+        kept = await self._put_together([drafts[n] for n in chosen])
+        for n, answer in zip(chosen, kept, strict=True):
+            answers[n] = answer
+        rest = [n for n in range(len(drafts)) if n not in set(chosen)]
+        if rest:
+            for n, answer in zip(rest, await self._put([drafts[n] for n in rest]), strict=True):
+                answers[n] = answer
+        return answers
+
+    async def _put_together(self, drafts: list[Draft]) -> list[Outcome | Problem]:
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self.database.transaction() as tx:
+                    return await self.apply(tx, drafts, strict=False)
+            except RACES:
+                if len(drafts) == 1 and attempt == ATTEMPTS - 1:
+                    return [Conflict("Others are changing the same resource; try again.")]
+            except Problem as refused:
+                if len(drafts) == 1:
+                    return [refused]
+            if len(drafts) > 1:
+                # Each alone: the one that was refused must not take its neighbours along.
+                return [(await self._put_together([draft]))[0] for draft in drafts]
+        raise AssertionError
+
+    async def apply(
+        self, tx: Transaction, drafts: Sequence[Draft], *, strict: bool = True
+    ) -> list[Outcome | Problem]:
+        """Carries drafts out in a transaction. `strict` raises the first problem instead.
+
+        Not strict, a refused draft leaves its neighbours alone: everything that can refuse is
+        decided before the writing statement, and that statement judges row by row.
+        """
+        await self.drafting.keys(drafts)
+        locked = await writing.lock(tx, [(d.grant, d.type, d.id) for d in drafts])
+        referred = await self._referred(tx, drafts, locked)
+        fresh = iter(await self.pids.take(sum((d.type, d.id) not in locked for d in drafts)))
+        now = clock.now()
+        answers: list[Outcome | Problem] = []
+        changes: list[tuple[int, Any]] = []
+        for n, draft in enumerate(drafts):
+            before = locked.get((draft.type, draft.id))
+            pid = before["pid"] if before is not None else next(fresh)
+            try:
+                answer, change = self._decide(draft, before, pid, now, referred)
+            except Problem as refused:
+                if strict:
+                    raise
+                answers.append(refused)
+                continue
+            answers.append(answer)
+            if change is not None:
+                changes.append((n, change))
+        await self._write(tx, changes, answers, strict=strict)
+        return answers
+
+    async def _write(
+        self,
+        tx: Transaction,
+        changes: list[tuple[int, writing.Change]],
+        answers: list[Outcome | Problem],
+        *,
+        strict: bool,
+    ) -> None:
+        """Keeps changes and puts the refusals of the writing statement among the answers."""
+        await writing.clear(tx, [change.pid for _, change in changes if change.version > 1])
+        for start in range(0, len(changes), CHUNK):
+            part = changes[start : start + CHUNK]
+            verdicts = await writing.write(tx, [change for _, change in part])
+            for (n, change), verdict in zip(part, verdicts, strict=True):
+                problem = refusal(change, verdict)
+                if problem is not None and (strict or change.version > 1):
+                    # The index of the old version is already cleared: all of this must be undone.
+                    raise problem
+                if problem is not None:
+                    answers[n] = problem
+
+    def _decide(
+        self, draft: Draft, before: Any, pid: int, now: Any, referred: set[tuple[str, str]]
+    ) -> tuple[Outcome, Any]:
+        place = f"{draft.type}/{draft.id}"
+        if before is not None and not before["allowed"]:
+            raise NoSuchResource(place=place)
+        if before is None and draft.resource is None:
+            raise NoSuchResource(place=place)
+        if before is None and not draft.may_create:
+            raise NoSuchResource(place=place)
+        version = before["version"] + 1 if before is not None else 1
+        if draft.if_match is not None and draft.if_match != version - 1:
+            raise Stale(
+                f"The current version is {version - 1}; you sent If-Match {draft.if_match}."
+            )
+        if draft.resource is None and before["envelope"] is None:
+            # Deleting twice is one deletion.
+            gone = Document(draft.type, draft.id, version - 1, before["updated"], None, "D", pid)
+            return Outcome(gone, created=False), None
+        if draft.resource is None and (draft.type, draft.id) in referred:
+            raise StillReferredTo(place=place)
+        change, document = self.drafting.change(draft, pid, version, now, before)
+        was_there = before is not None and before["envelope"] is not None
+        return Outcome(document, created=not was_there), change
+
+    async def _referred(
+        self, tx: Transaction, drafts: Sequence[Draft], locked: dict[tuple[str, str], Any]
+    ) -> set[tuple[str, str]]:
+        """Which of the resources to be deleted others still refer to."""
+        terms = {
+            self.terms.points_at(f"{d.type}/{d.id}"): (d.type, d.id)
+            for d in drafts
+            if d.resource is None and (d.type, d.id) in locked
+        }
+        if not terms:
+            return set()
+        return {terms[row["term"]] for row in await tx.fetch(_REFERRED, list(terms))}
+
+
+def refusal(change: writing.Change, verdict: writing.Verdict) -> Problem | None:
+    if not verdict.allowed:
+        return NotYours(place=change.type)
+    if verdict.dangling is not None:
+        kind, name = change.check[verdict.dangling]
+        text = f"There is no {kind}/{name} here."
+        return DanglingReference(
+            text, place=change.type, issues=(Issue(text, change.type, "not-found"),)
+        )
+    return None

@@ -1,0 +1,30 @@
+"""Records: the clinic's charts, sealed under each patient's own key, and who looked at them.
+
+Owns every FHIR type that no other installed service owns, the import ledger and the care
+relations. Says that resources changed (outbox). Knows nothing of appointments or money.
+"""
+
+from pathlib import Path
+
+from polyclinic.fhirserver import dictionary
+from polyclinic.fhirserver.rest.door import show_problem
+from polyclinic.foundation.service import Job, Service
+from polyclinic.services.records.jobs import count_terms
+from polyclinic.services.records.routes import routes, start
+
+_HERE = Path(__file__).parent
+
+service = Service(
+    name="records",
+    about="Keeps patients' charts, each sealed under the patient's own key.",
+    security_class="sealed",
+    routes=routes,
+    fronts=("/fhir", "/records"),
+    schema=_HERE / "schema",
+    mounts=(dictionary.SCHEMA,),
+    needs=("identity",),
+    start=start,
+    jobs=(Job("count terms", 120, count_terms),),
+    show_problem=show_problem,
+    dictionaries=dictionary.dictionaries(),
+)

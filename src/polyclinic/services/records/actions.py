@@ -1,0 +1,143 @@
+"""What records can do besides FHIR itself: take in imports, and learn who cares for whom."""
+
+from hashlib import sha256
+from typing import Any
+
+from polyclinic.fhirserver.bundle.entries import Entry, read_entries
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.rest import reading
+from polyclinic.fhirserver.rest.door import FhirServer
+from polyclinic.fhirserver.rest.interactions import Ask
+from polyclinic.foundation.database import Database, Transaction
+from polyclinic.foundation.errors import Conflict, Invalid, Problem
+from polyclinic.foundation.work import Pace
+from polyclinic.services.records import store
+from polyclinic.services.records.domain import LINES_MAX, CareRelation, Refusal, Unit
+
+
+class _ImportedMeanwhile(Conflict):
+    """Somebody else has just imported the same content."""
+
+
+async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[str, Any]:
+    """Imports a unit once, whole; says exactly what was refused and why."""
+    known = await store.find_import(server.store.database, unit.hash)
+    if known is not None:
+        return _report("already", known, [])
+    entries, refused = await (_lines(unit) if unit.is_lines else _bundle(unit))
+    if not entries:
+        return _report("refused", 0, refused)
+
+    async def note(tx: Transaction) -> None:
+        if not await store.add_import(tx, unit.hash, unit.source, len(entries)):
+            raise _ImportedMeanwhile
+
+    try:
+        await server.transactions.keep(errand, entries, note, check=False)
+    except _ImportedMeanwhile:
+        return _report("already", len(entries), [])
+    except (Invalid, Conflict) as problem:
+        return _report("refused", 0, [*refused, *_refusals(problem)])
+    # A line that was refused stays refused on a rerun only if the rerun sends it alone.
+    return _report("imported", len(entries), refused)
+
+
+async def relate(server: FhirServer, database: Database, relations: list[CareRelation]) -> None:
+    """Opens charts to practitioners; the rows hold keyed hashes, never ids."""
+    person = server.store.terms.person
+    rows = [
+        (
+            person(relation.practitioner),
+            person(relation.patient),
+            sha256(relation.source.encode()).digest()[:16],
+            relation.since,
+            relation.until,
+        )
+        for relation in relations
+    ]
+    async with database.transaction() as tx:
+        await store.save_relations(tx, rows)
+
+
+async def _bundle(unit: Unit) -> tuple[list[Entry], list[Refusal]]:
+    """A transaction is kept whole or not at all; of other Bundles, each good resource is kept."""
+    try:
+        bundle = reading.of_type(reading.decoded(unit.content), "Bundle")
+        whole = bundle.get("type") == "transaction"
+        entries = read_entries(bundle if whole else _as_puts(bundle))
+    except Problem as problem:
+        return [], _refusals(problem)
+    good, refused = await _checked(entries)
+    return ([] if whole and refused else good), refused
+
+
+def _as_puts(bundle: dict[str, Any]) -> dict[str, Any]:
+    """A collection, search result or document as entries that keep the ids they have."""
+    listed = bundle.get("entry")
+    entries: list[dict[str, Any]] = []
+    for entry in listed if isinstance(listed, list) else []:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        entries.append({"request": _put(resource), "resource": resource})
+    return {**bundle, "entry": entries}
+
+
+def _put(resource: Any) -> dict[str, str]:
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    name = resource.get("id") if isinstance(resource, dict) else None
+    if isinstance(name, str):
+        return {"method": "PUT", "url": f"{kind}/{name}"}
+    return {"method": "POST", "url": f"{kind}"}
+
+
+async def _checked(entries: list[Entry]) -> tuple[list[Entry], list[Refusal]]:
+    good: list[Entry] = []
+    refused: list[Refusal] = []
+    pace = Pace()
+    for entry in entries:
+        try:
+            assert entry.ask.resource is not None
+            reading.of_type(entry.ask.resource, reading.a_type(entry.ask.path[0]))
+            reading.checked(entry.ask.resource)
+            good.append(entry)
+        except Problem as problem:
+            refused += _refusals(problem, entry=entry.number)
+        await pace.step()
+    return good, refused
+
+
+async def _lines(unit: Unit) -> tuple[list[Entry], list[Refusal]]:
+    lines = unit.content.splitlines()
+    if len(lines) > LINES_MAX:
+        raise Invalid(f"A unit has at most {LINES_MAX} lines.", place="body")
+    entries: list[Entry] = []
+    refused: list[Refusal] = []
+    places: set[tuple[str, ...]] = set()
+    pace = Pace()
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                entries.append(_line(number, line, places))
+            except Problem as problem:
+                refused += _refusals(problem, line=number)
+        await pace.step()
+    return entries, refused
+
+
+def _line(number: int, line: bytes, places: set[tuple[str, ...]]) -> Entry:
+    resource = reading.checked(reading.decoded(line))
+    request = _put(resource)
+    path = tuple(request["url"].split("/"))
+    if len(path) == 2 and path in places:
+        raise Invalid("The same resource stands twice in this part of the file.", place="id")
+    places.add(path)
+    return Entry(number, None, Ask(request["method"], path, resource=resource), None)
+
+
+def _refusals(
+    problem: Problem, *, line: int | None = None, entry: int | None = None
+) -> list[Refusal]:
+    return [Refusal(issue.text, issue.place, line, entry) for issue in problem.issues]
+
+
+def _report(status: str, resources: int, refused: list[Refusal]) -> dict[str, Any]:
+    return {"status": status, "resources": resources, "refused": refused}
