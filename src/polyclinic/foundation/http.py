@@ -108,7 +108,7 @@ async def read(request: Request, kind: type[T], limit: int = 1024 * 1024) -> T:
     content = await body(request, limit)
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, RecursionError) as refused:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as refused:
         text, _, place = str(refused).partition(" - at `")
         raise Invalid(f"{text}.", place=place.rstrip("`") or "body") from refused
 
