@@ -5,8 +5,9 @@ import logging
 from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
-from identity_door import PASSWORD, RETURN, asking, hidden
+from identity_door import CHEAP, PASSWORD, RETURN, asking, hidden
 
 from polyclinic.services.identity.settings import IdentitySettings
 
@@ -321,3 +322,22 @@ async def test_sign_ins_leave_security_events_with_the_account_only(door):
     )
     kinds = [row["kind"] for row in rows if str(row["account_id"]) == account]
     assert kinds == ["account-made", "sign-in-failed", "sign-in", "code"]
+
+
+async def test_a_flood_of_tries_is_turned_away_before_it_counts(door, monkeypatch):
+    await door.make_account("ana")
+    form = await door.form()
+    monkeypatch.setattr("polyclinic.services.identity.actions.state.WAITING_MAX", 0)
+    data = {**form, "user": "ana", "password": PASSWORD}
+    for _ in range(6):
+        answer = await door.send("POST", "/identity/sign-in", data=data)
+        assert answer.status_code == 429
+        assert "retry-after" in answer.headers
+    monkeypatch.undo()
+    assert await door.identity.database.fetch("SELECT FROM identity.tries") == []
+
+
+async def test_the_page_bears_the_clinics_name(open_door):
+    door = await open_door(settings=msgspec.structs.replace(CHEAP, clinic="Harbour <Street>"))
+    page = await door.send("GET", "/identity/authorize", params=asking())
+    assert "Harbour &lt;Street&gt;" in page.text

@@ -98,7 +98,7 @@ async def post_sign_out(request: Request) -> Response:
 
 async def show_problem(request: Request, problem: Problem, status: int) -> Response:
     """A refusal as a page; what was wrong stands in it, never what was sent."""
-    response = pages.page(request, "refused.html", status, text=problem.message)
+    response = _page(request, "refused.html", status, text=problem.message)
     response.headers.update(http.headers_of(problem))
     return response
 
@@ -143,14 +143,15 @@ def _sign_in_page(
     identity, now = _identity(request), clock.now()
     secret = forms.browser_secret(request.cookies.get(FORM))
     asked = {name: given[name] for name in FIELDS if name in given}
-    response = pages.page(
+    response = _page(
         request,
         "sign_in.html",
         status,
         asked=asked,
         user=given.get("user", "")[:254],
         errors=errors,
-        places=dict(errors),
+        # Which of the two fields was wrong is not told, so neither is marked.
+        places=dict(errors) if status == 400 else {},
         form_token=forms.form_token(identity, secret, asked, now),
     )
     _set_cookie(response, FORM, secret, identity.settings.form_minutes * 60)
@@ -161,9 +162,14 @@ def _sign_out_page(request: Request, *, is_open: bool) -> Response:
     identity, now = _identity(request), clock.now()
     secret = forms.browser_secret(request.cookies.get(FORM))
     token = forms.form_token(identity, secret, {}, now)
-    response = pages.page(request, "sign_out.html", is_open=is_open, form_token=token)
+    response = _page(request, "sign_out.html", 200, is_open=is_open, form_token=token)
     _set_cookie(response, FORM, secret, identity.settings.form_minutes * 60)
     return response
+
+
+def _page(request: Request, template: str, status: int, **values: object) -> Response:
+    clinic = _identity(request).settings.clinic
+    return pages.page(request, template, status, clinic=clinic, **values)
 
 
 def _missing(given: Mapping[str, str]) -> list[tuple[str, str]]:

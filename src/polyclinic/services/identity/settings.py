@@ -6,6 +6,7 @@ from polyclinic.foundation.settings import Settings
 class IdentitySettings(Settings, frozen=True, kw_only=True):
     """How long things last and how dear a guess is."""
 
+    clinic: str = "Northside"
     access_minutes: int = 15
     system_access_minutes: int = 60
     refresh_hours: int = 12
@@ -24,6 +25,7 @@ class IdentitySettings(Settings, frozen=True, kw_only=True):
 
 
 NOTES = {
+    "clinic": "The clinic's name on the sign-in page.",
     "access_minutes": "How long a person's access token lives.",
     "system_access_minutes": "How long an operator's or system client's access token lives.",
     "refresh_hours": "How long after signing in a client may renew its tokens.",

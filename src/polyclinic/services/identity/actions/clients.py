@@ -17,6 +17,8 @@ from polyclinic.services.identity.store import grants
 async def find_client(identity: Identity, client_id: str) -> Client | None:
     if client_id == clients.PORTAL:
         return identity.portal_client()
+    if not clients.CLIENT_ID.fullmatch(client_id):
+        return None
     return await store.find_client(identity.database, client_id)
 
 
@@ -73,7 +75,8 @@ def _checked_name(name: str) -> str:
 
 
 async def _use_once(identity: Identity, proof: Proof) -> None:
-    spent = hashlib.sha256(f"assertion|{proof.client_id}|{proof.token_id}".encode()).digest()
+    name = f"assertion|{proof.client_id}|{proof.token_id}".encode("utf-8", "surrogatepass")
+    spent = hashlib.sha256(name).digest()
     until = datetime.fromtimestamp(proof.expires, UTC) + timedelta(minutes=1)
     if not await grants.spend(identity.database, spent, until):
         raise InvalidClient("This assertion was used before.")

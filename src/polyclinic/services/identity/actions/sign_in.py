@@ -31,6 +31,7 @@ async def sign_in(
     identity: Identity, user: str, password: str, source: str, now: datetime
 ) -> SignedIn:
     """Opens a session; raises WrongPassword or TooManyTries, alike for known and unknown names."""
+    identity.passwords.check_room()
     tried = _Tried(
         identity.keyed_hash("tried-name", accounts.name_hash(identity, user).hex()),
         identity.keyed_hash("tried-source", source),

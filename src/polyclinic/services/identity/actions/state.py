@@ -15,6 +15,7 @@ from joserfc.jwk import OKPKey
 from polyclinic.foundation import jose, telemetry
 from polyclinic.foundation.caller import NO_ISSUER
 from polyclinic.foundation.database import Database, Transaction
+from polyclinic.foundation.errors import Overloaded
 from polyclinic.foundation.service import Running
 from polyclinic.foundation.vault import DataKey, RootKey, Vault
 from polyclinic.foundation.work import in_thread
@@ -23,6 +24,9 @@ from polyclinic.services.identity.domain.tokens import SigningKey
 from polyclinic.services.identity.settings import IdentitySettings
 from polyclinic.services.identity.store import events
 from polyclinic.services.identity.store import keys as key_store
+
+# Two threads check some 50 passwords a second; who would wait longer is told to come back.
+WAITING_MAX = 64
 
 
 class Passwords:
@@ -34,15 +38,26 @@ class Passwords:
             memory_cost=settings.argon2_memory_kib,
             parallelism=1,
         )
+        self._waiting = 0
         # Made with the same cost, of a password that nobody has.
         self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
+
+    def check_room(self) -> None:
+        """Raises Overloaded before a try is counted that would wait for seconds."""
+        if self._waiting >= WAITING_MAX:
+            raise Overloaded
 
     async def hash(self, password: str) -> str:
         return await in_thread(self._hasher.hash, password)
 
     async def is_right(self, kept: str | None, password: str) -> bool:
         """Whether the password fits; for nobody's account the same work and always no."""
-        return await in_thread(self._verify, kept or self._nobody, password) and kept is not None
+        self._waiting += 1
+        try:
+            fits = await in_thread(self._verify, kept or self._nobody, password)
+        finally:
+            self._waiting -= 1
+        return fits and kept is not None
 
     def is_outdated(self, kept: str) -> bool:
         return self._hasher.check_needs_rehash(kept)
