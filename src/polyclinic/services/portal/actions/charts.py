@@ -27,7 +27,7 @@ NEWEST = ("_sort", "-date")
 PARTS: Mapping[str, tuple[str, Parameters, int, str]] = {
     "labs": ("Observation", (("category", "laboratory"), NEWEST), 600, "test results"),
     "vitals": ("Observation", (("category", "vital-signs"), NEWEST), 400, "vital signs"),
-    "medicines": ("MedicationRequest", (NEWEST,), 400, "medicines"),
+    "medicines": ("MedicationRequest", (("_sort", "-authoredon"),), 400, "medicines"),
     "conditions": ("Condition", (), 400, "conditions"),
     "allergies": ("AllergyIntolerance", (), 100, "allergies"),
     "visits": ("Encounter", (NEWEST,), 60, "visits"),

@@ -72,11 +72,7 @@ def spark(series: Series, points_max: int = 12) -> Spark | None:
     if len(points) < 2:
         return None
     limits = series.latest.range
-    ends = [e for e in (limits.low, limits.high) if e is not None] if limits else []
-    # A band far away from all values would flatten the line; then the line matters more.
-    low, high = min(points), max(points)
-    reach = (high - low) or abs(high) * 0.1 or 1
-    near = [e for e in ends if low - 2 * reach <= e <= high + 2 * reach]
+    near = _near(min(points), max(points), limits)
     bottom, top = min(points + near), max(points + near)
     height = (top - bottom) or 1
 
@@ -88,6 +84,24 @@ def spark(series: Series, points_max: int = 12) -> Spark | None:
     path = "M" + " L".join(f"{x} {at}" for x, at in places)
     band = _band(limits, y, (2.0, 22.0)) if limits and near else None
     return Spark(path, band and band[0], band[1] if band else 0, *places[-1])
+
+
+def _near(low: float, high: float, limits: Range | None) -> list[float]:
+    """The ends of the range that a picture of these values should show.
+
+    The range's width is what makes a change large or small; only values far away from it, or an
+    open range far away from the values, would press the line flat.
+    """
+    if limits is None:
+        return []
+    if limits.low is not None and limits.high is not None:
+        width = limits.high - limits.low
+        is_far = low > limits.high + 3 * width or high < limits.low - 3 * width
+        return [] if is_far else [limits.low, limits.high]
+    end = limits.high if limits.low is None else limits.low
+    spread = (high - low) or abs(high) * 0.1 or 1
+    is_far = end is None or not low - 2 * spread <= end <= high + 2 * spread
+    return [] if end is None or is_far else [end]
 
 
 def _band(
@@ -181,10 +195,8 @@ def _dot(result: Result, x: _Scale, y: _Scale) -> Dot:
 
 def _reach(values: Sequence[float], limits: Range | None) -> tuple[float, float]:
     low, high = min(values), max(values)
-    spread = (high - low) or abs(high) * 0.2 or 1
-    for end in (limits.low, limits.high) if limits else ():
-        if end is not None and low - spread * 1.5 <= end <= high + spread * 1.5:
-            low, high = min(low, end), max(high, end)
+    near = _near(low, high, limits)
+    low, high = min([low, *near]), max([high, *near])
     margin = ((high - low) or 1) * 0.12
     return (max(low - margin, 0) if low >= 0 else low - margin), high + margin
 

@@ -17,6 +17,7 @@ from polyclinic.services.portal.domain.reading import (
     LOINC,
     Moment,
     Resource,
+    bare,
     categories,
     codes,
     first,
@@ -154,7 +155,7 @@ def _said(observation: Resource) -> str:
     for name in ("valueCodeableConcept", "valueString"):
         value = observation.get(name)
         if said := (words(value) if isinstance(value, dict) else text(value)):
-            return said
+            return bare(said)
     if isinstance(answer := observation.get("valueBoolean"), bool):
         return "Yes" if answer else "No"
     integer = observation.get("valueInteger")

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from polyclinic.services.portal.domain.reading import (
+    TAG,
     Moment,
     Resource,
+    bare,
     codes,
     human_name,
     inner,
@@ -18,11 +20,6 @@ from polyclinic.services.portal.domain.reading import (
     words,
 )
 
-# SNOMED CT writes the kind of a concept behind its name.
-_TAG = re.compile(
-    r"\s*\((disorder|finding|situation|person|procedure|event|regime/therapy|morphologic "
-    r"abnormality|substance|organism|product|observable entity|environment)\)$"
-)
 # Facts about a life rather than an illness: useful to staff, not a "condition" to a patient.
 CIRCUMSTANCES = frozenset(
     [
@@ -116,11 +113,6 @@ class Visit:
     who: str
     where: str
     status: str
-
-
-def bare(name: str) -> str:
-    """The name without SNOMED's kind in brackets."""
-    return _TAG.sub("", name)
 
 
 def read_conditions(conditions: Iterable[Resource]) -> list[Condition]:
@@ -218,7 +210,7 @@ def _condition(resource: Resource) -> Condition:
     until = moment(resource.get("abatementDateTime")) or moment(
         inner(resource, "abatementPeriod", "start")
     )
-    kind = _TAG.search(name)
+    kind = TAG.search(name)
     social = bool(CIRCUMSTANCES & set(codes(resource.get("code"))))
     certainty = words(resource.get("verificationStatus")).lower()
     return Condition(

@@ -27,6 +27,12 @@ MONTHS = [
 ]
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
+# SNOMED CT writes the kind of a concept behind its name.
+TAG = re.compile(
+    r"\s*\((disorder|finding|situation|person|procedure|event|regime/therapy|morphologic "
+    r"abnormality|substance|organism|product|observable entity|environment|qualifier value)\)$"
+)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Moment:
@@ -139,6 +145,11 @@ def codes(concept: object, system: str | None = None) -> tuple[str, ...]:
 
 def categories(resource: Resource) -> frozenset[str]:
     return frozenset(code for c in objects(resource.get("category")) for code in codes(c))
+
+
+def bare(name: str) -> str:
+    """The name without SNOMED's kind in brackets."""
+    return TAG.sub("", name)
 
 
 def reference(value: object) -> str:

@@ -125,7 +125,7 @@ async def show_problem(request: Request, problem: Problem, status: int) -> Respo
     signed: Signed | None = getattr(request.state, "signed", None)
     since = portal(request).outages.since("records")
     values = {
-        "status": status,
+        "code": status,
         "message": problem.message,
         "place": problem.place,
         "request_id": telemetry.request_id.get(),

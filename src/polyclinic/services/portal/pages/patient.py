@@ -11,7 +11,7 @@ from polyclinic.services.portal.domain.results import Day, Result, days, panels_
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.pages.door import draw, portal, signed_in
 
-DAYS_SHOWN = 6
+DAYS_SHOWN = 3
 LATEST_SHOWN = 5
 SPANS = {"1": "1 year", "5": "5 years", "all": "All"}
 
