@@ -47,6 +47,13 @@ POSTED = frozenset(
     ]
 )
 
+# Found without terms of their own: by the row's columns, or under the parameters that they join.
+UNINDEXED = frozenset({"_id", "_lastUpdated"})
+JOINED: dict[str, tuple[str, ...]] = {
+    f"combo-{part}": (part, f"component-{part}")
+    for part in ("code", "value-quantity", "value-concept", "data-absent-reason")
+}
+
 # The date parameter whose first instant is the chart date (`clinical_date`) of a type.
 CHART_PARAMETERS = {
     "AllergyIntolerance": "date",
@@ -91,7 +98,8 @@ def index(terms: Terms, resource: dict[str, Any]) -> Indexed:
         patients_of(resource), labels_of(resource), clinical_date(resource), [], [], [], [], []
     )
     for value in extract(resource):
-        _KEEP[type(value)](terms, kind, value, found)
+        if value.param not in UNINDEXED and value.param not in JOINED:
+            _KEEP[type(value)](terms, kind, value, found)
     # A chart's pages are found by its first patient; the others' lead to it by a posting.
     for patient in found.patients[1:]:
         found.postings.append(chart_term(terms, kind, terms.person(f"Patient/{patient}")))

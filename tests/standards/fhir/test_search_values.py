@@ -180,19 +180,19 @@ def test_a_number_stands_for_the_range_of_its_digits(number, low, high):
     assert number_range(number) == (Decimal(low), Decimal(high))
 
 
-def test_numbers_and_quantities_keep_their_range_and_unit():
-    bounds = (Decimal("0.5"), Decimal("2.5"))
+def test_numbers_and_quantities_are_exact_and_keep_their_unit():
+    bounds = (Decimal(1), Decimal(2))
     assert values(RISK, "probability") == [NumberValue("probability", *bounds)]
     exact = changed(RISK, prediction=[{"probabilityDecimal": Decimal("0.5")}])
-    bounds = (Decimal("0.45"), Decimal("0.55"))
+    bounds = (Decimal("0.5"), Decimal("0.5"))
     assert values(exact, "probability") == [NumberValue("probability", *bounds)]
     ucum = ("http://unitsofmeasure.org", "mm[Hg]", "mm[Hg]")
     assert values(OBSERVATION, "value-quantity") == [
-        QuantityValue("value-quantity", Decimal("119.5"), Decimal("120.5"), *ucum)
+        QuantityValue("value-quantity", Decimal(120), Decimal(120), *ucum)
     ]
     below = changed(OBSERVATION, valueQuantity={"value": 5, "comparator": "<"})
     assert values(below, "value-quantity") == [
-        QuantityValue("value-quantity", None, Decimal("5.5"), None, None, None)
+        QuantityValue("value-quantity", None, Decimal(5), None, None, None)
     ]
     account = {"resourceType": "Invoice", "totalNet": {"value": 5, "currency": "EUR"}}
     (money,) = values(account, "totalnet")

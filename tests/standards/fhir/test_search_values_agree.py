@@ -17,7 +17,6 @@ from polyclinic.standards.fhir.search_values import (
     StringValue,
     UriValue,
     extract,
-    number_range,
     unsupported_parameters,
 )
 
@@ -81,7 +80,7 @@ def moment(element):
 
 def number(element):
     value = element.get("value") if isinstance(element, dict) else element
-    return [number_range(value)] if value is not None else []
+    return [(value, value)] if value is not None else []
 
 
 MEANINGS = {

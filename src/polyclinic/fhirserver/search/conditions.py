@@ -1,11 +1,12 @@
 """From criteria to what the index can answer: terms that must occur, and ranges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString
 
 from polyclinic.fhirserver.index import (
     IDENTIFYING,
+    JOINED,
     PERSONAL_DATES,
     POSTED,
     date_precision,
@@ -82,12 +83,13 @@ def _group(terms: Terms, kind: str, criterion: Criterion) -> tuple[TermGroup | N
     """The criterion's terms (None: the index cannot help), and whether they decide alone."""
     found: list[int] = []
     exact, posted = True, criterion.param in POSTED
-    for ask in criterion.asks:
-        known, sure, plain = _ask_terms(terms, kind, criterion, ask)
-        if known is None:
-            return None, False
-        found.extend(known)
-        exact, posted = exact and sure, posted and plain
+    for param in JOINED.get(criterion.param, (criterion.param,)):
+        for ask in criterion.asks:
+            known, sure, plain = _ask_terms(terms, kind, replace(criterion, param=param), ask)
+            if known is None:
+                return None, False
+            found.extend(known)
+            exact, posted = exact and sure, posted and plain
     return TermGroup(tuple(dict.fromkeys(found)), posted and criterion.type == "token"), exact
 
 
@@ -146,29 +148,30 @@ def range_condition(
     """SQL for one date, number or quantity criterion: a superset of what matches."""
     if criterion.param == "_lastUpdated":
         return either([_updated(statement, ask) for ask in criterion.asks])
-    number = statement.bind(param_number(kind, criterion.param))
+    joined = JOINED.get(criterion.param, (criterion.param,))
+    numbers = statement.bind([param_number(kind, param) for param in joined]) + "::int[]"
     if criterion.type == "date":
         tests = either([_date_test(statement, ask) for ask in criterion.asks])
-        return _exists_date(number, tests)
+        return _exists_date(numbers, tests)
     tests = either([_number_test(statement, terms, ask) for ask in criterion.asks])
-    return _exists_number(number, tests)
+    return _exists_number(numbers, tests)
 
 
-def _exists_date(number: LiteralString, tests: LiteralString) -> LiteralString:
+def _exists_date(numbers: LiteralString, tests: LiteralString) -> LiteralString:
     return (
-        "EXISTS (SELECT FROM date_range x WHERE x.pid = r.pid AND x.param = "
-        + number
-        + " AND "
+        "EXISTS (SELECT FROM date_range x WHERE x.pid = r.pid AND x.param = ANY ("
+        + numbers
+        + ") AND "
         + tests
         + ")"
     )
 
 
-def _exists_number(number: LiteralString, tests: LiteralString) -> LiteralString:
+def _exists_number(numbers: LiteralString, tests: LiteralString) -> LiteralString:
     return (
-        "EXISTS (SELECT FROM number_range x WHERE x.pid = r.pid AND x.param = "
-        + number
-        + " AND "
+        "EXISTS (SELECT FROM number_range x WHERE x.pid = r.pid AND x.param = ANY ("
+        + numbers
+        + ") AND "
         + tests
         + ")"
     )

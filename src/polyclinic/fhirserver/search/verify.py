@@ -86,14 +86,9 @@ def _number(_: Criterion, ask: NumberAsk, value: SearchValue) -> bool:
         return False
     if isinstance(value, QuantityValue) and not _unit_fits(ask, value):
         return False
-    low = Decimal("-Infinity") if value.low is None else value.low
-    high = Decimal("Infinity") if value.high is None else value.high
-    if ask.prefix in ("gt", "lt", "ge", "le", "sa", "eb"):
-        return _COMPARE[ask.prefix](low, high, ask.value, ask.value)
-    if ask.prefix == "ap":
-        margin = abs(ask.value) / 10  # R4: "the recommended value is 10% of the stated value"
-        return low <= ask.value + margin and high >= ask.value - margin
-    return _COMPARE[ask.prefix](low, high, ask.low, ask.high)
+    low = _LEAST if value.low is None else value.low
+    high = _MOST if value.high is None else value.high
+    return _NUMBER[ask.prefix](low, high, ask)
 
 
 def _unit_fits(ask: NumberAsk, value: QuantityValue) -> bool:
@@ -122,11 +117,11 @@ def _lt(low: Any, _: Any, a: Any, __: Any) -> bool:
 
 
 def _ge(low: Any, high: Any, a: Any, b: Any) -> bool:
-    return high > b or _eq(low, high, a, b) or low >= a
+    return high > b or _eq(low, high, a, b)
 
 
 def _le(low: Any, high: Any, a: Any, b: Any) -> bool:
-    return low < a or _eq(low, high, a, b) or high <= b
+    return low < a or _eq(low, high, a, b)
 
 
 def _sa(low: Any, _: Any, __: Any, b: Any) -> bool:
@@ -146,6 +141,30 @@ _COMPARE: dict[str, Callable[[Any, Any, Any, Any], bool]] = {
     "eq": _eq, "ne": _ne, "gt": _gt, "lt": _lt, "ge": _ge, "le": _le, "sa": _sa, "eb": _eb,
     "ap": _ap,
 }  # fmt: skip
+_LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
+
+
+def _number_eq(low: Decimal, high: Decimal, ask: NumberAsk) -> bool:
+    return ask.low <= low and high < ask.high
+
+
+def _number_ap(low: Decimal, high: Decimal, ask: NumberAsk) -> bool:
+    margin = abs(ask.value) / 10  # R4: "the recommended value is 10% of the stated value"
+    return low <= ask.value + margin and high >= ask.value - margin
+
+
+# https://hl7.org/fhir/R4/search.html#number: 100 asks for [99.5, 100.5), gt100 for all above 100.
+_NUMBER: dict[str, Callable[[Decimal, Decimal, NumberAsk], bool]] = {
+    "eq": _number_eq,
+    "ne": lambda low, high, ask: not _number_eq(low, high, ask),
+    "gt": lambda _, high, ask: high > ask.value,
+    "lt": lambda low, _, ask: low < ask.value,
+    "ge": lambda _, high, ask: high >= ask.value,
+    "le": lambda low, _, ask: low <= ask.value,
+    "sa": lambda low, _, ask: low > ask.value,
+    "eb": lambda _, high, ask: high < ask.value,
+    "ap": _number_ap,
+}
 _TEST: dict[type, Callable[[Criterion, Any, SearchValue], bool]] = {
     TokenAsk: _token,
     ReferenceAsk: _reference,

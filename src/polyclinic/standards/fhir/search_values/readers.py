@@ -246,8 +246,8 @@ def number_range(value: Decimal | int) -> tuple[Decimal, Decimal]:
 
 def _number(param: str) -> Read:
     def read(value: Decimal | int, out: list[SearchValue]) -> None:
-        low, high = number_range(value)
-        out.append(NumberValue(param, low, high))
+        number = Decimal(value)
+        out.append(NumberValue(param, number, number))
 
     return read
 
@@ -265,7 +265,7 @@ def _quantity(param: str) -> Read:
     def read(value: dict[str, Any], out: list[SearchValue]) -> None:
         if "value" not in value:
             return
-        low, high = number_range(value["value"])
+        low = high = Decimal(value["value"])
         comparator = value.get("comparator", "")
         if comparator:
             low, high = (None, high) if comparator[0] == "<" else (low, None)
@@ -278,10 +278,9 @@ def _quantity(param: str) -> Read:
 def _money(param: str) -> Read:
     def read(value: dict[str, Any], out: list[SearchValue]) -> None:
         if "value" in value:
-            low, high = number_range(value["value"])
-            currency = value.get("currency")
+            number, currency = Decimal(value["value"]), value.get("currency")
             system = CURRENCIES if currency else None
-            out.append(QuantityValue(param, low, high, system, currency, None))
+            out.append(QuantityValue(param, number, number, system, currency, None))
 
     return read
 
@@ -299,10 +298,7 @@ def _quantity_of_range(param: str) -> Read:
 
 def _ends(value: dict[str, Any]) -> tuple[Decimal | None, Decimal | None]:
     low, high = value.get("low", {}).get("value"), value.get("high", {}).get("value")
-    return (
-        None if low is None else number_range(low)[0],
-        None if high is None else number_range(high)[1],
-    )
+    return None if low is None else Decimal(low), None if high is None else Decimal(high)
 
 
 _READERS: dict[tuple[str, str], Callable[[str], Read]] = {

@@ -41,7 +41,7 @@ class DateValue(Struct, frozen=True, gc=False):
 
 
 class NumberValue(Struct, frozen=True, gc=False):
-    """The half-open range that its significant digits stand for: 100 is [99.5, 100.5)."""
+    """A number (both ends the same) or a range; precision belongs to what is asked, not to this."""
 
     param: str
     low: Decimal | None
@@ -49,7 +49,7 @@ class NumberValue(Struct, frozen=True, gc=False):
 
 
 class QuantityValue(Struct, frozen=True, gc=False):
-    """The range of the number, and its unit as system and code and as people write it."""
+    """A number or range like NumberValue, and its unit as a code and as people write it."""
 
     param: str
     low: Decimal | None
