@@ -160,3 +160,25 @@ def test_only_a_loopback_host_may_name_the_platform(host, base):
 def test_the_configured_address_always_wins():
     given = {"host": "evil.test", "x-forwarded-host": "127.0.0.1"}
     assert base_url("https://clinic.test/", "http", given) == "https://clinic.test"
+
+
+async def test_behind_our_own_front_door_its_origin_is_the_portals(open_door):
+    door = await open_door(public_url=None, settings=CHEAP)
+    answer = await door.send(
+        "GET",
+        "/identity/authorize",
+        params=asking(redirect_uri="http://127.0.0.1:7777/signed-in"),
+        headers={"host": "127.0.0.1:9001", "x-forwarded-host": "127.0.0.1:7777"},
+    )
+    assert answer.status_code == 200
+
+
+async def test_on_the_network_the_configured_address_is_the_only_one(door):
+    for header in ("host", "x-forwarded-host"):
+        answer = await door.send(
+            "GET",
+            "/identity/authorize",
+            params=asking(redirect_uri="http://127.0.0.1:7777/signed-in"),
+            headers={header: "127.0.0.1:7777"},
+        )
+        assert answer.status_code == 400

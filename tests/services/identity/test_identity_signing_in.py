@@ -154,6 +154,19 @@ async def test_a_forged_forwarding_header_is_not_another_address(door):
     assert statuses == {401: 40, 429: 2}
 
 
+async def test_behind_a_proxy_of_ours_each_address_counts_for_itself(open_door):
+    door = await open_door(settings=msgspec.structs.replace(CHEAP, proxies_trusted=1))
+    form = await door.form()
+    for number in range(42):
+        answer = await door.send(
+            "POST",
+            "/identity/sign-in",
+            data={**form, "user": f"user-{number}", "password": "wrong"},
+            headers={"x-forwarded-for": f"forged, 198.51.100.{number}"},
+        )
+        assert answer.status_code == 401
+
+
 async def test_a_lock_outlives_the_process(open_door):
     first = await open_door()
     await first.make_account("ana")
