@@ -1,16 +1,17 @@
 """Past versions: each is judged by the patients and labels that it had itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString, Protocol
 
 from polyclinic.fhirserver.access import ACCESS, Grant
 from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.store.keys import Keys
 from polyclinic.fhirserver.store.log import Released
 from polyclinic.fhirserver.store.rows import GRANTS, Columns, Document, load_keys, open_row
+from polyclinic.foundation.database import Database
+from polyclinic.foundation.vault import Vault
 from polyclinic.standards.fhir.definitions import type_number
-
-if TYPE_CHECKING:
-    from polyclinic.fhirserver.store.store import Store
 
 HISTORY: LiteralString = f"""
 WITH {GRANTS},
@@ -28,6 +29,16 @@ ORDER BY r.version DESC LIMIT $12
 """
 
 
+class Kept(Protocol):
+    """The store, as far as a history needs it."""
+
+    database: Database
+    vault: Vault
+    keys: Keys
+
+    async def released(self, entries: Sequence[Released]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Which versions: exactly one, or a page below a version."""
@@ -38,7 +49,7 @@ class Window:
 
 
 async def history(
-    store: "Store", errand: Errand, grant: Grant, where: tuple[str, str], window: Window
+    store: Kept, errand: Errand, grant: Grant, where: tuple[str, str], window: Window
 ) -> list[Document]:
     """The versions that may be seen; what is shown, and what was denied, is logged first."""
     kind, name = where

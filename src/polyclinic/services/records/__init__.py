@@ -7,7 +7,7 @@ relations. Says that resources changed (outbox). Knows nothing of appointments o
 from pathlib import Path
 
 from polyclinic.fhirserver import dictionary
-from polyclinic.fhirserver.rest.door import show_problem
+from polyclinic.fhirserver.door import show_problem
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.records.jobs import count_terms
 from polyclinic.services.records.routes import routes, start

@@ -4,9 +4,9 @@ from hashlib import sha256
 from typing import Any
 
 from polyclinic.fhirserver.bundle.entries import Entry, read_entries
+from polyclinic.fhirserver.door import FhirServer
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
-from polyclinic.fhirserver.rest.door import FhirServer
 from polyclinic.fhirserver.rest.interactions import Ask
 from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import Conflict, Invalid, Problem

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polyclinic.fhirserver.rest.door import FhirServer, door
+from polyclinic.fhirserver.door import FhirServer, door
 from polyclinic.foundation import http
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Forbidden, Invalid
