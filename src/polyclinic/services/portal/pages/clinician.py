@@ -22,7 +22,9 @@ clinicians_only = signed_in("clinician")
 
 @clinicians_only
 async def get_patients(request: Request, signed: Signed) -> Response:
-    return draw(request, "staff/patients.html", signed, typed="", found=None, error="")
+    return draw(
+        request, "staff/patients.html", signed, typed="", found=None, error="", shows_relation=True
+    )
 
 
 @clinicians_only
@@ -41,12 +43,30 @@ async def search(request: Request, signed: Signed, template: str, *, mark: bool)
         found, more = await find_patients(portal(request), token, wanted, mark=mark)
     except Invalid as wrong:
         return draw(
-            request, template, signed, 422, typed=typed, found=None, error=wrong.message, mark=mark
+            request,
+            template,
+            signed,
+            422,
+            typed=typed,
+            found=None,
+            error=wrong.message,
+            shows_relation=mark,
         )
     except Unavailable:
         text = "Patients cannot be searched at the moment: the records service does not answer."
-        return draw(request, template, signed, 503, typed=typed, found=None, error=text, mark=mark)
-    return draw(request, template, signed, typed=typed, found=found, more=more, error="", mark=mark)
+        return draw(
+            request, template, signed, 503, typed=typed, found=None, error=text, shows_relation=mark
+        )
+    return draw(
+        request,
+        template,
+        signed,
+        typed=typed,
+        found=found,
+        more=more,
+        error="",
+        shows_relation=mark,
+    )
 
 
 @clinicians_only

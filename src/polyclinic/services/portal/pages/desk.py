@@ -26,7 +26,9 @@ ABOUT = {
 
 @desk_only
 async def get_desk(request: Request, signed: Signed) -> Response:
-    return draw(request, "staff/desk.html", signed, typed="", found=None, error="", mark=False)
+    return draw(
+        request, "staff/desk.html", signed, typed="", found=None, error="", shows_relation=False
+    )
 
 
 @desk_only
