@@ -1,7 +1,7 @@
 """The front door: each request goes to the service that owns its path, in memory or by proxy."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpx
@@ -127,7 +127,8 @@ async def _proxy(peers: Peers, name: str, scope: Message, receive: Receive, send
     """Passes a request to a service elsewhere and streams its answer back."""
     headers = [(key, value) for key, value in scope["headers"] if key not in _HOP]
     host = next((value for key, value in scope["headers"] if key == b"host"), b"")
-    headers.append((b"x-forwarded-host", host))
+    headers = [(key, value) for key, value in headers if not key.startswith(b"x-forwarded-")]
+    headers += [(b"x-forwarded-host", host), (b"x-forwarded-for", _forwarded_for(scope))]
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     client = peers.client(name)
     has_body = scope["method"] not in ("GET", "HEAD") or _declares_body(scope)
@@ -151,6 +152,13 @@ async def _proxy(peers: Peers, name: str, scope: Message, receive: Receive, send
         await send({"type": "http.response.body", "body": b""})
 
 
+def _forwarded_for(scope: Message) -> bytes:
+    """The addresses that a request came through, with the one that spoke to this door last."""
+    before = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
+    client = scope.get("client")
+    return b", ".join([*before, client[0].encode() if client else b"unknown"])
+
+
 _HOP_ANSWER = _HOP - {b"content-length"}
 
 
@@ -158,7 +166,7 @@ def _declares_body(scope: Message) -> bool:
     return any(key in (b"content-length", b"transfer-encoding") for key, _ in scope["headers"])
 
 
-async def _incoming(receive: Receive) -> Any:
+async def _incoming(receive: Receive) -> AsyncGenerator[bytes, None]:
     more = True
     while more:
         message = await receive()

@@ -79,6 +79,7 @@ async def assemble(
                 running.state = await stack.enter_async_context(running.service.start(running))
             for job in running.service.jobs:
                 await stack.enter_async_context(_clock(job, running))
+        await stack.enter_async_context(_watch_loop(at_work))
         yield Process(Edge(apps, peers, SERVICES), peers, at_work)
 
 
@@ -158,6 +159,30 @@ async def _clock(job: Job, running: Running) -> AsyncGenerator[None, None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+LAG_EVERY_SECONDS = 0.1
+
+
+@asynccontextmanager
+async def _watch_loop(at_work: Mapping[str, Running]) -> AsyncGenerator[None, None]:
+    """Measures how late the loop wakes up; every service of the process shares the loop."""
+    task = asyncio.create_task(_measure_lag([running.metrics for running in at_work.values()]))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _measure_lag(metrics: list[telemetry.Metrics]) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_EVERY_SECONDS
+        await asyncio.sleep(LAG_EVERY_SECONDS)
+        for each in metrics:
+            each.loop_lag.labels(each.service).observe(max(0.0, loop.time() - due))
 
 
 async def _repeat(job: Job, running: Running) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from polyclinic.fhirserver.access import labels_of
@@ -168,12 +167,14 @@ def date_precision(low: datetime, high: datetime) -> int:
 
 
 def _keep_number(_: Terms, kind: str, value: NumberValue, found: Indexed) -> None:
-    found.numbers.append((param_number(kind, value.param), 0, float(value.low), float(value.high)))
+    low = float("-inf") if value.low is None else float(value.low)
+    high = float("inf") if value.high is None else float(value.high)
+    found.numbers.append((param_number(kind, value.param), 0, low, high))
 
 
 def _keep_quantity(terms: Terms, kind: str, value: QuantityValue, found: Indexed) -> None:
-    low = float(value.low) if isinstance(value.low, Decimal) else float("-inf")
-    high = float(value.high) if isinstance(value.high, Decimal) else float("inf")
+    low = float("-inf") if value.low is None else float(value.low)
+    high = float("inf") if value.high is None else float(value.high)
     number = param_number(kind, value.param)
     found.numbers.append((number, unit_term(terms, value.code or value.unit or ""), low, high))
 

@@ -92,13 +92,13 @@ async def body(request: Request, limit: int = BODY_MAX) -> bytes:
     """The whole body; raises TooLarge as soon as it grows past the limit."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared) > limit:
-        raise TooLarge(f"The body is larger than {limit // 1024} KiB.")
+        raise TooLarge(f"The body is larger than {limit // 1024} KiB.", place="body")
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise TooLarge(f"The body is larger than {limit // 1024} KiB.")
+            raise TooLarge(f"The body is larger than {limit // 1024} KiB.", place="body")
         parts.append(part)
     return b"".join(parts)
 
@@ -165,7 +165,11 @@ class App:
         )
         self._inner = Starlette(
             routes=[*own, *service.routes],
-            exception_handlers={Problem: self._problem, HTTPException: self._refusal},  # pyright: ignore[reportArgumentType]
+            exception_handlers={
+                Problem: self._problem,
+                HTTPException: self._refusal,
+                Exception: self._bug,
+            },
         )
         self._inner.state.running = at_work
         self._show = service.show_problem or _show_problem
@@ -184,8 +188,6 @@ class App:
             answer.status = 499
         except Exception as bug:  # noqa: BLE001 - the last wall: an answer without detail, a log with the place
             telemetry.log_bug("bug", bug, service=self._running.service.name)
-            if not answer.started:
-                await self._bug(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - started
             self._running.metrics.answered(
@@ -208,17 +210,14 @@ class App:
     async def _refusal(self, request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, HTTPException)
         kind = {404: NotFound, 405: MethodRefused, 413: TooLarge}.get(refusal.status_code, Invalid)
-        answer = await self._show(request, kind(), refusal.status_code)
+        answer = await self._show(request, kind(place="url"), refusal.status_code)
         answer.headers.update(refusal.headers or {})
         return answer
 
-    async def _bug(self, scope: Message, receive: Receive, send: Send) -> None:
-        problem = Problem(
-            f"This is a fault of ours. Tell us the number {telemetry.request_id.get()}."
-        )
-        scope["app"] = self._inner
-        response = await self._show(Request(scope, receive), problem, 500)
-        await response(scope, receive, send)
+    async def _bug(self, request: Request, _: Exception) -> Response:
+        number = telemetry.request_id.get()
+        problem = Problem(f"This is a fault of ours. Tell us the number {number}.")
+        return await self._show(request, problem, 500)
 
     def _template(self, scope: Message) -> str:
         return scope.get("template") or self._templates.get(scope.get("endpoint"), "unmatched")

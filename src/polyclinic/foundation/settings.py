@@ -12,7 +12,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The base of every service's settings; each field is `POLYCLINIC_<SERVICE>_<FIELD>`."""
 
 
-class Platform(Settings):
+class Platform(Settings, frozen=True, kw_only=True):
     """What every process of the platform is told, whichever services it runs."""
 
     database_url: str | None = None

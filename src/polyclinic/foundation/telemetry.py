@@ -8,6 +8,7 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TextIO
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -50,6 +51,7 @@ ALLOWED = frozenset(
 _log = logging.getLogger("polyclinic")
 _encode = msgspec.json.Encoder().encode
 
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -89,9 +91,9 @@ class _JsonLines(logging.Formatter):
         return _encode(line).decode()
 
 
-def log_to(stream: object = None, level: int = logging.INFO) -> None:
+def log_to(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Sends our log lines to a stream (standard error by default); libraries' only as names."""
-    handler = logging.StreamHandler(stream or sys.stderr)  # pyright: ignore[reportArgumentType]
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -133,8 +135,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.loop_lag = Histogram(
+            "polyclinic_loop_lag_seconds",
+            "How late the event loop of the process comes to what is due.",
+            ("service",),
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        self._requests.labels(self.service, route, method, str(status)).observe(seconds)
+        # A method is whatever a client sends: only known words become a label.
+        known = method if method in METHODS else "OTHER"
+        self._requests.labels(self.service, route, known, str(status)).observe(seconds)
 
 
 def _event(record: logging.LogRecord) -> str:

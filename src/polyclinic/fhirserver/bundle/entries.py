@@ -31,13 +31,22 @@ def located(problem: Problem, place: str) -> Problem:
     moved = tuple(
         type(issue)(
             issue.text,
-            f"{place}.resource.{issue.place}" if issue.place else place,
+            _within(place, issue.place),
             issue.code,
             issue.severity,
         )
         for issue in problem.issues
     )
     return type(problem)(problem.message, place=place, issues=moved)
+
+
+def _within(entry: str, place: str | None) -> str:
+    if place is None:
+        return entry
+    if place == "If-Match":
+        return f"{entry}.request.ifMatch"
+    # An address (Patient/123) is the entry's own; anything else lies in its resource.
+    return f"{entry}.request.url" if "/" in place else f"{entry}.resource.{place}"
 
 
 def read_entries(bundle: dict[str, Any]) -> list[Entry]:

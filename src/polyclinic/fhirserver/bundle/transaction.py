@@ -141,7 +141,7 @@ class Transactions:
 
     def _at_entry(self, problem: Problem, drafts: list[tuple[Entry, Draft]]) -> Problem:
         for entry, draft in drafts:
-            if problem.place in (f"{draft.type}/{draft.id}",):
+            if problem.place == f"{draft.type}/{draft.id}":
                 return located(problem, entry.place)
         return problem
 

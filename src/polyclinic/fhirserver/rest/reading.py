@@ -1,6 +1,7 @@
 """Bodies and addresses as clients send them: decoded, checked, and refused by place."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from polyclinic.fhirserver.rest.answer import issues
@@ -12,6 +13,13 @@ from polyclinic.standards.fhir.validation import validate
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 _TYPES = frozenset(resource_types())
+_FORMATS = frozenset({"json", "application/json", "application/fhir+json", "text/json"})
+
+
+class NotAcceptable(Invalid):
+    """Only JSON is spoken here."""
+
+    code = "not-supported"
 
 
 class UnknownType(NotSupported):
@@ -72,6 +80,13 @@ def version_of(etag: str | None) -> int | None:
     if found is None:
         raise Invalid('If-Match is written W/"3".', place="If-Match")
     return int(found[1])
+
+
+def check_format(pairs: Iterable[tuple[str, str]]) -> None:
+    """Raises NotAcceptable when `_format` asks for anything but JSON."""
+    for name, value in pairs:
+        if name == "_format" and value.partition(";")[0].replace(" ", "+") not in _FORMATS:
+            raise NotAcceptable(f"Only JSON is spoken here, not {value[:40]!r}.", place="_format")
 
 
 def is_type(name: str) -> bool:

@@ -123,8 +123,20 @@ CREATE TABLE access_log (
     client  text COLLATE "C" NOT NULL,
     id      text COLLATE "C"
 ) PARTITION BY RANGE (at);
+-- What no month's partition takes (a clock far off) is kept all the same.
 CREATE TABLE access_log_rest PARTITION OF access_log DEFAULT;
-CREATE INDEX access_log_patient ON access_log USING brin (at);
+CREATE INDEX access_log_time ON access_log USING brin (at);
+
+-- The partition of a month, made when it is missing; the clock asks for this month and the next.
+CREATE FUNCTION keep_log_month(day date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    first date := date_trunc('month', day);
+    name  text := 'access_log_' || to_char(first, 'YYYY_MM');
+BEGIN
+    EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF access_log FOR VALUES FROM (%L) TO (%L)',
+                   name, first, first + interval '1 month');
+END $$;
+SELECT keep_log_month(current_date), keep_log_month((current_date + interval '1 month')::date);
 
 CREATE TABLE outbox (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -221,18 +221,13 @@ def _number_test(statement: Statement, terms: Terms, ask: object) -> LiteralStri
     slack = abs(float(ask.value)) * (0.1 if ask.prefix == "ap" else 1e-12)
     low = statement.bind(float(ask.low) - slack) + "::float8"
     high = statement.bind(float(ask.high) + slack) + "::float8"
-    tests: list[LiteralString] = [
-        {
-            "gt": "x.high >= " + low,
-            "ge": "x.high >= " + low,
-            "sa": "x.low >= " + low,
-            "lt": "x.low <= " + high,
-            "le": "x.low <= " + high,
-            "eb": "x.high <= " + high,
-            "ne": "true",
-        }.get(ask.prefix, "x.low <= " + high + " AND x.high >= " + low),
-        low + " <= " + high,
-    ]
+    above, below = "x.high >= " + low, "x.low <= " + high
+    by_prefix: dict[str, LiteralString] = {
+        "gt": above, "ge": above, "sa": above, "lt": below, "le": below, "eb": below, "ne": "true",
+    }  # fmt: skip
+    # Both values are bound whichever is used, so that the statement's shape stays known.
+    tests: list[LiteralString] = [by_prefix.get(ask.prefix, above + " AND " + below)]
+    tests.append(low + " <= " + high)
     if ask.unit is not None:
         tests.append("x.unit = " + statement.bind(unit_term(terms, ask.unit)))
     return "(" + both(tests) + ")"

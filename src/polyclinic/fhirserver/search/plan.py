@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import LiteralString
 
 from polyclinic.fhirserver.access import ACCESS, Grant
-from polyclinic.fhirserver.index import EARLIEST, LATEST
+from polyclinic.fhirserver.index import EARLIEST, LATEST, chart_term
 from polyclinic.fhirserver.search.conditions import Conditions, TermGroup, range_condition
 from polyclinic.fhirserver.search.cursor import Cursor
 from polyclinic.fhirserver.search.frequencies import RARE_MAX, Frequencies
@@ -83,13 +83,7 @@ def statement(
     grants = Columns()
     grants.number(target.grant)
     made = Statement(grants.values())
-    source, conditions = _source(plan, target, made)
-    number = made.bind(type_number(target.query.type))
-    conditions += ["r.type = " + number + "::smallint", "r.envelope IS NOT NULL", ACCESS]
-    for group in target.asked.groups:
-        conditions.append(_filter(made, group))
-    for criterion in target.asked.ranges:
-        conditions.append(range_condition(made, terms, target.query.type, criterion))
+    source, conditions = _matching(plan, target, terms, made)
     key = _key(made, plan, target.query.type)
     if after is not None:
         conditions.append(_beyond(made, key, plan.order, after))
@@ -110,14 +104,7 @@ def count_statement(
     grants = Columns()
     grants.number(target.grant)
     made = Statement(grants.values())
-    source, conditions = _source(plan, target, made)
-    number = made.bind(type_number(target.query.type))
-    conditions += ["r.type = " + number + "::smallint", "r.envelope IS NOT NULL", ACCESS]
-    conditions += [_filter(made, group) for group in target.asked.groups]
-    conditions += [
-        range_condition(made, terms, target.query.type, criterion)
-        for criterion in target.asked.ranges
-    ]
+    source, conditions = _matching(plan, target, terms, made)
     text: LiteralString = (
         "WITH " + GRANTS + " SELECT count(*) FROM (SELECT FROM " + source + " CROSS JOIN g WHERE "
         + both(conditions) + " LIMIT " + made.bind(limit) + ") AS found"
@@ -125,19 +112,35 @@ def count_statement(
     return text, made.values
 
 
+def _matching(
+    plan: Plan, target: Target, terms: Terms, made: Statement
+) -> tuple[LiteralString, list[LiteralString]]:
+    """Where candidates come from, and every condition that the index can test."""
+    number = made.bind(type_number(target.query.type))
+    conditions: list[LiteralString] = ["r.type = " + number + "::smallint"]
+    conditions += ["r.envelope IS NOT NULL", ACCESS]
+    source, leading = _source(plan, target, terms, made)
+    conditions += leading
+    conditions += [_filter(made, group) for group in target.asked.groups]
+    conditions += [
+        range_condition(made, terms, target.query.type, criterion)
+        for criterion in target.asked.ranges
+    ]
+    return source, conditions
+
+
 def _source(
-    plan: Plan, target: Target, made: Statement
+    plan: Plan, target: Target, terms: Terms, made: Statement
 ) -> tuple[LiteralString, list[LiteralString]]:
     if plan.path == "chart":
-        patient = made.bind(target.chart)
-        return "resource r", ["(r.patient = " + patient + " OR " + patient + " = ANY (r.others))"]
+        return _chart(target, terms, made), []
     if plan.path == "ids":
         return "resource r", [
             "r.id = ANY (" + made.bind(list(target.asked.ids or ())) + "::text[])"
         ]
     if plan.path == "terms":
         # OFFSET 0 keeps the planner from walking the whole type in order of the page instead.
-        found = [_in_index(made, group) for group in target.asked.groups]
+        found: list[LiteralString] = [_in_index(made, g) for g in target.asked.groups]
         return "(SELECT * FROM resource WHERE " + both(found) + " OFFSET 0) r", []
     if plan.path == "postings":
         term = made.bind(plan.posted[0])
@@ -146,6 +149,18 @@ def _source(
         number = made.bind(param_number(target.query.type, plan.order.param or ""))
         return "date_range k JOIN resource r ON r.pid = k.pid", ["k.param = " + number]
     return "resource r", []
+
+
+def _chart(target: Target, terms: Terms, made: Statement) -> LiteralString:
+    """The rows of a patient, and by their postings those that lie in several charts."""
+    assert target.chart is not None
+    patient = made.bind(target.chart)
+    further = made.bind(chart_term(terms, target.query.type, target.chart))
+    return (
+        "(SELECT * FROM resource WHERE patient = " + patient
+        + " UNION ALL SELECT x.* FROM posting q JOIN resource x ON x.pid = q.pid WHERE q.term = "
+        + further + " AND x.patient IS DISTINCT FROM " + patient + "::bigint) r"
+    )  # fmt: skip
 
 
 def _in_index(made: Statement, group: TermGroup) -> LiteralString:

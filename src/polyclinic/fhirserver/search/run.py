@@ -247,9 +247,9 @@ def _order(query: Query) -> Order | None:
     """The order that an index keeps, or None when hits must be opened to be sorted."""
     if not query.sort:
         return Order("pid")
-    if len(query.sort) > 1:
+    key, *further = query.sort
+    if further:
         return None
-    key = query.sort[0]
     if key.param == "_lastUpdated":
         return Order("updated", key.descending)
     if key.param == "_id":

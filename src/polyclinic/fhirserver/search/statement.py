@@ -1,5 +1,6 @@
 """The one builder of composed SQL: literal pieces and numbered values, never text from a caller."""
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 from polyclinic.foundation.errors import TooCostly
@@ -26,9 +27,9 @@ class Statement:
         return _NUMBERS[len(self.values) - 1]
 
 
-def both(conditions: list[LiteralString]) -> LiteralString:
+def both(conditions: Sequence[LiteralString]) -> LiteralString:
     return " AND ".join(conditions) if conditions else "true"
 
 
-def either(conditions: list[LiteralString]) -> LiteralString:
+def either(conditions: Sequence[LiteralString]) -> LiteralString:
     return "(" + " OR ".join(conditions) + ")"

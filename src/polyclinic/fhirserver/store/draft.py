@@ -12,7 +12,7 @@ from polyclinic.fhirserver.store.keys import Keys
 from polyclinic.fhirserver.store.rows import TABLE, Document
 from polyclinic.fhirserver.store.write import CREATED, DELETED, Change
 from polyclinic.fhirserver.terms import Terms
-from polyclinic.foundation.errors import TooLarge
+from polyclinic.foundation.errors import Issue, TooLarge
 from polyclinic.foundation.vault import DataKey, Place, Vault
 from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.definitions import type_number
@@ -75,7 +75,9 @@ class Drafting:
         assert draft.key is not None
         body = stamped(draft.resource, version, now)
         if len(body) > RESOURCE_MAX and draft.type != "Binary":
-            raise TooLargeResource
+            text = TooLargeResource().message
+            where = Issue(text, draft.type, TooLargeResource.code)
+            raise TooLargeResource(place=f"{draft.type}/{draft.id}", issues=(where,))
         place = Place(TABLE, draft.type, draft.id, version)
         envelope = self._vault.seal(draft.key, place, body)
         method = CREATED if version == 1 else "U"

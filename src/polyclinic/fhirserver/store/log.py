@@ -17,6 +17,10 @@ SELECT * FROM unnest($4::uuid[], $1::bigint[], $2::int[], $3::smallint[], $7::"c
                      $8::smallint[], $5::text[], $6::text[], $9::text[])
 """
 
+MONTHS: LiteralString = (
+    "SELECT keep_log_month(current_date), keep_log_month((current_date + interval '1 month')::date)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -41,6 +45,10 @@ class LogLane:
     async def released(self, entries: Sequence[Released]) -> None:
         if entries:
             await self._lane.ask(entries)
+
+    async def keep_months(self) -> None:
+        """Makes the partitions of this month and the next, if they are missing."""
+        await self._database.execute(MONTHS)
 
     async def _keep(self, batches: list[Sequence[Released]]) -> Sequence[Problem | None]:
         rows = [entry for batch in batches for entry in batch]

@@ -80,7 +80,10 @@ async def read(
             answers[n] = open_row(vault, keys, asks[n].type, row)
         except Problem as unreadable:
             answers[n] = unreadable
-    return [NoSuchResource() if a is _MISSING else a for a in answers]
+    return [
+        NoSuchResource(place=f"{ask.type}/{ask.id}") if a is _MISSING else a
+        for ask, a in zip(asks, answers, strict=True)
+    ]
 
 
 _MISSING = NoSuchResource()

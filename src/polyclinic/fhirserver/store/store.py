@@ -250,10 +250,9 @@ class Store:
             raise NoSuchResource(place=place)
         version = before["version"] + 1 if before is not None else 1
         if draft.if_match is not None and draft.if_match != version - 1:
-            raise Stale(
-                f"The current version is {version - 1}; you sent If-Match {draft.if_match}."
-            )
-        if draft.resource is None and before["envelope"] is None:
+            text = f"The current version is {version - 1}; you sent If-Match {draft.if_match}."
+            raise Stale(text, place=place, issues=(Issue(text, "If-Match", Stale.code),))
+        if draft.resource is None and before is not None and before["envelope"] is None:
             # Deleting twice is one deletion.
             gone = Document(draft.type, draft.id, version - 1, before["updated"], None, "D", pid)
             return Outcome(gone, created=False), None
@@ -279,11 +278,14 @@ class Store:
 
 def refusal(change: writing.Change, verdict: writing.Verdict) -> Problem | None:
     if not verdict.allowed:
-        return NotYours(place=change.type)
+        where = Issue(NotYours().message, change.type, NotYours.code)
+        return NotYours(place=f"{change.type}/{change.id}", issues=(where,))
     if verdict.dangling is not None:
         kind, name = change.check[verdict.dangling]
         text = f"There is no {kind}/{name} here."
         return DanglingReference(
-            text, place=change.type, issues=(Issue(text, change.type, "not-found"),)
+            text,
+            place=f"{change.type}/{change.id}",
+            issues=(Issue(text, change.type, "not-found"),),
         )
     return None

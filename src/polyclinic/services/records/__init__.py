@@ -9,7 +9,7 @@ from pathlib import Path
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem
 from polyclinic.foundation.service import Job, Service
-from polyclinic.services.records.jobs import count_terms
+from polyclinic.services.records.jobs import count_terms, keep_log_months
 from polyclinic.services.records.routes import routes, start
 
 _HERE = Path(__file__).parent
@@ -24,7 +24,10 @@ service = Service(
     mounts=(dictionary.SCHEMA,),
     needs=("identity",),
     start=start,
-    jobs=(Job("count terms", 120, count_terms),),
+    jobs=(
+        Job("count terms", 120, count_terms),
+        Job("keep log months", 6 * 3600, keep_log_months),
+    ),
     show_problem=show_problem,
     dictionaries=dictionary.dictionaries(),
 )

@@ -1,5 +1,7 @@
 """The import ledger, and the care relations that Grants rest on."""
 
+from collections.abc import Sequence
+
 from polyclinic.foundation.database import Database, Transaction
 
 
@@ -18,7 +20,7 @@ async def add_import(tx: Transaction, content_hash: bytes, source: str, resource
     return bool(await tx.fetchval(query, content_hash, source, resources))
 
 
-async def save_relations(tx: Transaction, rows: list[tuple[object, ...]]) -> None:
+async def save_relations(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
     """Rows of practitioner, patient, source, since, until; the same again changes nothing."""
     query = (
         "INSERT INTO records.relation (practitioner, patient, source, since, until)"
