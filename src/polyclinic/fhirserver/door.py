@@ -31,7 +31,6 @@ from polyclinic.foundation.service import Running
 
 VERSION = importlib.metadata.version("polyclinic")
 _JSON = ("application/fhir+json", "application/json", "text/json")
-_FORMATS = frozenset({"json", "application/json", "application/fhir+json", "text/json"})
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -86,6 +85,8 @@ async def door(server: FhirServer, request: Request) -> Response:
         answer = await _answer(server, request, path)
     except Problem as problem:
         answer = Answer(http.status_of(problem), outcome(problem), headers=http.headers_of(problem))
+        if answer.status == 405:
+            answer.headers["allow"] = _offered(path)
         if answer.status >= 500:
             telemetry.log("problem", error=type(problem).__name__, status=answer.status)
     return _response(answer, request)
@@ -104,14 +105,14 @@ async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -
     caller = await http.caller(request)
     errand = server.errand(caller)
     pairs = request.query_params.multi_items()
-    _check_format(pairs)
+    reading.check_format(pairs)
     if not path:
         if request.method != "POST":
             raise NotSupported("Search one type at a time, such as /fhir/Patient.", place="url")
         return await _bundle(server, request, errand)
     body = await _body(request) if request.method in ("POST", "PUT", "PATCH") else b""
     if request.method == "PATCH":
-        raise MethodRefused("PATCH is not offered yet.")
+        raise MethodRefused("PATCH is not offered yet.", place="url")
     ask = Ask(request.method, path, pairs, body, headers=dict(request.headers))
     return await server.interactions.carry(errand, ask, base_of(request))
 
@@ -139,21 +140,24 @@ async def _body(request: Request) -> bytes:
     return await http.body(request)
 
 
-def _check_format(pairs: list[tuple[str, str]]) -> None:
-    for name, value in pairs:
-        if name == "_format" and value.partition(";")[0].replace(" ", "+") not in _FORMATS:
-            raise NotAcceptable(f"Only JSON is spoken here, not {value[:40]!r}.", place="_format")
-
-
-class NotAcceptable(Invalid):
-    """Only JSON is spoken here."""
-
-    code = "not-supported"
-
-
 def _need(request: Request, *methods: str) -> None:
     if request.method not in methods:
         raise MethodRefused(place="url")
+
+
+def _offered(path: tuple[str, ...]) -> str:
+    """The methods of an address, as RFC 9110 wants them beside a 405."""
+    match path:
+        case ():
+            return "POST"
+        case (_,) if path != ("metadata",):
+            return "GET, HEAD, POST"
+        case (_, "_search"):
+            return "GET, HEAD, POST"
+        case (_, _):
+            return "GET, HEAD, PUT, DELETE"
+        case _:
+            return "GET, HEAD"
 
 
 def _response(answer: Answer, request: Request) -> Response:

@@ -61,6 +61,8 @@ class Interactions:
         if path[1] == "_search" and len(path) == 2:
             _only(method, "POST", "GET")
             return await self._search(errand, kind, ask, base)
+        if path[1].startswith(("_", "$")):
+            raise NotSupported("This operation is not offered.", place="url")
         name = reading.an_id(path[1])
         if len(path) == 2:
             return await self._of_one(errand, ask, kind, name, method)
@@ -153,6 +155,7 @@ class Interactions:
         pairs = [*ask.pairs]
         if ask.method == "POST":
             pairs += form(ask.body)
+            reading.check_format(pairs)
         return await self._find(errand, kind, pairs, base, lenient=lenient)
 
     async def _compartment(

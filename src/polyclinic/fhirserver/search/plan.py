@@ -117,14 +117,14 @@ def _matching(
 ) -> tuple[LiteralString, list[LiteralString]]:
     """Where candidates come from, and every condition that the index can test."""
     number = made.bind(type_number(target.query.type))
-    conditions: list[LiteralString] = ["r.type = " + number + "::smallint"]
-    conditions += ["r.envelope IS NOT NULL", ACCESS]
     source, leading = _source(plan, target, terms, made)
-    conditions += leading
-    conditions += [_filter(made, group) for group in target.asked.groups]
-    conditions += [
-        range_condition(made, terms, target.query.type, criterion)
-        for criterion in target.asked.ranges
+    conditions: list[LiteralString] = [
+        "r.type = " + number + "::smallint",
+        "r.envelope IS NOT NULL",
+        ACCESS,
+        *leading,
+        *(_filter(made, group) for group in target.asked.groups),
+        *(range_condition(made, terms, target.query.type, c) for c in target.asked.ranges),
     ]
     return source, conditions
 

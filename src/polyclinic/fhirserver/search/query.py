@@ -1,5 +1,6 @@
 """What a client asks for, as values. https://hl7.org/fhir/R4/search.html"""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from polyclinic.standards.fhir.search_values import (
 
 COUNT_DEFAULT, COUNT_MAX = 20, 1000
 OR_MAX = 500
+_DECIMAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)  # as FHIR writes them
 PREFIXES = frozenset(["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
 RESULT = frozenset(
     [
@@ -245,6 +247,8 @@ def _criterion(resource_type: str, name: str, value: str, *, lenient: bool) -> C
         raise NotAnswered(f"The modifier :{modifier} is not offered for {code}.", place=name)
     if value == "":
         raise Invalid(f"The search parameter {code} has no value.", place=code)
+    if "\0" in value:
+        raise Invalid("A value contains the character U+0000, which FHIR forbids.", place=code)
     parts = _split(value, ",")
     if len(parts) > OR_MAX:
         raise TooCostly(f"At most {OR_MAX} alternatives may be asked for at once.", place=code)
@@ -312,6 +316,8 @@ def _date(parameter: SearchParameter, _: str | None, text: str) -> DateAsk:
 def _number(parameter: SearchParameter, _: str | None, text: str) -> NumberAsk:
     prefix, rest = _prefixed(text)
     parts = rest.split("|")
+    if not _DECIMAL.fullmatch(parts[0]):
+        raise _not_a_number(parameter)
     try:
         value = Decimal(parts[0])
         low, high = number_range(value)
