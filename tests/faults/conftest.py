@@ -21,7 +21,7 @@ class Up:
 
     def __init__(self, data: Path, *more: str, port: int | None = None) -> None:
         self.data = data
-        self.port = port or free_port()
+        self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         words = ["up", "--data", str(data), "--port", str(self.port)]
         words += more or ("--seed", "none", "--services", "identity")
@@ -67,7 +67,7 @@ class Up:
         return code, said
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -88,6 +88,11 @@ def _processes_of(data: Path) -> list[psutil.Process]:
 def _postmaster_of(data: Path) -> psutil.Process:
     (found,) = (p for p in _processes_of(data) if p.name() == "postgres" and "-D" in p.cmdline())
     return found
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return _free_port
 
 
 @pytest.fixture

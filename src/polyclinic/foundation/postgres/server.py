@@ -112,6 +112,8 @@ class EmbeddedPostgres:
     def _prepare(self, place: Place) -> None:
         if not place.cluster.exists():
             self._say("PostgreSQL is set up in a new data folder.")
+            if place.base != place.home:
+                self._say(f"Its own user cannot come there, so its files are in {place.base}.")
             _make_cluster(place)
         leftovers.check_major(place)
         leftovers.stop_orphan(place, self._say)
