@@ -101,7 +101,10 @@ def index(terms: Terms, resource: dict[str, Any]) -> Indexed:
             _KEEP[type(value)](terms, kind, value, found)
     # A chart's pages are found by its first patient; the others' lead to it by a posting.
     for patient in found.patients[1:]:
-        found.postings.append(chart_term(terms, kind, terms.person(f"Patient/{patient}")))
+        further = chart_term(terms, kind, terms.person(f"Patient/{patient}"))
+        # Among the terms too: by them the postings of a version that ends are found and removed.
+        found.terms.append(further)
+        found.postings.append(further)
     found.terms = list(dict.fromkeys(found.terms))
     found.postings = list(dict.fromkeys(found.postings))
     found.references = list(dict.fromkeys(found.references))
