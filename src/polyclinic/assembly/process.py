@@ -47,14 +47,11 @@ async def assemble(
     if platform.database_url is None or platform.key_file is None:
         raise Invalid("POLYCLINIC_DATABASE_URL and POLYCLINIC_KEY_FILE are both needed.")
     root = RootKey.read(Path(platform.key_file))
-    peers = Peers()
+    peers = _peers_elsewhere(platform, names)
     apps: dict[str, App] = {}
     at_work: dict[str, Running] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(peers.close)
-        for name, url in parse(platform.peers).items():
-            if name not in names:
-                peers.add_remote(name, url)
         for service in services:
             password = await _migrate(platform.database_url, service, root)
             url = _as_role(platform.database_url, service.name, password)
@@ -81,6 +78,15 @@ async def assemble(
                 await stack.enter_async_context(_clock(job, running))
         await stack.enter_async_context(_watch_loop(at_work))
         yield Process(Edge(apps, peers, SERVICES), peers, at_work)
+
+
+def _peers_elsewhere(platform: Platform, names: tuple[str, ...]) -> Peers:
+    """The services of other processes; one that also runs here is asked here."""
+    peers = Peers()
+    for name, url in parse(platform.peers).items():
+        if name not in names:
+            peers.add_remote(name, url)
+    return peers
 
 
 async def serve(
