@@ -245,6 +245,13 @@ def _criterion(resource_type: str, name: str, value: str, *, lenient: bool) -> C
         raise NotAnswered(f"Searching {resource_type} by {code} is not offered yet.", place=code)
     if modifier and modifier not in MODIFIERS.get(parameter.type, ()):
         raise NotAnswered(f"The modifier :{modifier} is not offered for {code}.", place=name)
+    reader = _READ[parameter.type]
+    asks = tuple(reader(parameter, modifier or None, part) for part in _parts(code, value))
+    return Criterion(code, parameter.type, modifier or None, asks)
+
+
+def _parts(code: str, value: str) -> list[str]:
+    """The alternatives of a value."""
     if value == "":
         raise Invalid(f"The search parameter {code} has no value.", place=code)
     if "\0" in value:
@@ -252,9 +259,7 @@ def _criterion(resource_type: str, name: str, value: str, *, lenient: bool) -> C
     parts = _split(value, ",")
     if len(parts) > OR_MAX:
         raise TooCostly(f"At most {OR_MAX} alternatives may be asked for at once.", place=code)
-    reader = _READ[parameter.type]
-    asks = tuple(reader(parameter, modifier or None, part) for part in parts)
-    return Criterion(code, parameter.type, modifier or None, asks)
+    return parts
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -29,7 +29,7 @@ async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[st
         return _report("refused", 0, refused)
 
     async def note(tx: Transaction) -> None:
-        if not await store.add_import(tx, unit.hash, unit.source, len(entries)):
+        if not await store.add_import(tx, unit.hash, len(entries)):
             raise _ImportedMeanwhile
 
     try:

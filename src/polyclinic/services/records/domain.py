@@ -18,16 +18,15 @@ class Unit:
 
     content: bytes
     hash: bytes
-    source: str
     is_lines: bool
 
     @classmethod
-    def of(cls, content: bytes, stated: str, source: str, *, is_lines: bool) -> "Unit":
+    def of(cls, content: bytes, stated: str, *, is_lines: bool) -> "Unit":
         """A unit whose content is what the sender hashed."""
         found = sha256(content)
         if stated.lower() != found.hexdigest():
             raise Invalid("The content's SHA-256 is not the stated one.", place="X-Content-Hash")
-        return cls(content, found.digest(), source, is_lines)
+        return cls(content, found.digest(), is_lines)
 
 
 @dataclass(frozen=True, slots=True)

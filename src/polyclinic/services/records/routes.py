@@ -55,8 +55,7 @@ async def post_import(request: Request) -> Response:
     errand = server.errand(await _system(request))
     stated = request.headers.get("x-content-hash", "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    source = request.headers.get("x-source", "")[:200]
-    unit = Unit.of(await http.body(request), stated, source, is_lines=kind.endswith("ndjson"))
+    unit = Unit.of(await http.body(request), stated, is_lines=kind.endswith("ndjson"))
     return http.json(await actions.import_unit(server, errand, unit))
 
 

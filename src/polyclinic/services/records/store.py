@@ -11,13 +11,13 @@ async def find_import(database: Database, content_hash: bytes) -> int | None:
     return await database.fetchval(query, content_hash)
 
 
-async def add_import(tx: Transaction, content_hash: bytes, source: str, resources: int) -> bool:
+async def add_import(tx: Transaction, content_hash: bytes, resources: int) -> bool:
     """False when somebody else has imported the same unit meanwhile."""
     query = (
-        "INSERT INTO records.import_ledger (hash, source, resources) VALUES ($1, $2, $3)"
+        "INSERT INTO records.import_ledger (hash, resources) VALUES ($1, $2)"
         " ON CONFLICT (hash) DO NOTHING RETURNING true"
     )
-    return bool(await tx.fetchval(query, content_hash, source, resources))
+    return bool(await tx.fetchval(query, content_hash, resources))
 
 
 async def save_relations(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
