@@ -37,6 +37,7 @@ _numbers = itertools.count(1)
 def data_folder() -> Iterator[Path]:
     """A data folder that the server's own user can reach too (pytest's own is closed to it)."""
     folder = Path(tempfile.mkdtemp(prefix="polyclinic-tests-"))
+    folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
