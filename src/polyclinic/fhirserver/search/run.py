@@ -101,7 +101,7 @@ class Search:
         """The one patient whose chart is asked about, or whose alone may be seen."""
         person = self._store.terms.person
         for criterion in query.criteria:
-            if criterion.param in in_patient_compartment(query.type) and len(criterion.asks) == 1:
+            if len(criterion.asks) == 1 and _leads_to_chart(query.type, criterion.param):
                 ask = criterion.asks[0]
                 if (
                     isinstance(ask, ReferenceAsk)
@@ -125,14 +125,15 @@ class Search:
         plan = choose(target.asked, order, target.chart, self.frequencies)
         opened, pace = 0, Pace()
         while True:
-            rows = await self._candidates(plan, target, after, max(wanted - len(hits), 10))
-            if not rows:
-                return hits, False
+            limit = max(wanted - len(hits), 10)
+            rows = await self._candidates(plan, target, after, limit)
             for row in await self._open(rows, target.query, pace):
                 if row is not None:
                     hits.append(row)
             if len(hits) >= wanted:
                 return hits[: wanted - 1], True
+            if len(rows) < limit:
+                return hits, False
             opened += len(rows)
             if opened > OPENED_MAX:
                 raise TooCostly(
@@ -233,6 +234,13 @@ class Search:
         if not known:
             await self._store.released([Released(errand, chart, type_number(kind), 0, outcome=8)])
             raise NoRelation(place="patient")
+
+
+def _leads_to_chart(kind: str, param: str) -> bool:
+    """Whether a resource with this patient in this parameter lies in that patient's chart."""
+    own = in_patient_compartment(kind)
+    # `patient` is everywhere the part of such a parameter that is a patient.
+    return param in own or (param == "patient" and bool(own))
 
 
 def _is_charted(kind: str) -> bool:
