@@ -51,6 +51,13 @@ def _hkdf(secret: bytes, purpose: str, length: int = 32) -> bytes:
     )
 
 
+def _secret(text: str) -> bytes:
+    secret = bytes.fromhex(text)
+    if len(secret) != 32:
+        raise ValueError("A secret has 32 bytes.")
+    return secret
+
+
 class RootKey:
     """The root of all keys: one stable secret, and generations of wrapping keys."""
 
@@ -81,11 +88,11 @@ class RootKey:
             if stat.S_IMODE(file.stat().st_mode) & 0o077:
                 raise NoKey(f"The key file {file} is readable by others; make it `chmod 400`.")
             content = json.loads(file.read_text())
-            generations = {int(n): bytes.fromhex(k) for n, k in content["generations"].items()}
-            return cls(bytes.fromhex(content["stable"]), generations)
+            generations = {int(n): _secret(k) for n, k in content["generations"].items()}
+            return cls(_secret(content["stable"]), generations)
         except FileNotFoundError as missing:
             raise NoKey(f"There is no key file at {file}.") from missing
-        except (OSError, ValueError, KeyError, AttributeError) as broken:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
             raise NoKey(f"The key file {file} cannot be read.") from broken
 
     def derive(self, purpose: str, length: int = 32) -> bytes:
@@ -195,7 +202,7 @@ class Vault:
         bound = b"data-key-1" + self._service + wrapped.id + wrapped.owner
         try:
             key = cipher.decrypt(wrapped.wrapped[:12], wrapped.wrapped[12:], bound)
-        except InvalidTag as changed:
+        except (InvalidTag, ValueError) as changed:  # ValueError: cut short
             raise Unreadable from changed
         # GCM does not commit to its key: without this a crafted wrap could open as another key.
         if not hmac.compare_digest(wrapped.commitment, _hkdf(key, f"commit|{wrapped.id.hex()}")):
@@ -220,7 +227,7 @@ class Vault:
         """Opens a shared key through one holder's wrap."""
         try:
             key = holder.cipher.decrypt(wrapped[:12], wrapped[12:], self._share_of(key_id))
-        except InvalidTag as changed:
+        except (InvalidTag, ValueError) as changed:  # ValueError: cut short
             raise Unreadable from changed
         opened = DataKey(key_id, 1, AESGCM(key))
         _remember(self._keys, key_id, opened)
@@ -259,6 +266,9 @@ class Vault:
             if algorithm == _STORED:
                 return content
             if algorithm == _ZSTD:
+                # Where a frame states its size, zstandard ignores the maximum.
+                if zstandard.frame_content_size(content) > _PLAIN_MAX:
+                    raise Unreadable
                 return self._unpackers[dictionary].decompress(content, max_output_size=_PLAIN_MAX)
         except (struct.error, InvalidTag, KeyError, zstandard.ZstdError) as changed:
             raise Unreadable from changed
