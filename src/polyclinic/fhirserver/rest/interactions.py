@@ -162,7 +162,9 @@ class Interactions:
         self, errand: Errand, ask: Ask, patient: str, kind: str, base: str
     ) -> Answer:
         """`Patient/123/Observation?…` is the type's search within that chart."""
-        parameter = "patient" if "patient" in _COMPARTMENT[kind] else _COMPARTMENT[kind][0]
+        # Whom it is about, before who performed, wrote or paid for it.
+        about = ("patient", "subject", "beneficiary", *_COMPARTMENT[kind])
+        parameter = next(code for code in about if code in _COMPARTMENT[kind])
         pairs = [(parameter, f"Patient/{patient}"), *ask.pairs]
         return await self._find(errand, kind, pairs, base, lenient=False)
 
