@@ -137,7 +137,10 @@ async def test_a_form_from_elsewhere_is_refused(portal_door: Door):
     other_origin = await maria.post(
         "/session/theme", {"origin": "http://evil.example"}, theme="dark"
     )
-    assert {a.status_code for a in (wrong_token, other_site, other_origin)} == {403}
+    nowhere = {"sec-fetch-site": "none", "origin": "null"}
+    no_origin = await maria.post("/session/theme", nowhere, theme="dark")
+    refused = (wrong_token, other_site, other_origin, no_origin)
+    assert {a.status_code for a in refused} == {403}
     assert 'data-theme="system"' in (await maria.get("/home")).text
 
 

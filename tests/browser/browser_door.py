@@ -1,0 +1,107 @@
+"""What a browser test does again and again: open a page, sign in, look for faults."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
+
+from polyclinic.demo.people import SignIn, sign_ins
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+VIEWPORTS = {"desk": (1280, 900), "phone": (390, 844), "reflow": (320, 640)}
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Axe looks at what is drawn at this moment; the rule that needs a whole page is kept.
+RUN = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})"
+EXPECTED = ("status of 401", "status of 403", "status of 404", "status of 422", "status of 503")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The running demo clinic."""
+
+    url: str
+    data: Path
+
+    def person(self, role: str) -> SignIn:
+        return next(each for each in sign_ins() if each.role == role)
+
+
+@dataclass
+class Seen:
+    """A browser's page and what went wrong in it."""
+
+    page: Page
+    demo: Demo
+    axe: str
+    problems: list[str] = field(default_factory=list)
+
+    def sign_in(self, role: str) -> "Seen":
+        person = self.demo.person(role)
+        self.page.goto(f"{self.demo.url}/")
+        self.page.get_by_label("User name").fill(person.user)
+        self.page.locator("input[type=password]").fill(person.password)
+        self.page.locator("form button[type=submit], form button:not([type])").last.click()
+        self.page.wait_for_url(lambda url: "/identity/" not in url)
+        return self
+
+    def open(self, path: str) -> "Seen":
+        self.page.goto(self.demo.url + path, wait_until="load")
+        return self
+
+    def violations(self) -> list[tuple[str, str]]:
+        # `evaluate` works under our content security policy; a script tag would not.
+        self.page.evaluate(self.axe)
+        found = self.page.evaluate(RUN, TAGS)["violations"]
+        return [(v["id"], str(v["nodes"][0]["target"])) for v in found]
+
+    def check(self) -> None:
+        """No axe violation, no sideways scrolling, no console error, nothing from elsewhere."""
+        assert self.violations() == [], self.page.url
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+            self.page.url
+        )
+        assert self.problems == []
+
+
+@contextmanager
+def open_page(
+    browser: Browser, demo: Demo, size: str, scheme: str, axe: str, **more: object
+) -> Iterator[Seen]:
+    width, height = VIEWPORTS[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        locale="en-US",
+        timezone_id="America/New_York",
+        reduced_motion="reduce",
+        service_workers="block",
+        color_scheme=scheme,
+        **more,
+    )
+    context.set_default_timeout(10_000)
+    seen = Seen(context.new_page(), demo, axe)
+
+    def message(said: ConsoleMessage) -> None:
+        # A refused page is a console error of the browser's own; tests ask for some of them.
+        if said.type == "error" and not any(e in said.text for e in EXPECTED):
+            seen.problems.append(said.text)
+
+    def elsewhere(route: Route) -> None:
+        seen.problems.append(f"external {route.request.url}")
+        route.abort()
+
+    seen.page.on("console", message)
+    seen.page.on("pageerror", lambda error: seen.problems.append(str(error)))
+    context.route(lambda url: not url.startswith((demo.url, "data:")), elsewhere)
+    yield seen
+    context.close()
