@@ -8,9 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-import asyncpg
-
-from polyclinic.foundation.errors import Overloaded, Problem
+from polyclinic.foundation.errors import Overloaded, Problem, Unavailable
 from polyclinic.foundation.telemetry import Metrics
 
 Ask = TypeVar("Ask")
@@ -66,15 +64,14 @@ class Lane(Generic[Ask, Answer]):
         self._sizes.observe(len(batch))
         try:
             answers = await self._run([what for what, _ in batch])
-        except Problem as problem:
+        except Unavailable as problem:
+            # What the database cannot do for all, it cannot do for each: no storm of retries.
             _refuse(batch, problem)
-        except (asyncpg.PostgresError, ValueError) as bug:
-            await self._carry_singly(batch, bug)
         except asyncio.CancelledError as stopped:
             _refuse(batch, stopped)
             raise
         except Exception as bug:  # noqa: BLE001 - whoever waits must learn of it; the door logs it
-            _refuse(batch, bug)
+            await self._carry_singly(batch, bug)
         else:
             for (_, future), answer in zip(batch, answers, strict=True):
                 _settle(future, answer)

@@ -14,16 +14,24 @@ from polyclinic.foundation.errors import Overloaded, Unavailable
 Connection = asyncpg.Connection
 Row = asyncpg.Record
 
-# PostgreSQL's own word for "the connection broke or was refused": SQLSTATE classes 08 and 57.
-LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    ConnectionError,
-    OSError,
-)
+# SQLSTATE of what passes by itself: connections, resources, an operator's hand, a replica that
+# was asked to write, and transactions that took longer than we let them.
+_PASSING = ("08", "53", "57", "25006", "25P03", "25P04")
+_TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+def trouble(error: BaseException) -> Unavailable | None:
+    """What goes wrong with the database rather than with a request: it may be tried again."""
+    if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
+        return Unavailable("The database took too long; try again shortly.")
+    if isinstance(error, asyncpg.PostgresError):
+        passing = (error.sqlstate or "").startswith(_PASSING)
+        return Unavailable("The database does not answer.") if passing else None
+    # A value that asyncpg cannot send is an InterfaceError too, and nobody's lost connection.
+    lost = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+    if lost or isinstance(error, OSError):
+        return Unavailable("The database does not answer.")
+    return None
 
 
 async def _nothing(_: Any) -> None:
@@ -92,17 +100,14 @@ class Database:
             connection = await self._pool.acquire(timeout=10)
         except TimeoutError as late:
             raise Overloaded("All connections to the database are busy.") from late
-        except LOST as lost:
-            raise Unavailable("The database does not answer.") from lost
+        except _TROUBLE as lost:
+            raise trouble(lost) or lost from lost
         try:
             yield connection
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.AdminShutdownError,
-            asyncpg.CrashShutdownError,
-            ConnectionError,
-        ) as lost:
-            raise Unavailable("The connection to the database broke.") from lost
+        except _TROUBLE as lost:
+            if (passing := trouble(lost)) is None:
+                raise
+            raise passing from lost
         finally:
             await self._pool.release(connection)
 

@@ -6,11 +6,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from polyclinic.fhirserver.rest.answer import instant
+from polyclinic.fhirserver.rest.answer import instant, outcome
 from polyclinic.fhirserver.search.query import Query
 from polyclinic.fhirserver.search.run import Hit, Page
-from polyclinic.fhirserver.store.rows import Document
+from polyclinic.fhirserver.store.rows import UNREADABLE, Document
 from polyclinic.fhirserver.summary import shortened
+from polyclinic.foundation.errors import Issue, Problem
 
 _METHODS = {"C": "POST", "U": "PUT", "D": "DELETE"}
 
@@ -41,10 +42,12 @@ def searchset(
 
 def _found(query: Query, hit: Hit, base: str, mode: str) -> dict[str, Any]:
     document = hit.document
+    if document.body is None:
+        return {"resource": _closed(document), "search": {"mode": "outcome"}}
     body = shortened(query, hit.resource) if query.summary != "false" or query.elements else None
     return {
         "fullUrl": f"{base}/{document.type}/{document.id}",
-        "resource": _raw(body or document.body or b"{}"),
+        "resource": _raw(body or document.body),
         "search": {"mode": mode},
     }
 
@@ -64,6 +67,13 @@ def versions(found: Sequence[Document], count: int, base: str) -> bytes:
     return msgspec.json.encode(bundle)
 
 
+def _closed(document: Document) -> Any:
+    """In place of a record that does not open: a gap that nobody sees is worse than an error."""
+    place = f"{document.type}/{document.id}"
+    text = f"{place} does not open: it was changed, moved, or its key was destroyed."
+    return _raw(outcome(Problem(text, issues=(Issue(text, place, "exception"),))))
+
+
 def _past(document: Document, base: str) -> dict[str, Any]:
     method = _METHODS.get(document.method, "PUT")
     entry: dict[str, Any] = {"fullUrl": f"{base}/{document.type}/{document.id}"}
@@ -76,4 +86,6 @@ def _past(document: Document, base: str) -> dict[str, Any]:
         "etag": f'W/"{document.version}"',
         "lastModified": instant(document.updated),
     }
+    if document.method == UNREADABLE:
+        entry["response"]["outcome"] = _closed(document)
     return entry

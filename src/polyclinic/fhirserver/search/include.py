@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.search.query import Criterion, Include, Query, ReferenceAsk
-from polyclinic.fhirserver.search.run import Hit, Search
+from polyclinic.fhirserver.search.run import Hit, Search, content
+from polyclinic.fhirserver.store.rows import UNREADABLE, Document
 from polyclinic.fhirserver.store.store import Store
+from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Forbidden, NotFound, TooCostly
-from polyclinic.standards.fhir import codec
+from polyclinic.foundation.vault import Unreadable
 from polyclinic.standards.fhir.definitions import search_parameters
 from polyclinic.standards.fhir.search_values import ReferenceValue, extract
 
@@ -62,7 +64,9 @@ async def _read(store: Store, errand: Errand, kind: str, name: str) -> Hit | Non
         document = await store.read(errand, grant, kind, name)
     except (NotFound, Forbidden):
         return None
-    return Hit(document, codec.decode_kept(document.body or b"{}"), None, None)
+    except Unreadable:
+        document = Document(kind, name, 0, clock.now(), None, UNREADABLE)
+    return Hit(document, content(document), None, None)
 
 
 async def _pointing(

@@ -24,7 +24,7 @@ from polyclinic.fhirserver.search.query import Query, ReferenceAsk
 from polyclinic.fhirserver.search.sorting import sort_key
 from polyclinic.fhirserver.search.verify import matches
 from polyclinic.fhirserver.store.log import Released
-from polyclinic.fhirserver.store.rows import Document, load_keys, open_row
+from polyclinic.fhirserver.store.rows import Document, load_keys, open_or_hide
 from polyclinic.fhirserver.store.store import Store
 from polyclinic.foundation.errors import Forbidden, TooCostly
 from polyclinic.foundation.telemetry import Metrics
@@ -179,13 +179,13 @@ class Search:
         await load_keys(self._store.keys, rows)
         found: list[Hit | None] = []
         for row in rows:
-            document = open_row(self._store.vault, self._store.keys, query.type, row)
-            resource = codec.decode_kept(document.body or b"")
-            found.append(
-                Hit(document, resource, row["patient"], row["key"])
-                if matches(resource, query.criteria)
-                else None
-            )
+            document = open_or_hide(self._store.vault, self._store.keys, query.type, row)
+            resource = content(document)
+            # Nobody can tell whether a record that does not open would match: it is shown as such.
+            if document.body is None or matches(resource, query.criteria):
+                found.append(Hit(document, resource, row["patient"], row["key"]))
+            else:
+                found.append(None)
             await pace.step()
         return found
 
@@ -241,6 +241,15 @@ def _leads_to_chart(kind: str, param: str) -> bool:
     own = in_patient_compartment(kind)
     # `patient` is everywhere the part of such a parameter that is a patient.
     return param in own or (param == "patient" and bool(own))
+
+
+def content(document: Document) -> dict[str, Any]:
+    """A document's resource; of one that does not open, what its row says."""
+    if document.body is not None:
+        return codec.decode_kept(document.body)
+    updated = document.updated.isoformat()
+    meta = {"lastUpdated": updated}
+    return {"resourceType": document.type, "id": document.id, "meta": meta}
 
 
 def _is_charted(kind: str) -> bool:

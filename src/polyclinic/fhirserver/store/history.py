@@ -8,7 +8,14 @@ from polyclinic.fhirserver.access import ACCESS, Grant
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.store.keys import Keys
 from polyclinic.fhirserver.store.log import Released
-from polyclinic.fhirserver.store.rows import GRANTS, Columns, Document, load_keys, open_row
+from polyclinic.fhirserver.store.rows import (
+    GRANTS,
+    Columns,
+    Document,
+    load_keys,
+    open_or_hide,
+    open_row,
+)
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.vault import Vault
 from polyclinic.standards.fhir.definitions import type_number
@@ -68,4 +75,5 @@ async def history(
             for patient, outcome in sorted(outcomes, key=str)
         ]
     )
-    return [open_row(store.vault, store.keys, kind, row) for row in seen]
+    opened = open_row if window.version is not None else open_or_hide
+    return [opened(store.vault, store.keys, kind, row) for row in seen]

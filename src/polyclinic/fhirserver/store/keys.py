@@ -1,6 +1,7 @@
 """Data keys in the mounting schema: one per patient, one per type of what has no patient."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import LiteralString
 
 from polyclinic.foundation.database import Database
@@ -67,17 +68,19 @@ class Keys:
         if not unknown:
             return
         for row in await self._database.fetch(_BY_ID, unknown):
-            self._vault.unwrap(WrappedKey(*row.values()))
+            with suppress(Unreadable):  # `known` tells it to whoever asks for this key
+                self._vault.unwrap(WrappedKey(*row.values()))
         shared = [key_id for key_id in unknown if self._vault.known(key_id) is None]
         if shared:
             for row in await self._database.fetch(_SHARES, shared):
-                holder = self._vault.unwrap(WrappedKey(*tuple(row.values())[2:]))
-                self._vault.unwrap_share(row["shared"], holder, row["share"])
+                with suppress(Unreadable):
+                    holder = self._vault.unwrap(WrappedKey(*tuple(row.values())[2:]))
+                    self._vault.unwrap_share(row["shared"], holder, row["share"])
 
     def known(self, key_id: bytes) -> DataKey:
         key = self._vault.known(key_id)
         if key is None:
-            raise Unreadable("The key of this record was destroyed.")
+            raise Unreadable("The key of this record does not open or was destroyed.")
         return key
 
     async def shared(self, patients: Sequence[str]) -> DataKey:

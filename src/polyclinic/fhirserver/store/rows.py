@@ -1,5 +1,6 @@
 """Rows of resources, as they come out of the database and as they are opened."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +9,11 @@ from typing import Any, LiteralString
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.store.keys import Keys
-from polyclinic.foundation.vault import Place, Vault, key_id_of
+from polyclinic.foundation import telemetry
+from polyclinic.foundation.vault import Place, Unreadable, Vault, key_id_of
 
 TABLE = "resource"
+UNREADABLE = "!"  # a method that no row has: its envelope does not open
 
 # Grants travel as columns; `required` as text, because arrays of arrays must not be ragged.
 GRANTS: LiteralString = """g AS MATERIALIZED (
@@ -76,13 +79,27 @@ async def load_keys(keys: Keys, rows: Iterable[Any]) -> None:
     await keys.load(key_id_of(r["envelope"]) for r in rows if r["envelope"] is not None)
 
 
+def open_or_hide(vault: Vault, keys: Keys, resource_type: str, row: Any) -> Document:
+    """For pages: what does not open is shown as such (method UNREADABLE) beside its neighbours."""
+    try:
+        return open_row(vault, keys, resource_type, row)
+    except Unreadable:
+        return Document(
+            resource_type, row["id"], row["version"], row["updated"], None, UNREADABLE, row["pid"]
+        )
+
+
 def open_row(vault: Vault, keys: Keys, resource_type: str, row: Any) -> Document:
     """Opens one row whose key is loaded; raises Unreadable when anything was changed or moved."""
     envelope, resource_id, version = row["envelope"], row["id"], row["version"]
     body = None
     if envelope is not None:
         place = Place(TABLE, resource_type, resource_id, version)
-        body = vault.unseal(keys.known(key_id_of(envelope)), place, envelope)
+        try:
+            body = vault.unseal(keys.known(key_id_of(envelope)), place, envelope)
+        except Unreadable:
+            telemetry.log("unreadable", logging.ERROR, table=TABLE, kind=resource_type)
+            raise
     return Document(
         resource_type,
         resource_id,
