@@ -13,15 +13,20 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from polyclinic.assembly.edge import Edge
+from polyclinic.assembly.hop import Hops
 from polyclinic.assembly.services import SERVICES, named
-from polyclinic.foundation import migrations, settings, telemetry
+from polyclinic.foundation import migrations, outbox, settings, telemetry
 from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.foundation.http import App
+from polyclinic.foundation.outbox import feed
+from polyclinic.foundation.outbox.reader import readers
+from polyclinic.foundation.outbox.sequencer import Sequencer
 from polyclinic.foundation.peers import Peers, parse
 from polyclinic.foundation.service import Job, Running, Service
 from polyclinic.foundation.settings import Platform
+from polyclinic.foundation.tokens import ServiceTokens
 from polyclinic.foundation.vault import RootKey, Vault
 
 
@@ -67,26 +72,41 @@ async def assemble(
                 peers,
                 Callers(peers, platform.public_url),
                 telemetry.Metrics(service.name),
+                ServiceTokens(peers, root, service.name, platform.public_url),
             )
             at_work[service.name] = running
-            apps[service.name] = App(running)
+            apps[service.name] = App(running, feed.routes(service))
             peers.add_local(service.name, apps[service.name])
         for running in at_work.values():
             if running.service.start is not None:
                 running.state = await stack.enter_async_context(running.service.start(running))
+            await _join_feeds(stack, running)
             for job in running.service.jobs:
                 await stack.enter_async_context(_clock(job, running))
         await stack.enter_async_context(_watch_loop(at_work))
-        yield Process(Edge(apps, peers, SERVICES), peers, at_work)
+        hops = Hops(root.derive("front door hop"))
+        yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
 
 
 def _peers_elsewhere(platform: Platform, names: tuple[str, ...]) -> Peers:
     """The services of other processes; one that also runs here is asked here."""
     peers = Peers()
-    for name, url in parse(platform.peers).items():
+    elsewhere = parse(platform.peers)
+    named(tuple(elsewhere))  # a misspelt name would only show as a service that nobody has
+    for name, url in elsewhere.items():
         if name not in names:
             peers.add_remote(name, url)
     return peers
+
+
+async def _join_feeds(stack: AsyncExitStack, running: Running) -> None:
+    """Begins to number what the service says, and to read what it reacts to."""
+    service = running.service
+    if service.says:
+        sequencer = Sequencer(running.database, service.name)
+        running.sequencer = await stack.enter_async_context(sequencer.running())
+    if service.reactions:
+        running.readers = await stack.enter_async_context(readers(running))
 
 
 async def serve(
@@ -144,7 +164,8 @@ def check_port(host: str, port: int) -> None:
 
 async def _migrate(url: str, service: Service, root: RootKey) -> str:
     password = root.derive(f"database role|{service.name}").hex()
-    folders = [*service.mounts, *([service.schema] if service.schema else [])]
+    speaks = (outbox.SCHEMA,) if service.says or service.reactions else ()
+    folders = [*speaks, *service.mounts, *([service.schema] if service.schema else [])]
     await migrations.migrate(url, service.name, password, folders)
     return password
 

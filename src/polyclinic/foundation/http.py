@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from polyclinic.foundation import ids, telemetry
 from polyclinic.foundation.caller import Caller
@@ -154,7 +154,7 @@ async def _metrics(request: Request) -> Response:
 class App:
     """A service's door: request ids, metrics, and no exception that leaves without an answer."""
 
-    def __init__(self, at_work: Running) -> None:
+    def __init__(self, at_work: Running, more: tuple[BaseRoute, ...] = ()) -> None:
         service = at_work.service
         self._running = at_work
         prefix = f"/{service.name}"
@@ -164,7 +164,7 @@ class App:
             Route(f"{prefix}/metrics", _metrics),
         )
         self._inner = Starlette(
-            routes=[*own, *service.routes],
+            routes=[*own, *more, *service.routes],
             exception_handlers={
                 Problem: self._problem,
                 HTTPException: self._refusal,
@@ -178,8 +178,7 @@ class App:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        given = _header(scope, b"x-request-id")
-        token = telemetry.request_id.set(given if _is_plain(given) else ids.new_id())
+        token = telemetry.request_id.set(request_id_of(scope))
         started = time.perf_counter()
         answer = _Answer(send)
         try:
@@ -244,6 +243,12 @@ class _Answer:
 def _templates(service: Service) -> dict[object, str]:
     routes = (route for route in service.routes if isinstance(route, Route))
     return {route.endpoint: route.path for route in routes}
+
+
+def request_id_of(scope: Message) -> str:
+    """The number that a request came with, if it is one that may stand in a log, else a new one."""
+    given = _header(scope, b"x-request-id")
+    return given if _is_plain(given) else ids.new_id()
 
 
 def _header(scope: Message, name: bytes) -> str:

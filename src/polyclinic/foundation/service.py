@@ -1,22 +1,38 @@
 """What a service is: a name, its doors, its tables, its settings and whom it needs."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from polyclinic.foundation.caller import Callers
-from polyclinic.foundation.database import Database
+from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import Problem
+from polyclinic.foundation.events import Told
 from polyclinic.foundation.peers import Peers
 from polyclinic.foundation.settings import Platform, Settings
 from polyclinic.foundation.telemetry import Metrics
+from polyclinic.foundation.tokens import ServiceTokens
 from polyclinic.foundation.vault import RootKey, Vault
+
+
+class Numbers(Protocol):
+    """What numbers a service's events; `more` is set when there are new ones."""
+
+    more: asyncio.Event
+
+
+class Reads(Protocol):
+    """What reads another service's events."""
+
+    async def again(self, event: uuid.UUID) -> None: ...
 
 
 @dataclass(slots=True)
@@ -32,7 +48,10 @@ class Running:
     peers: Peers
     callers: Callers
     metrics: Metrics
+    tokens: ServiceTokens
     state: Any = None
+    sequencer: "Numbers | None" = None
+    readers: "Mapping[str, Reads]" = field(default_factory=dict[str, "Reads"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,18 @@ class Job:
     name: str
     every_seconds: float
     run: Callable[[Running], Awaitable[None]]
+
+
+React = Callable[["Running", Transaction, Told], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a service does when another says something; runs in the transaction that notes it."""
+
+    source: str
+    kind: str
+    react: React
 
 
 Start = Callable[[Running], AbstractAsyncContextManager[Any]]
@@ -64,5 +95,7 @@ class Service:
     owns: tuple[str, ...] = ()
     start: Start | None = None
     jobs: tuple[Job, ...] = ()
+    says: bool = False  # whether it announces events
+    reactions: tuple[Reaction, ...] = ()
     show_problem: ShowProblem | None = None
     dictionaries: dict[int, bytes] = field(default_factory=dict[int, bytes])

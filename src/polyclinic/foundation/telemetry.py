@@ -135,6 +135,19 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.event_lag = Histogram(
+            "polyclinic_event_lag_seconds",
+            "From an event's transaction to its effect here.",
+            ("service", "source"),
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
+        self.dead_letters = Counter(
+            "polyclinic_dead_letters_total",
+            "Events whose effect failed again and again.",
+            ("service", "source"),
+            registry=self.registry,
+        )
         self.loop_lag = Histogram(
             "polyclinic_loop_lag_seconds",
             "How late the event loop of the process comes to what is due.",

@@ -137,13 +137,3 @@ BEGIN
                    name, first, first + interval '1 month');
 END $$;
 SELECT keep_log_month(current_date), keep_log_month((current_date + interval '1 month')::date);
-
-CREATE TABLE outbox (
-    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tx       xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    at       timestamptz NOT NULL DEFAULT now(),
-    version  integer NOT NULL,
-    type     smallint NOT NULL,
-    method   "char" NOT NULL,
-    id       text COLLATE "C" NOT NULL
-);

@@ -79,7 +79,10 @@ numbered AS (
     FROM unnest($35::int[], $36::int[], $37::bigint[], $38::float8[], $39::float8[])
          AS v(n, param, unit, low, high) JOIN ok ON ok.n = v.n),
 announced AS (
-    INSERT INTO outbox (version, type, method, id) SELECT version, type, method, id FROM ok),
+    INSERT INTO outbox (kind, subject)
+    SELECT CASE method WHEN 'C' THEN 'ResourceCreated' WHEN 'D' THEN 'ResourceDeleted'
+                       ELSE 'ResourceUpdated' END, kind || '/' || id || '/' || version
+    FROM ok JOIN unnest($40::int[], $41::text[]) AS k(n, kind) ON k.n = ok.n),
 logged AS (
     INSERT INTO access_log (request, patient, type, action, outcome, actor, client, id)
     SELECT request, p.patient, type, CASE method WHEN 'D' THEN 'd' WHEN 'C' THEN 'c' ELSE 'u' END,
@@ -149,6 +152,8 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
         *_columns(changes),
         *who(change.errand for change in changes),
         *_index_columns(changes),
+        list(range(len(changes))),
+        [change.type for change in changes],
     )
     verdicts = [Verdict(allowed=False, dangling=None)] * len(changes)
     for row in rows:

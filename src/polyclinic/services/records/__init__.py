@@ -24,6 +24,7 @@ service = Service(
     mounts=(dictionary.SCHEMA,),
     needs=("identity",),
     start=start,
+    says=True,
     jobs=(
         Job("count terms", 120, count_terms),
         Job("keep log months", 6 * 3600, keep_log_months),

@@ -17,6 +17,8 @@ from polyclinic.services.identity.store import grants
 async def find_client(identity: Identity, client_id: str) -> Client | None:
     if client_id == clients.PORTAL:
         return identity.portal_client()
+    if client_id in clients.READERS:
+        return identity.service_client(client_id)
     if not clients.CLIENT_ID.fullmatch(client_id):
         return None
     return await store.find_client(identity.database, client_id)
@@ -69,7 +71,7 @@ async def know_client(identity: Identity, name: str, now: datetime) -> str:
 def _checked_name(name: str) -> str:
     if not clients.CLIENT_ID.fullmatch(name):
         raise Invalid("A client's name has letters, digits and . _ : - only.", place="client")
-    if name in {clients.PORTAL, clients.OPERATOR}:
+    if name in {clients.PORTAL, clients.OPERATOR, *clients.READERS}:
         raise Invalid("This client's name is taken by the platform.", place="client")
     return name
 

@@ -97,6 +97,10 @@ class Identity:
         key = jose.ed25519(self.root.derive(f"client|{clients.PORTAL}"))
         return clients.portal(key.as_dict(private=False))
 
+    def service_client(self, name: str) -> clients.Client:
+        key = jose.ed25519(self.root.derive(f"client|{name}"))
+        return clients.service(name, key.as_dict(private=False))
+
     async def data_key(self, label: str) -> DataKey:
         """The key under which identity seals one kind of thing; made when first needed."""
         owner = self.vault.owner(label)

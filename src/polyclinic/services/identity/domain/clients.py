@@ -20,6 +20,10 @@ OPERATOR = "operator"
 OPERATOR_AUDIENCE = "polyclinic-operator"
 OPERATOR_SECONDS_MAX = 60
 PORTAL = "portal"
+# Services that read the others' feeds by themselves; each derives its key from the root key.
+READERS = frozenset(
+    ("records", "appointments", "billing", "integration", "insights", "audit", "migration")
+)
 PORTAL_RETURN = "/signed-in"
 # Clocks differ by a little; a proof made "in the future" by more than this is refused.
 SKEW_SECONDS = 10
@@ -50,6 +54,11 @@ class Proof:
 def portal(public_key: Mapping[str, Any]) -> Client:
     """The portal needs no registration: both sides derive its key from the root key."""
     return Client(PORTAL, "first-party", (), (public_key,))
+
+
+def service(name: str, public_key: Mapping[str, Any]) -> Client:
+    """A service of ours acting for itself: it may read the others' event feeds, nothing more."""
+    return Client(name, "system", ("system/events.read",), (public_key,))
 
 
 def base_url(public_url: str | None, scheme: str, headers: Mapping[str, str]) -> str | None:

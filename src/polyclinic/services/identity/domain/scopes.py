@@ -16,7 +16,8 @@ PLAIN = frozenset(
     {"openid", "fhirUser", "profile", "offline_access", "online_access", "launch", "launch/patient"}
 )
 ACCOUNTS = "system/identity.accounts"
-ADMINISTRATION = frozenset({ACCOUNTS, "user/identity.accounts"})
+EVENTS = "system/events.read"
+ADMINISTRATION = frozenset({ACCOUNTS, "user/identity.accounts", EVENTS})
 
 _SHAPE = re.compile(
     r"(patient|user|system)/(\*|[A-Z][A-Za-z]{1,63})\.(?=.)(\*|read|write|c?r?u?d?s?)", re.ASCII

@@ -1,0 +1,123 @@
+"""The feed at a service's door: `GET /<service>/events?after=seq`, waiting for more if asked to."""
+
+import asyncio
+import contextlib
+import uuid
+from typing import Any, LiteralString
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from polyclinic.foundation import http
+from polyclinic.foundation.errors import Forbidden, Invalid, NotFound
+from polyclinic.foundation.outbox.reader import dead_letters, source_of
+from polyclinic.foundation.service import Service
+
+SCOPE = "system/events.read"
+PAGE_MAX = 500
+WAIT_MAX = 25.0
+# A replica that does not number itself hears of new numbers by looking.
+LOOK_SECONDS = 0.05
+
+READ: LiteralString = """
+    SELECT e.seq, o.id, o.kind, o.subject, o.at, o.data
+    FROM feed_entry e JOIN outbox o ON o.position = e.position
+    WHERE e.seq > $1 AND (cardinality($2::text[]) = 0 OR o.kind = ANY ($2))
+    ORDER BY e.seq LIMIT $3"""
+
+
+async def get_events(request: Request) -> Response:
+    """A page of CloudEvents after a number; `last` is how far the page reaches."""
+    caller = await http.caller(request)
+    if SCOPE not in caller.scopes:
+        raise Forbidden("Reading the feed takes the scope system/events.read.")
+    after, wait = _number(request, "after", 0), _number(request, "wait", 0)
+    kinds = [k for k in request.query_params.get("kinds", "").split(",") if k]
+    return http.json(await _page(request, after, min(float(wait), WAIT_MAX), kinds))
+
+
+async def _page(request: Request, after: int, wait: float, kinds: list[str]) -> dict[str, Any]:
+    running = http.running(request)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait
+    while True:
+        more = running.sequencer.more if running.sequencer else asyncio.Event()
+        # The end is read first: what is numbered in between is on the next page.
+        feed = await running.database.fetchrow("SELECT epoch, seq FROM feed")
+        assert feed is not None
+        rows = await running.database.fetch(READ, after, kinds, PAGE_MAX)
+        if rows or loop.time() >= until or after > feed["seq"]:
+            break
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(more.wait(), LOOK_SECONDS)
+    full = len(rows) == PAGE_MAX
+    last = rows[-1]["seq"] if full else max(feed["seq"], rows[-1]["seq"] if rows else 0)
+    return {
+        "epoch": str(feed["epoch"]),
+        "last": last,
+        "events": [_cloud_event(running.service.name, row) for row in rows],
+    }
+
+
+def _cloud_event(source: str, row: Any) -> dict[str, Any]:
+    """CloudEvents 1.0 with the `sequence` extension; data holds ids only."""
+    return {
+        "specversion": "1.0",
+        "id": str(row["id"]),
+        "source": source,
+        "type": row["kind"],
+        "subject": row["subject"],
+        "time": row["at"],
+        "sequence": row["seq"],
+        "data": msgspec.Raw(row["data"] or b"null"),
+    }
+
+
+class NotAdministrator(Forbidden):
+    """Dead letters are for administrators."""
+
+
+async def get_dead(request: Request) -> Response:
+    """The dead letters of this service: kinds and reasons, never contents."""
+    await _administrator(request)
+    return http.json({"dead": await dead_letters(http.running(request))})
+
+
+async def post_again(request: Request) -> Response:
+    """Tries one dead letter again."""
+    await _administrator(request)
+    running = http.running(request)
+    try:
+        event = uuid.UUID(request.path_params["event"])
+    except ValueError as bad:
+        raise Invalid("An event's id is a UUID.", place="event") from bad
+    reader = running.readers.get(await source_of(running, event))
+    if reader is None:
+        raise NotFound("There is no such dead letter.")
+    await reader.again(event)
+    return http.json({"done": str(event)})
+
+
+async def _administrator(request: Request) -> None:
+    if (await http.caller(request)).role not in ("administrator", "system"):
+        raise NotAdministrator
+
+
+def routes(service: Service) -> tuple[BaseRoute, ...]:
+    """The doors that a service has because it says or hears something."""
+    base = f"/{service.name}/events"
+    said = (Route(base, get_events),) if service.says else ()
+    heard = (
+        Route(f"{base}/dead", get_dead),
+        Route(f"{base}/dead/{{event}}/again", post_again, methods=["POST"]),
+    )
+    return (*said, *(heard if service.reactions else ()))
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Invalid(f"{name} is a number.", place=name)
+    return int(text)

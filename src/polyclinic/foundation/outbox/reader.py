@@ -1,0 +1,235 @@
+"""Reads another service's feed and brings about effects, each exactly once and in order."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import msgspec
+
+from polyclinic.foundation import clock, ids, telemetry
+from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.errors import NotFound, Problem, Unavailable
+from polyclinic.foundation.events import Told
+from polyclinic.foundation.service import Reaction, Running
+
+WAIT_SECONDS = 15
+LEASE_SECONDS = 40
+TRIES = 5
+TRY_FIRST_SECONDS = 0.05
+PAUSE_FIRST_SECONDS, PAUSE_MAX_SECONDS = 0.2, 5.0
+BATCH = 100
+
+_LEASE: LiteralString = """
+    INSERT INTO reading AS r (source, reader, until)
+    VALUES ($1, $2, now() + make_interval(secs => $3))
+    ON CONFLICT (source) DO UPDATE SET reader = excluded.reader, until = excluded.until
+    WHERE r.reader = excluded.reader OR r.until < now() OR r.reader IS NULL
+    RETURNING epoch, seq"""
+_NEW: LiteralString = """
+    INSERT INTO inbox (event) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING event"""
+_MOVE: LiteralString = """
+    UPDATE reading SET seq = $3, epoch = $4 WHERE source = $1 AND reader = $2 RETURNING true"""
+_LET_GO: LiteralString = "UPDATE reading SET reader = NULL WHERE source = $1 AND reader = $2"
+_BURY: LiteralString = """
+    INSERT INTO dead_letter (event, source, kind, told, reason, tries)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (event) DO UPDATE
+    SET reason = excluded.reason, tries = excluded.tries, done = NULL"""
+_DEAD: LiteralString = """
+    SELECT event, at, source, kind, reason, tries FROM dead_letter
+    WHERE done IS NULL ORDER BY at DESC LIMIT 200"""
+
+
+class LeaseLost(Problem):
+    """Another replica reads this feed now."""
+
+
+class _CloudEvent(msgspec.Struct, frozen=True):
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    sequence: int
+    data: msgspec.Raw
+
+
+class _Page(msgspec.Struct, frozen=True):
+    epoch: str
+    last: int
+    events: list[_CloudEvent]
+
+
+@dataclass(slots=True)
+class _Mark:
+    epoch: str
+    seq: int
+
+
+class Reader:
+    """Follows one source for one service."""
+
+    def __init__(self, running: Running, source: str, reactions: Sequence[Reaction]) -> None:
+        self._running, self._source = running, source
+        self._react = {reaction.kind: reaction.react for reaction in reactions}
+        self._me = ids.new_uuid()
+
+    async def follow(self) -> None:
+        """Reads for ever; waits longer each time the source does not answer."""
+        pause = PAUSE_FIRST_SECONDS
+        while True:
+            try:
+                if await self.turn(WAIT_SECONDS):
+                    pause = PAUSE_FIRST_SECONDS
+                    continue
+            except Problem as problem:
+                telemetry.log("feed not read", kind=self._source, error=type(problem).__name__)
+            except Exception as bug:  # noqa: BLE001 - the reader outlives every bug of a reaction
+                telemetry.log_bug("feed not read", bug, kind=self._source)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_MAX_SECONDS)
+
+    async def turn(self, wait: int) -> bool:
+        """One page and its effects; False when another replica reads."""
+        row = await self._running.database.fetchrow(_LEASE, self._source, self._me, LEASE_SECONDS)
+        if row is None:
+            return False
+        mark = _Mark(row["epoch"], row["seq"])
+        page = await self._fetch(mark.seq, wait)
+        if page.epoch != mark.epoch:
+            # A restored source counts anew: all of it is read again, what is known has no effect.
+            mark = _Mark(page.epoch, 0)
+            page = await self._fetch(0, 0)
+        for start in range(0, len(page.events), BATCH):
+            await self._effect([_told(e) for e in page.events[start : start + BATCH]], page.epoch)
+        if page.last != mark.seq:
+            async with self._running.database.transaction() as tx:
+                await self._move(tx, page.last, page.epoch)
+        return True
+
+    async def let_go(self) -> None:
+        """Lets another replica read at once."""
+        with contextlib.suppress(Problem):
+            await self._running.database.execute(_LET_GO, self._source, self._me)
+
+    async def _fetch(self, after: int, wait: int) -> _Page:
+        token = await self._running.tokens.get()
+        answer = await self._running.peers.send(
+            self._source,
+            "GET",
+            f"/{self._source}/events",
+            params={"after": after, "wait": wait, "kinds": ",".join(sorted(self._react))},
+            headers={"authorization": f"Bearer {token}"},
+            timeout=wait + 15,
+        )
+        if answer.status_code == 401:
+            self._running.tokens.forget()
+        if answer.status_code != 200:
+            raise Unavailable(f"The feed of {self._source} does not answer.", place=self._source)
+        return msgspec.json.decode(answer.content, type=_Page)
+
+    async def _effect(self, told: list[Told], epoch: str) -> None:
+        """All together when all goes well; else each alone, the hopeless ones kept apart."""
+        try:
+            await self._together(told, epoch)
+        except (LeaseLost, Unavailable):
+            raise
+        except Exception as bug:  # noqa: BLE001 - whatever a reaction raises, its neighbours go on
+            telemetry.log_bug("reaction failed", bug, kind=self._source, count=len(told))
+            for each in told:
+                await self._alone(each, epoch)
+
+    async def _together(self, told: list[Told], epoch: str) -> None:
+        async with self._running.database.transaction() as tx:
+            rows = await tx.fetch(_NEW, [uuid.UUID(each.id) for each in told])
+            new = {str(row["event"]) for row in rows}
+            for each in told:
+                if each.id in new:
+                    await self._react[each.kind](self._running, tx, each)
+            await self._move(tx, told[-1].seq, epoch)
+        for each in told:
+            lag = (clock.now() - each.at).total_seconds()
+            self._running.metrics.event_lag.labels(
+                self._running.service.name, self._source
+            ).observe(max(lag, 0.0))
+
+    async def _alone(self, each: Told, epoch: str) -> None:
+        reason = ""
+        for attempt in range(TRIES):
+            try:
+                await self._together([each], epoch)
+            except (LeaseLost, Unavailable):
+                raise
+            except Exception as bug:  # noqa: BLE001 - its kind becomes the dead letter's reason
+                reason = type(bug).__name__
+                await asyncio.sleep(TRY_FIRST_SECONDS * 2**attempt)
+            else:
+                return
+        async with self._running.database.transaction() as tx:
+            packed = msgspec.json.encode(each)
+            event = uuid.UUID(each.id)
+            await tx.execute(_BURY, event, self._source, each.kind, packed, reason, TRIES)
+            await self._move(tx, each.seq, epoch)
+        telemetry.log("dead letter", kind=each.kind, reason=reason)
+        self._running.metrics.dead_letters.labels(self._running.service.name, self._source).inc()
+
+    async def _move(self, tx: Transaction, seq: int, epoch: str) -> None:
+        if not await tx.fetchval(_MOVE, self._source, self._me, seq, epoch):
+            raise LeaseLost
+
+    async def again(self, event: uuid.UUID) -> None:
+        """Tries a dead letter once more; raises what the reaction raises."""
+        async with self._running.database.transaction() as tx:
+            row = await tx.fetchrow(
+                "SELECT told FROM dead_letter WHERE event = $1 AND done IS NULL FOR UPDATE", event
+            )
+            if row is None:
+                raise NotFound("There is no such dead letter, or it was dealt with.")
+            told = msgspec.json.decode(row["told"], type=Told)
+            if await tx.fetch(_NEW, [event]):
+                await self._react[told.kind](self._running, tx, told)
+            await tx.execute("UPDATE dead_letter SET done = now() WHERE event = $1", event)
+
+
+def _told(event: _CloudEvent) -> Told:
+    return Told(
+        id=event.id, source=event.source, seq=event.sequence, kind=event.type,
+        subject=event.subject, at=event.time, data=msgspec.Raw(bytes(event.data)),
+    )  # fmt: skip
+
+
+async def dead_letters(running: Running) -> list[dict[str, Any]]:
+    """What waits for a person: kinds and reasons, never contents."""
+    return [dict(row) for row in await running.database.fetch(_DEAD)]
+
+
+async def source_of(running: Running, event: uuid.UUID) -> str:
+    """Whose event a dead letter is; empty when there is no such letter."""
+    query = "SELECT source FROM dead_letter WHERE event = $1 AND done IS NULL"
+    return await running.database.fetchval(query, event) or ""
+
+
+@asynccontextmanager
+async def readers(running: Running) -> AsyncGenerator[dict[str, Reader], None]:
+    """Follows every source that the service reacts to and that is part of the installation."""
+    by_source: dict[str, list[Reaction]] = {}
+    for reaction in running.service.reactions:
+        by_source.setdefault(reaction.source, []).append(reaction)
+    known = {name: Reader(running, name, found) for name, found in by_source.items()}
+    present = [known[name] for name in known if name in running.peers.names()]
+    tasks = [asyncio.create_task(reader.follow()) for reader in present]
+    try:
+        yield known
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for reader in present:
+            await reader.let_go()

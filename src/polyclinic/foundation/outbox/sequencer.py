@@ -1,0 +1,90 @@
+"""Numbers events after their transactions are over: gap-free, in the order they were written."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import LiteralString
+
+from polyclinic.foundation import telemetry
+from polyclinic.foundation.database import Database
+from polyclinic.foundation.errors import Problem
+
+BUSY_SECONDS, IDLE_SECONDS = 0.02, 0.1
+
+# The row lock is the lease: of several replicas one numbers at a time, the others pass.
+NUMBER: LiteralString = """
+WITH f AS (SELECT seq, over FROM feed FOR UPDATE SKIP LOCKED),
+ready AS MATERIALIZED (
+    SELECT o.position, row_number() OVER (ORDER BY o.position) AS n
+    FROM f, outbox o
+    WHERE o.tx >= f.over AND o.tx < pg_snapshot_xmin(pg_current_snapshot())),
+numbered AS (
+    INSERT INTO feed_entry (seq, position) SELECT f.seq + ready.n, ready.position FROM ready, f),
+moved AS (
+    UPDATE feed SET seq = feed.seq + (SELECT count(*) FROM ready),
+                    over = pg_snapshot_xmin(pg_current_snapshot())
+    WHERE EXISTS (SELECT FROM ready))
+SELECT count(*) FROM ready
+"""
+
+CLUSTER: LiteralString = """
+    SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
+        || (SELECT timeline_id FROM pg_control_checkpoint())"""
+# Transaction numbers mean nothing in another cluster: whatever waits is numbered at once.
+NEW_EPOCH: LiteralString = """
+WITH waiting AS (
+    SELECT o.position, row_number() OVER (ORDER BY o.position) AS n
+    FROM outbox o LEFT JOIN feed_entry e ON e.position = o.position WHERE e.position IS NULL),
+numbered AS (
+    INSERT INTO feed_entry (seq, position)
+    SELECT feed.seq + waiting.n, waiting.position FROM waiting, feed)
+UPDATE feed SET epoch = uuidv7(), cluster = $1, seq = seq + (SELECT count(*) FROM waiting),
+                over = pg_snapshot_xmin(pg_current_snapshot())
+"""
+
+
+class Sequencer:
+    """Numbers the events of one service for as long as the service runs."""
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database, self._service = database, service
+        self.more = asyncio.Event()
+
+    async def number(self) -> int:
+        """Numbers what is ready; answers how many."""
+        count: int = await self._database.fetchval(NUMBER)
+        if count:
+            self.more.set()
+            self.more = asyncio.Event()
+        return count
+
+    async def begin_epoch(self) -> None:
+        """A restored or moved database starts a new epoch, so that readers look again."""
+        async with self._database.transaction() as tx:
+            known = await tx.fetchval("SELECT cluster FROM feed FOR UPDATE")
+            cluster = await tx.fetchval(CLUSTER)
+            if known == "":
+                await tx.execute("UPDATE feed SET cluster = $1", cluster)
+            elif known != cluster:
+                await tx.execute(NEW_EPOCH, cluster)
+                telemetry.log("new epoch", service=self._service)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                count = await self.number()
+            except Problem:
+                count = 0  # the database is away; the service's own requests say so
+            await asyncio.sleep(BUSY_SECONDS if count else IDLE_SECONDS)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["Sequencer", None]:
+        await self.begin_epoch()
+        task = asyncio.create_task(self.run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
