@@ -1,6 +1,7 @@
 """The door at `/fhir`: HTTP in, HTTP out; every refusal is an OperationOutcome."""
 
 import importlib.metadata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from polyclinic.fhirserver.bundle.batch import batch
 from polyclinic.fhirserver.bundle.response import response_bundle
 from polyclinic.fhirserver.bundle.transaction import Transactions
 from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.registered import Registered
 from polyclinic.fhirserver.rest import capability, reading
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE, Answer, outcome
 from polyclinic.fhirserver.rest.interactions import Ask, Interactions
@@ -28,6 +30,7 @@ from polyclinic.foundation.errors import (
     WrongMediaType,
 )
 from polyclinic.foundation.service import Running
+from polyclinic.standards.fhir.definitions import resource_types
 
 VERSION = importlib.metadata.version("polyclinic")
 _JSON = ("application/fhir+json", "application/json", "text/json")
@@ -45,11 +48,21 @@ class FhirServer:
     foreign: frozenset[str]
 
     @classmethod
-    def over(cls, running: Running, foreign: frozenset[str] = frozenset()) -> "FhirServer":
-        """A server over a service's own schema; `foreign` types are kept by other services."""
+    def over(
+        cls,
+        running: Running,
+        foreign: frozenset[str] = frozenset(),
+        registered: Mapping[str, Registered] | None = None,
+    ) -> "FhirServer":
+        """A server over a service's own schema; `foreign` types are kept by other services.
+
+        With `registered`, only those types are served, and written only by their actions.
+        """
         store = Store(running.database, running.vault, running.metrics)
         search = Search(store, running.metrics)
-        interactions = Interactions(store, search, foreign)
+        if registered is not None:
+            foreign = frozenset(resource_types()) - registered.keys()
+        interactions = Interactions(store, search, foreign, registered)
         return cls(store, search, interactions, Transactions(interactions), foreign)
 
     def access(self, caller: Caller) -> Access:

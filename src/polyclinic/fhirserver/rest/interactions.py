@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.registered import Operation, Registered, Write, WriteAction
 from polyclinic.fhirserver.rest import answer as answers
 from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.answer import Answer
@@ -22,6 +23,7 @@ from polyclinic.foundation import ids
 from polyclinic.foundation.errors import Invalid, MethodRefused, NotSupported
 from polyclinic.standards.fhir.definitions import in_patient_compartment, resource_types
 
+_NOTHING = Registered()
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -47,9 +49,16 @@ class OwnedElsewhere(MethodRefused):
 class Interactions:
     """All that a client may do with resources; every method takes the errand first."""
 
-    def __init__(self, store: Store, search: Search, foreign: frozenset[str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        search: Search,
+        foreign: frozenset[str],
+        registered: Mapping[str, Registered] | None = None,
+    ) -> None:
         self.store, self.search = store, search
         self._foreign = foreign
+        self._registered = registered
         self._cursors = Cursors.of(store.vault)
 
     async def carry(self, errand: Errand, ask: Ask, base: str) -> Answer:
@@ -61,6 +70,11 @@ class Interactions:
         if path[1] == "_search" and len(path) == 2:
             _only(method, "POST", "GET")
             return await self._search(errand, kind, ask, base)
+        operation = path[-1] if path[-1].startswith("$") and len(path) <= 3 else None
+        if operation is not None:
+            _only(method, "GET", "POST")
+            name = reading.an_id(path[1]) if len(path) == 3 else None
+            return await self._operate(errand, ask, kind, name, operation)
         if path[1].startswith(("_", "$")):
             raise NotSupported("This operation is not offered.", place="url")
         name = reading.an_id(path[1])
@@ -91,6 +105,36 @@ class Interactions:
             return await self._delete(errand, kind, name, ask)
         raise MethodRefused(f"{method} is not offered for one resource.", place="url")
 
+    async def _operate(
+        self, errand: Errand, ask: Ask, kind: str, name: str | None, operation: str
+    ) -> Answer:
+        action = self._actions(kind).operations.get(operation)
+        if action is None:
+            raise NotSupported(f"{kind} has no operation {operation[:64]!r} here.", place="url")
+        errand.access.to("r", kind)
+        has_body = bool(ask.body.strip()) or ask.resource is not None
+        parameters = reading.checked(ask.decoded()) if ask.method == "POST" and has_body else None
+        key = ask.headers.get("idempotency-key")
+        return await action(Operation(errand, name, tuple(ask.pairs), parameters, key))
+
+    def _actions(self, kind: str) -> Registered:
+        """The actions of a type; a server without a registry keeps documents of any type."""
+        return (self._registered or {}).get(kind, _NOTHING)
+
+    async def _register(
+        self, errand: Errand, ask: Ask, kind: str, name: str | None, verb: str
+    ) -> Outcome:
+        """Hands a write to the action that the owner of the type registered."""
+        action: WriteAction | None = getattr(self._actions(kind), verb)
+        if action is None:
+            raise MethodRefused(f"{kind} is not changed by {verb} here.", place=kind)
+        resource = None
+        if verb != "delete":
+            resource = reading.checked(reading.of_type(ask.decoded(), kind))
+        if_match = reading.version_of(ask.headers.get("if-match"))
+        key = ask.headers.get("idempotency-key")
+        return await action(Write(errand, name, resource, if_match, key))
+
     async def _read(self, errand: Errand, kind: str, name: str, ask: Ask) -> Answer:
         document = await self.store.read(errand, errand.access.to("r", kind), kind, name)
         if ask.headers.get("if-none-match") == f'W/"{document.version}"':
@@ -116,6 +160,8 @@ class Interactions:
     async def _create(self, errand: Errand, kind: str, ask: Ask) -> Answer:
         grant = errand.access.to("c", kind)
         self.need_own(kind)
+        if self._registered is not None:
+            return written(await self._register(errand, ask, kind, None, "create"), ask.headers)
         if "if-none-exist" in ask.headers:
             raise MethodRefused(
                 "Conditional create is offered inside transaction Bundles (ifNoneExist).",
@@ -128,6 +174,8 @@ class Interactions:
     async def _update(self, errand: Errand, kind: str, name: str, ask: Ask) -> Answer:
         grant = errand.access.to("u", kind)
         self.need_own(kind)
+        if self._registered is not None:
+            return written(await self._register(errand, ask, kind, name, "update"), ask.headers)
         resource = reading.of_type(ask.decoded(), kind)
         if resource.get("id") != name:
             raise Invalid(f"The body's id must be {name!r}, as in the address.", place=f"{kind}.id")
@@ -142,6 +190,9 @@ class Interactions:
     async def _delete(self, errand: Errand, kind: str, name: str, ask: Ask) -> Answer:
         grant = errand.access.to("d", kind)
         self.need_own(kind)
+        if self._registered is not None:
+            outcome = await self._register(errand, ask, kind, name, "delete")
+            return Answer(204, None, outcome.document)
         match = reading.version_of(ask.headers.get("if-match"))
         outcome = await self.store.put(Draft(errand, grant, kind, name, None, if_match=match))
         return Answer(204, None, outcome.document)
