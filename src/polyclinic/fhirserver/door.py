@@ -14,10 +14,10 @@ from polyclinic.fhirserver.bundle.batch import batch
 from polyclinic.fhirserver.bundle.response import response_bundle
 from polyclinic.fhirserver.bundle.transaction import Transactions
 from polyclinic.fhirserver.errand import Errand
-from polyclinic.fhirserver.registered import Registered
 from polyclinic.fhirserver.rest import capability, reading
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE, Answer, outcome
 from polyclinic.fhirserver.rest.interactions import Ask, Interactions
+from polyclinic.fhirserver.rest.registered import Registered
 from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.store import Store
 from polyclinic.foundation import http, telemetry

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from polyclinic.fhirserver.errand import Errand
-from polyclinic.fhirserver.registered import Operation, Registered, Write, WriteAction
 from polyclinic.fhirserver.rest import answer as answers
 from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.bundles import searchset, versions
+from polyclinic.fhirserver.rest.registered import Operation, Registered, Write, WriteAction
 from polyclinic.fhirserver.search.cursor import Cursor, Cursors
 from polyclinic.fhirserver.search.include import included
 from polyclinic.fhirserver.search.query import Query, parse
@@ -63,7 +63,8 @@ class Interactions:
 
     async def carry(self, errand: Errand, ask: Ask, base: str) -> Answer:
         """Chooses the interaction by method and path."""
-        path, method = ask.path, "GET" if ask.method == "HEAD" else ask.method
+        path = list(ask.path)
+        method = "GET" if ask.method == "HEAD" else ask.method
         kind = reading.a_type(path[0])
         if len(path) == 1:
             return await self._of_type(errand, ask, kind, method, base)
