@@ -160,6 +160,22 @@ async def test_what_is_refused_is_told_exactly_and_written_down(tmp_path, run, c
     assert report.stat().st_mode & 0o077 == 0
 
 
+async def test_lines_that_were_left_out_of_an_imported_unit_are_told_and_fail_the_command(
+    tmp_path, run, capsys
+):
+    files(tmp_path, a_ndjson="{}\n{}\n{}\n")
+    reason = {"line": 3, "place": "Patient.birthDate", "text": "no date"}
+    answer = {"status": "imported", "resources": 2, "refused": [reason]}
+    platform = Platform(lambda _: httpx.Response(200, json=answer))
+    assert await run(platform) == 1
+    assert len(platform.units) == 1
+    shown = capsys.readouterr().out
+    assert "1 units, kept without what was refused" in shown
+    assert "a.ndjson, line 3, Patient.birthDate: no date" in shown
+    (report,) = tmp_path.glob("import-report-*.json")
+    assert len(json.loads(report.read_text())["refused"]) == 1
+
+
 async def test_a_unit_that_needs_a_later_one_is_sent_again(tmp_path, run):
     files(tmp_path, a_json='{"needs": "z"}', z_json="{}")
     seen: set[str] = set()

@@ -54,6 +54,7 @@ class Outcome:
     already: int = 0
     resources: int = 0
     refused: dict[str, list[Refused]] = field(default_factory=dict[str, list[Refused]])
+    left_out: dict[str, list[Refused]] = field(default_factory=dict[str, list[Refused]])
     broken: list[Refused] = field(default_factory=list[Refused])
 
     def count(self, unit: Unit, answer: Answer) -> None:
@@ -62,6 +63,9 @@ class Outcome:
         if answer.status == "imported":
             self.imported += 1
             self.resources += answer.resources
+            if answer.refused:
+                # The rest of the unit was kept: these will not be sent again.
+                self.left_out[unit.hash] = [_placed(unit, each) for each in answer.refused]
         elif answer.status == "already":
             self.already += 1
         else:
@@ -70,7 +74,8 @@ class Outcome:
 
     @property
     def reasons(self) -> list[Refused]:
-        return [reason for reasons in self.refused.values() for reason in reasons] + self.broken
+        several = (*self.refused.values(), *self.left_out.values())
+        return [reason for reasons in several for reason in reasons] + self.broken
 
 
 def _placed(unit: Unit, refusal: Refusal) -> Refused:
@@ -194,6 +199,8 @@ def _tell(outcome: Outcome, passed_over: int, seconds: float) -> None:
     print(f"  imported      {outcome.imported:>8,} units, {outcome.resources:,} resources")
     print(f"  already there {outcome.already:>8,} units")
     print(f"  refused       {len(outcome.refused):>8,} units, {len(reasons):,} reasons")
+    if outcome.left_out:
+        print(f"  in part       {len(outcome.left_out):>8,} units, kept without what was refused")
     if passed_over:
         print(f"  passed over   {passed_over:>8,} files of other kinds")
     print(f"  {seconds:,.1f} s, {pace:,.0f} resources/s")
