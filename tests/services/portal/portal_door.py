@@ -16,6 +16,7 @@ from polyclinic.foundation.peers import Peers
 from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.telemetry import Metrics
+from polyclinic.foundation.tokens import ServiceTokens
 from polyclinic.foundation.vault import RootKey, Vault
 from polyclinic.services.portal import service
 from polyclinic.services.portal.actions import sessions
@@ -170,6 +171,7 @@ async def open_portal(
         peers,
         Callers(peers, None),
         Metrics("portal"),
+        ServiceTokens(peers, root, "portal", None),
     )
     portal = Portal(
         settings=settings,

@@ -21,7 +21,7 @@ from polyclinic.services.portal.settings import PortalSettings
 
 @asynccontextmanager
 async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
-    issuer = running.platform.public_url or NO_ISSUER
+    issuer = (running.platform.public_url or NO_ISSUER).rstrip("/")
     seed = running.root.derive(f"client|{CLIENT}")
     yield Portal(
         settings=running.settings,

@@ -53,7 +53,7 @@ def _span(limits: Range, value: float) -> tuple[float, float]:
         width = (high - low) or abs(high) or 1
         start, end = low - width * 0.75, high + width * 0.75
     # A value far outside moves the end, not the dot's meaning.
-    return min(start, value - width * 0.12), max(end, value + width * 0.12)
+    return min(start, value - width * 0.45), max(end, value + width * 0.45)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Observations become results: the number, its unit, its range and where it lies in it."""
 
+import re
 from collections.abc import Iterable
 
 from polyclinic.services.portal.domain.known import (
@@ -72,7 +73,7 @@ def _result(observation: Resource, person: Person) -> Result | None:
         when=when,
         value=rounded,
         shown=shown or "No value recorded",
-        unit=UNITS.get(unit, unit),
+        unit=_unit(unit),
         decimals=decimals,
         range=limits,
         status=_status(observation, None if comparator else rounded, limits),
@@ -117,7 +118,7 @@ def _pressure(observation: Resource, code: str, person: Person) -> Result | None
         when=when,
         value=float(upper),
         shown=f"{upper:.0f}/{lower:.0f}",
-        unit=UNITS.get(unit, unit),
+        unit=_unit(unit),
         decimals=0,
         range=Range(90, 120, "usual adult range", 0) if is_known else None,
         status=status,
@@ -149,6 +150,11 @@ def _quantity(quantity: object) -> tuple[float | None, str, str]:
     unit = text(inner(quantity, "code")) or text(inner(quantity, "unit"))
     comparator = text(inner(quantity, "comparator"))
     return (float(value) if is_number else None, unit, f"{comparator} " if comparator else "")
+
+
+def _unit(code: str) -> str:
+    """A UCUM code as people write it; what stands in braces is a remark and no unit."""
+    return UNITS[code] if code in UNITS else re.sub(r"\{[^}]*\}", "", code)
 
 
 def _said(observation: Resource) -> str:

@@ -184,7 +184,9 @@ def _members(team: Resource, people: Mapping[str, str]) -> Iterator[tuple[str, s
     for member in objects(team.get("participant")):
         name = _person(member.get("member"), people)
         if name and reference(member.get("member")).startswith("Practitioner"):
-            yield name, bare(words(inner(member, "role"))) or "Care team"
+            role = bare(words(inner(member, "role")))
+            # "Healthcare professional" says no more than that somebody cares.
+            yield name, "Care team" if role in {"", "Healthcare professional"} else role
 
 
 def wanted_people(resources: Iterable[Resource], most: int = 60) -> list[str]:

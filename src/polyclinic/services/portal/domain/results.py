@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 
-from polyclinic.services.portal.domain.known import KNOWN, PANELS
+from polyclinic.services.portal.domain.known import KNOWN, PANELS, PRESSURE
 from polyclinic.services.portal.domain.reading import Moment
 
 ADULT_YEARS = 18
+RECENT_DAYS = 731
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ def series(results: Iterable[Result]) -> list[Series]:
         by_code.setdefault(result.code, []).append(result)
     found = [Series(code, tuple(rs)) for code, rs in by_code.items()]
     order = {panel: n for n, panel in enumerate(PANELS)}
-    known = {code: n for n, code in enumerate(KNOWN)}
+    # Blood pressure is what people look for first among the vital signs.
+    known = {code: n for n, code in enumerate((*PRESSURE, *KNOWN))}
     return sorted(
         found, key=lambda s: (order[s.latest.panel], known.get(s.code, 999), s.latest.short)
     )
@@ -200,6 +202,25 @@ def days(results: Sequence[Result]) -> list[Day]:
         )
         found.append(Day(those[0].when, panels))
     return found
+
+
+def notable_first(tests: Sequence[Series]) -> list[Series]:
+    """Of the last two years before older ones, and in each what is out of range first."""
+    dates = [s.latest.when.first_day for s in tests if s.latest.when]
+    since = max(dates) - timedelta(days=RECENT_DAYS) if dates else None
+
+    def rank(one: Series) -> tuple[bool, bool]:
+        when = one.latest.when
+        is_old = when is None or since is None or when.first_day < since
+        return is_old, one.latest.status.tone not in {"warn", "crit"}
+
+    return sorted(tests, key=rank)
+
+
+def by_panel(tests: Sequence[Series]) -> list[tuple[str, list[Series]]]:
+    """Tests under their panels, both in their usual order."""
+    found = ((panel, [s for s in tests if s.latest.panel == panel]) for panel in PANELS)
+    return [(panel, those) for panel, those in found if those]
 
 
 def panels_of(results: Iterable[Result]) -> list[str]:

@@ -11,7 +11,7 @@ from polyclinic.services.portal.actions.charts import (
     open_chart,
 )
 from polyclinic.services.portal.domain.known import VITALS
-from polyclinic.services.portal.domain.results import Series
+from polyclinic.services.portal.domain.results import Series, by_panel, notable_first
 from polyclinic.services.portal.domain.search import read_search
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.pages.door import draw, form, portal, signed_in
@@ -81,7 +81,7 @@ async def get_summary(request: Request, signed: Signed) -> Response:
         signed,
         "staff/summary.html",
         chart,
-        labs=_notable_first(labs)[:8],
+        labs=notable_first(labs)[:8],
         labs_count=len(labs),
         vitals=vitals[:7],
         drawn=_worth_drawing(labs),
@@ -91,7 +91,7 @@ async def get_summary(request: Request, signed: Signed) -> Response:
 @clinicians_only
 async def get_results(request: Request, signed: Signed) -> Response:
     chart = await _chart(request, signed, ("labs", "vitals", "allergies"))
-    return _page(request, signed, "staff/results.html", chart)
+    return _page(request, signed, "staff/results.html", chart, panels=by_panel(chart.tests))
 
 
 @clinicians_only
@@ -147,11 +147,6 @@ def _page(
     return draw(request, template, signed, 200, chart=chart, patient=chart.patient, **values)
 
 
-def _notable_first(tests: list[Series]) -> list[Series]:
-    """Out of range before in range, else in the order of the panels."""
-    return sorted(tests, key=lambda s: s.latest.status.tone not in {"warn", "crit"})
-
-
 def _worth_drawing(tests: list[Series]) -> Series | None:
-    long = [s for s in _notable_first(tests) if len(s.numeric) >= 3]
+    long = [s for s in notable_first(tests) if len(s.numeric) >= 3]
     return long[0] if long else None
