@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -26,14 +27,21 @@ class Peers:
     def add_local(self, name: str, app: Any) -> None:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self._clients[name] = httpx.AsyncClient(
-            transport=transport, base_url=f"http://{name}.internal", timeout=TIMEOUT
+            transport=transport,
+            base_url=f"http://{name}.internal",
+            timeout=TIMEOUT,
+            cookies=_no_cookies(),
         )
 
     def add_remote(self, name: str, url: str) -> None:
         self.addresses[name] = url.rstrip("/")
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
         self._clients[name] = httpx.AsyncClient(
-            base_url=self.addresses[name], timeout=TIMEOUT, limits=limits, trust_env=False
+            base_url=self.addresses[name],
+            timeout=TIMEOUT,
+            limits=limits,
+            trust_env=False,
+            cookies=_no_cookies(),
         )
 
     def names(self) -> tuple[str, ...]:
@@ -57,6 +65,11 @@ class Peers:
         for client in self._clients.values():
             with contextlib.suppress(RuntimeError):
                 await client.aclose()
+
+
+def _no_cookies() -> CookieJar:
+    """One client speaks for everybody: a cookie kept in it would be sent for somebody else."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def parse(text: str) -> Mapping[str, str]:
