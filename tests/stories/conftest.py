@@ -1,0 +1,103 @@
+"""The same clinic in two topologies: one process, and one process for each service."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from polyclinic.foundation.postgres import EmbeddedPostgres
+from polyclinic.foundation.vault import RootKey
+
+sys.path.insert(0, str(Path(__file__).parent))
+from story_clinic import OPENED, Clinic, Program, free_port
+
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="polyclinic-stories-"))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)  # PostgreSQL's own user must be able to pass
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def one_process() -> Iterator[Clinic]:
+    """`polyclinic up`, as a newcomer types it."""
+    with _folder() as folder:
+        data, port = folder / "data", free_port()
+        program = Program(folder / "up.txt", "up", "--data", str(data), "--port", str(port))
+        clinic = Clinic(
+            "one_process",
+            f"http://127.0.0.1:{port}",
+            ("--data", str(data)),
+            folder,
+            data / "logs" / "polyclinic.log",
+            {"up": program},
+        )
+        try:
+            clinic.await_ready("identity", "records", "portal", seconds=120)
+            yield clinic
+        finally:
+            program.stop()
+
+
+@pytest.fixture(scope="session")
+async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
+    """A PostgreSQL that stories may restart."""
+    with _folder() as folder:
+        server = EmbeddedPostgres(folder / "data", settings=FAST)
+        try:
+            yield server, await server.start()
+        finally:
+            await server.stop()
+
+
+@pytest.fixture(scope="session")
+def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
+    """`polyclinic serve NAME` three times, told nothing but the three variables."""
+    with _folder() as folder:
+        key = folder / "root.key"
+        RootKey.create(key)
+        ports = {name: free_port() for name in ("identity", "records", "portal")}
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        surroundings = {
+            "POLYCLINIC_DATABASE_URL": story_postgres[1],
+            "POLYCLINIC_KEY_FILE": str(key),
+            "POLYCLINIC_PEERS": ",".join(f"{name}={url}" for name, url in urls.items()),
+        }
+        operator = ("--url", urls["portal"], "--key-file", str(key))
+        log = folder / "portal.txt"
+        clinic = Clinic("per_service", urls["portal"], operator, folder, log)
+        clinic.urls, clinic.surroundings = urls, surroundings
+        try:
+            for name, port in ports.items():
+                words = ("serve", name, "--port", str(port))
+                clinic.programs[name] = Program(folder / f"{name}.txt", *words, **surroundings)
+            clinic.await_ready(*ports)
+            seeded = clinic.command("seed")
+            assert seeded.returncode == 0, seeded.stderr
+            yield clinic
+        finally:
+            for program in clinic.programs.values():
+                program.stop()
+
+
+@pytest.fixture(autouse=True)
+def closed_doors() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+@pytest.fixture(params=["one_process", "per_service"])
+def topology(request: pytest.FixtureRequest) -> Clinic:
+    """Every story that takes it is told twice."""
+    return request.getfixturevalue(request.param)
