@@ -15,7 +15,7 @@ from granian.server.embed import Server
 from polyclinic.assembly.edge import Edge
 from polyclinic.assembly.hop import Hops
 from polyclinic.assembly.services import SERVICES, named
-from polyclinic.foundation import migrations, outbox, settings, telemetry
+from polyclinic.foundation import migrations, settings, telemetry
 from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Invalid, Unavailable
@@ -164,8 +164,7 @@ def check_port(host: str, port: int) -> None:
 
 async def _migrate(url: str, service: Service, root: RootKey) -> str:
     password = root.derive(f"database role|{service.name}").hex()
-    speaks = (outbox.SCHEMA,) if service.says or service.reactions else ()
-    folders = [*speaks, *service.mounts, *([service.schema] if service.schema else [])]
+    folders = [*service.mounts, *([service.schema] if service.schema else [])]
     await migrations.migrate(url, service.name, password, folders)
     return password
 

@@ -95,7 +95,8 @@ class Service:
     owns: tuple[str, ...] = ()
     start: Start | None = None
     jobs: tuple[Job, ...] = ()
-    says: bool = False  # whether it announces events
+    # Whether it announces events; who says or hears mounts `outbox.SCHEMA`.
+    says: bool = False
     reactions: tuple[Reaction, ...] = ()
     show_problem: ShowProblem | None = None
     dictionaries: dict[int, bytes] = field(default_factory=dict[int, bytes])

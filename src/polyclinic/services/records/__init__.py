@@ -8,6 +8,7 @@ from pathlib import Path
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem
+from polyclinic.foundation import outbox
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.records.jobs import count_terms, keep_log_months
 from polyclinic.services.records.routes import routes, start
@@ -21,7 +22,7 @@ service = Service(
     routes=routes,
     fronts=("/fhir", "/records"),
     schema=_HERE / "schema",
-    mounts=(dictionary.SCHEMA,),
+    mounts=(outbox.SCHEMA, dictionary.SCHEMA),
     needs=("identity",),
     start=start,
     says=True,
