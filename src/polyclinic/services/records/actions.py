@@ -9,7 +9,7 @@ from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.interactions import Ask
 from polyclinic.foundation.database import Database, Transaction
-from polyclinic.foundation.errors import Conflict, Invalid, Problem
+from polyclinic.foundation.errors import Conflict, Invalid, NotFound, Problem
 from polyclinic.foundation.work import Pace
 from polyclinic.services.records import store
 from polyclinic.services.records.domain import LINES_MAX, CareRelation, Refusal, Unit
@@ -26,7 +26,7 @@ async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[st
         return _report("already", known, [])
     entries, refused = await (_lines(unit) if unit.is_lines else _bundle(unit))
     if not entries:
-        return _report("refused", 0, refused)
+        return _report("refused" if refused else "imported", 0, refused)
 
     async def note(tx: Transaction) -> None:
         if not await store.add_import(tx, unit.hash, len(entries)):
@@ -36,7 +36,7 @@ async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[st
         await server.transactions.keep(errand, entries, note, check=False)
     except _ImportedMeanwhile:
         return _report("already", len(entries), [])
-    except (Invalid, Conflict) as problem:
+    except (Invalid, Conflict, NotFound) as problem:
         return _report("refused", 0, [*refused, *_refusals(problem)])
     # A line that was refused stays refused on a rerun only if the rerun sends it alone.
     return _report("imported", len(entries), refused)
@@ -95,14 +95,20 @@ async def _checked(entries: list[Entry]) -> tuple[list[Entry], list[Refusal]]:
     pace = Pace()
     for entry in entries:
         try:
-            assert entry.ask.resource is not None
-            reading.of_type(entry.ask.resource, reading.a_type(entry.ask.path[0]))
-            reading.checked(entry.ask.resource)
-            good.append(entry)
+            good.append(_write(entry))
         except Problem as problem:
             refused += _refusals(problem, entry=entry.number)
         await pace.step()
     return good, refused
+
+
+def _write(entry: Entry) -> Entry:
+    if entry.ask.method in ("GET", "HEAD"):
+        raise Invalid("An import only writes.", place="request.method")
+    kind = reading.a_type(entry.ask.path[0])
+    if entry.ask.resource is not None and entry.ask.method != "DELETE":
+        reading.checked(reading.of_type(entry.ask.resource, kind))
+    return entry
 
 
 async def _lines(unit: Unit) -> tuple[list[Entry], list[Refusal]]:
