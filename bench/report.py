@@ -1,0 +1,173 @@
+"""The figures of a run as Markdown: medians, ratios to the floors of the same run, and the aims."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from bench.blocks import Block, Plan
+from bench.storage import Storage
+
+OURS = "polyclinic"
+
+
+@dataclass
+class Findings:
+    """All that a run found out."""
+
+    plan: Plan
+    machine: dict[str, str]
+    blocks: list[Block] = field(default_factory=list[Block])
+    storage: Storage | None = None
+    starts: list[float] = field(default_factory=list[float])  # warm, seconds to the first page
+    memory: tuple[int, int] = (0, 0)
+    loaded: float = 0.0  # resources a second while the corpus came in, one Bundle at a time
+    lost: int = 0
+
+
+def loads(blocks: Sequence[Block], kind: str, connections: int, side: str) -> list[Block]:
+    return [b for b in blocks if (b.kind, b.connections, b.side) == (kind, connections, side)]
+
+
+def rate(findings: Findings, kind: str, connections: int, side: str) -> list[float]:
+    """What a side did in each repeat; Bundles are counted in resources."""
+    each = findings.plan.entries if kind == "bundles" else 1
+    return [b.load.rate * each for b in loads(findings.blocks, kind, connections, side)]
+
+
+def markdown(findings: Findings) -> str:
+    lines = [f"- {name}: {value}" for name, value in findings.machine.items()]
+    lines += ["", *_table(findings), "", *_costs(findings), "", *_aims(findings), ""]
+    if findings.storage is not None:
+        lines += [*_parts(findings.storage), ""]
+    failed = sum(b.load.failed for b in findings.blocks)
+    lines.append(
+        f"Failed requests: {failed}. Acknowledged writes that are missing: {findings.lost}."
+    )
+    return "\n".join(lines)
+
+
+def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
+    """The median, with the smallest and the largest."""
+    if not values:
+        return "–"
+    low, middle, high = (form.format(v) for v in (min(values), median(values), max(values)))
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def _table(findings: Findings) -> list[str]:
+    sides = [s for s in dict.fromkeys(b.side for b in findings.blocks) if s != OURS]
+    heads = ["what", "at", "per second", "p50 ms", "p99 ms"]
+    heads += [head for side in sides for head in (f"{side}/s", f"of {side}")]
+    lines = [_row(heads), _row(["---", *["---:"] * (len(heads) - 1)])]
+    for kind, connections in findings.plan.steps():
+        own = loads(findings.blocks, kind, connections, OURS)
+        cells = [_named(kind), str(connections), spread(rate(findings, kind, connections, OURS))]
+        cells += [spread([b.load.p50 for b in own], "{:.1f}")]
+        cells += [spread([b.load.p99 for b in own], "{:.1f}")]
+        for side in sides:
+            theirs = _theirs(findings, kind, connections, side)
+            ratios = [
+                ours / other
+                for ours, other in zip(
+                    rate(findings, kind, connections, OURS), theirs, strict=False
+                )
+            ]
+            cells += [spread(theirs).split(" ")[0], spread(ratios, "{:.2f}")]
+        lines.append(_row(cells))
+    return lines
+
+
+def _theirs(findings: Findings, kind: str, connections: int, side: str) -> list[float]:
+    return rate(findings, kind, connections, side)
+
+
+def _costs(findings: Findings) -> list[str]:
+    heads = ["CPU µs each", "at", "our process", "PostgreSQL", "generator busy", "loop lag p99"]
+    lines = [_row(heads), _row(["---", *["---:"] * 5])]
+    each = {"bundles": findings.plan.entries}
+    for kind, connections in findings.plan.steps():
+        own = loads(findings.blocks, kind, connections, OURS)
+        done = [max(1, b.load.answered * each.get(kind, 1)) for b in own]
+        lags = [b.lag for b in own if b.lag is not None]
+        lines.append(
+            _row(
+                [
+                    _named(kind),
+                    str(connections),
+                    spread([b.ours / n * 1e6 for b, n in zip(own, done, strict=True)]),
+                    spread([b.postgres / n * 1e6 for b, n in zip(own, done, strict=True)]),
+                    f"{max((b.load.busy for b in own), default=0):.0%}",
+                    f"≤ {max(lags) * 1000:g} ms" if lags else "not exposed",
+                ]
+            )
+        )
+    return lines
+
+
+def aims(findings: Findings) -> list[dict[str, Any]]:
+    """Each aim with what was measured; None where that part was not run."""
+    found: list[dict[str, Any]] = []
+
+    def add(name: str, aim: float, figure: float | None, *, at_least: bool) -> None:
+        met = None if figure is None else (figure >= aim if at_least else figure <= aim)
+        found.append({"name": name, "aim": aim, "at_least": at_least, "is": figure, "met": met})
+
+    def middle(values: Sequence[float]) -> float | None:
+        return median(values) if values else None
+
+    add("reads/s at 64", 4000, middle(rate(findings, "reads", 64, OURS)), at_least=True)
+    add("creates/s at 64", 1500, middle(rate(findings, "creates", 64, OURS)), at_least=True)
+    bundles = [middle(rate(findings, "bundles", n, OURS)) for n in (1, 4)]
+    best = max((n for n in bundles if n is not None), default=None)
+    add("resources/s in Bundles", 2000, best, at_least=True)
+    searches = [b.load.p50 for b in loads(findings.blocks, "searches", 8, OURS)]
+    add("search p50 ms at 8", 10, middle(searches), at_least=False)
+    add("warm start to first page, s", 5, middle(findings.starts), at_least=False)
+    add("RSS of our process, MB", 400, findings.memory[0] / 1e6 or None, at_least=False)
+    kept = findings.storage.each / 1000 if findings.storage else None
+    add("disk per resource, kB", 2, kept, at_least=False)
+    return found
+
+
+def _aims(findings: Findings) -> list[str]:
+    lines = [_row(["aim", "wanted", "measured", "met"]), _row(["---", "---:", "---:", "---"])]
+    for each in aims(findings):
+        sign = "≥" if each["at_least"] else "≤"
+        figure = "not run" if each["is"] is None else f"{each['is']:,.2f}"
+        met = {True: "yes", False: "**no**", None: "–"}[each["met"]]
+        lines.append(_row([each["name"], f"{sign} {each['aim']:,}", figure, met]))
+    if findings.memory[1]:
+        lines += ["", f"PostgreSQL beside it: {findings.memory[1] / 1e6:,.0f} MB (PSS)."]
+    if findings.loaded:
+        lines.append(
+            f"The corpus came in at {findings.loaded:,.0f} resources/s, one Bundle at a time."
+        )
+    return lines
+
+
+def _parts(kept: Storage) -> list[str]:
+    lines = [
+        f"Disk after loading and VACUUM: {kept.resources:,} resources, {kept.versions:,} past "
+        f"versions, {kept.total / 1e6:,.1f} MB.",
+        "",
+        _row(["part", "", "MB", "bytes per resource"]),
+        _row(["---", "---", "---:", "---:"]),
+    ]
+    small = 0
+    for name, kind, size in kept.parts:
+        if size < kept.total / 100:
+            small += size
+            continue
+        cells = [name, kind, f"{size / 1e6:.2f}", f"{size / max(1, kept.resources):.0f}"]
+        lines.append(_row(cells))
+    rest = f"{small / max(1, kept.resources):.0f}"
+    return [*lines, _row(["all others", "", f"{small / 1e6:.2f}", rest])]
+
+
+def _named(kind: str) -> str:
+    return "resources in Bundles" if kind == "bundles" else kind
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
