@@ -234,7 +234,9 @@ class Chance:
             resource = self.resource(spoiled=0.7)
             address = [str(resource.get("resourceType", "x"))]
             address += [str(resource.get("id", "x"))] if method == "PUT" else []
-            asked["path"] = "/fhir/" + "/".join(quote(part, safe="") for part in address)
+            asked["path"] = "/fhir/" + "/".join(
+                quote(part, safe="", errors="replace") for part in address
+            )
             asked["content"] = as_json(resource)
         return asked
 

@@ -119,7 +119,8 @@ async def test_an_id_that_was_changed_in_the_table_does_not_bring_somebody_elses
 
 
 async def test_a_changed_key_takes_only_its_own_patients_records_away(own_door, people):
-    query = """UPDATE records.data_key SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)
+    query = """UPDATE records.data_key
+        SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)
         WHERE key_id IN (SELECT substring(envelope FROM 6 FOR 16) FROM records.resource
                          WHERE id = $1)"""
     await own_door.sql(query, people[0])
