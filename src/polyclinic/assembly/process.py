@@ -58,9 +58,7 @@ async def assemble(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(peers.close)
         for service in services:
-            password = await _migrate(platform.database_url, service, root)
-            url = _as_role(platform.database_url, service.name, password)
-            database = await Database.connect(url, service.name)
+            database = await _own_database(platform.database_url, service, root)
             stack.push_async_callback(database.close)
             running = Running(
                 service,
@@ -162,11 +160,12 @@ def check_port(host: str, port: int) -> None:
             ) from taken
 
 
-async def _migrate(url: str, service: Service, root: RootKey) -> str:
+async def _own_database(url: str, service: Service, root: RootKey) -> Database:
+    """Brings the service's schema up to date and opens it under the service's own role."""
     password = root.derive(f"database role|{service.name}").hex()
     folders = [*service.mounts, *([service.schema] if service.schema else [])]
     await migrations.migrate(url, service.name, password, folders)
-    return password
+    return await Database.connect(_as_role(url, service.name, password), service.name)
 
 
 def _as_role(url: str, role: str, password: str) -> str:

@@ -115,45 +115,52 @@ class Metrics:
             registry=self.registry,
             buckets=BUCKETS,
         )
-        self.lane_size = Histogram(
-            "polyclinic_lane_batch_size",
-            "Requests that travelled together in one statement.",
-            ("service", "lane"),
-            registry=self.registry,
-            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
-        )
-        self.lane_waiting = Gauge(
-            "polyclinic_lane_waiting",
-            "Requests that wait for a lane's next statement.",
-            ("service", "lane"),
-            registry=self.registry,
-        )
-        self.refused = Counter(
-            "polyclinic_refused_total",
-            "Requests shed because too many were waiting.",
-            ("service", "lane"),
-            registry=self.registry,
-        )
-
-        self.event_lag = Histogram(
-            "polyclinic_event_lag_seconds",
-            "From an event's transaction to its effect here.",
-            ("service", "source"),
-            registry=self.registry,
-            buckets=BUCKETS,
-        )
-        self.dead_letters = Counter(
-            "polyclinic_dead_letters_total",
-            "Events whose effect failed again and again.",
-            ("service", "source"),
-            registry=self.registry,
-        )
+        self._watch_lanes()
+        self._watch_events()
         self.loop_lag = Histogram(
             "polyclinic_loop_lag_seconds",
             "How late the event loop of the process comes to what is due.",
             ("service",),
             registry=self.registry,
             buckets=BUCKETS,
+        )
+
+    def _watch_lanes(self) -> None:
+        labels = ("service", "lane")
+        self.lane_size = Histogram(
+            "polyclinic_lane_batch_size",
+            "Requests that travelled together in one statement.",
+            labels,
+            registry=self.registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+        )
+        self.lane_waiting = Gauge(
+            "polyclinic_lane_waiting",
+            "Requests that wait for a lane's next statement.",
+            labels,
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "polyclinic_refused_total",
+            "Requests shed because too many were waiting.",
+            labels,
+            registry=self.registry,
+        )
+
+    def _watch_events(self) -> None:
+        labels = ("service", "source")
+        self.event_lag = Histogram(
+            "polyclinic_event_lag_seconds",
+            "From an event's transaction to its effect here.",
+            labels,
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
+        self.dead_letters = Counter(
+            "polyclinic_dead_letters_total",
+            "Events whose effect failed again and again.",
+            labels,
+            registry=self.registry,
         )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
