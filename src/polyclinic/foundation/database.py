@@ -82,7 +82,7 @@ class Database:
                 "application_name": f"polyclinic {schema}",
                 "statement_timeout": "30000",
                 # An open transaction would stall the event feed of everybody (house.md 7).
-                "transaction_timeout": "60000",
+                "transaction_timeout": "30000",
                 "idle_in_transaction_session_timeout": "30000",
                 "jit": "off",
                 "timezone": "UTC",

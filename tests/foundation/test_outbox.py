@@ -1,0 +1,318 @@
+"""Events arrive once in effect and in order, whatever fails or dies in between."""
+
+import asyncio
+import contextlib
+import random
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from polyclinic.foundation import outbox, telemetry
+from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.errors import Problem, Unavailable
+from polyclinic.foundation.events import Event
+from polyclinic.foundation.outbox import feed
+from polyclinic.foundation.outbox import reader as reading
+from polyclinic.foundation.outbox.reader import Reader
+from polyclinic.foundation.outbox.sequencer import Sequencer
+from polyclinic.foundation.service import Reaction, Service
+
+SPEAKER = Service("speaker", "Says things.", "lean", (), (), mounts=(outbox.SCHEMA,), says=True)
+
+
+class ThingHappened(Event):
+    thing: int
+
+
+class Token:
+    async def get(self):
+        return "a token"
+
+    def forget(self):
+        pass
+
+
+class Wire:
+    """The speaker's feed as a peer; now and then it is cut."""
+
+    def __init__(self, app):
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://speaker"
+        )
+        self.cut = lambda: False
+
+    def names(self):
+        return ("speaker",)
+
+    async def send(self, name, method, path, **request):
+        request.pop("timeout", None)
+        if self.cut():
+            raise Unavailable("cut before")
+        answer = await self._client.request(method, path, **request)
+        if self.cut():
+            raise Unavailable("cut after")
+        return answer
+
+
+class Speaker:
+    def __init__(self, database):
+        self.database = database
+        self.sequencer = Sequencer(database, "speaker")
+        caller = Caller("listener", "listener", "system", frozenset({feed.SCOPE}), None, "t")
+
+        async def verify(_):
+            return caller
+
+        app = Starlette(routes=list(feed.routes(SPEAKER)))
+        app.state.running = SimpleNamespace(
+            service=SPEAKER,
+            database=database,
+            sequencer=self.sequencer,
+            callers=SimpleNamespace(verify=verify),
+        )
+        self.wire = Wire(app)
+
+    async def say(self, *things):
+        async with self.database.transaction() as tx:
+            await outbox.announce(tx, *((f"Thing/{t}", ThingHappened(thing=t)) for t in things))
+
+
+class Crash(Exception):
+    """The listener dies here."""
+
+
+class Listener:
+    """Keeps each thing it hears of, in order; `crash` decides where it dies."""
+
+    def __init__(self, database, wire):
+        self.crash = lambda _: False
+        reaction = Reaction("speaker", "ThingHappened", self.hear)
+        self.service = Service(
+            "listener", "Listens.", "lean", (), (), mounts=(outbox.SCHEMA,), reactions=(reaction,)
+        )
+        self.database = database
+        self.running = SimpleNamespace(
+            service=self.service,
+            database=database,
+            peers=wire,
+            tokens=Token(),
+            metrics=telemetry.Metrics("listener"),
+        )
+
+    async def prepare(self):
+        await self.database.execute(
+            "CREATE TABLE effect (n bigint GENERATED ALWAYS AS IDENTITY, thing int)"
+        )
+
+    async def hear(self, _, tx, told):
+        thing = told.read(ThingHappened).thing
+        await tx.execute("INSERT INTO effect (thing) VALUES ($1)", thing)
+        if self.crash(thing):
+            raise Crash
+
+    def reader(self):
+        return Reader(self.running, "speaker", self.service.reactions)
+
+    async def heard(self):
+        return [
+            r["thing"] for r in await self.database.fetch("SELECT thing FROM effect ORDER BY n")
+        ]
+
+
+@pytest.fixture
+async def pair(database_of):
+    speaker = Speaker(await database_of(SPEAKER))
+    await speaker.sequencer.begin_epoch()
+    listener_service = Service("listener", "Listens.", "lean", (), (), mounts=(outbox.SCHEMA,))
+    listener = Listener(await database_of(listener_service), speaker.wire)
+    await listener.prepare()
+    return speaker, listener
+
+
+async def test_events_are_numbered_without_gaps_in_the_order_of_their_writing(pair):
+    speaker, _ = pair
+    await asyncio.gather(*(speaker.say(n) for n in range(50)))
+    while await speaker.sequencer.number():
+        pass
+    rows = await speaker.database.fetch(
+        "SELECT e.seq, o.position FROM feed_entry e JOIN outbox o USING (position) ORDER BY e.seq"
+    )
+    assert [r["seq"] for r in rows] == list(range(1, 51))
+    assert [r["position"] for r in rows] == sorted(r["position"] for r in rows)
+
+
+async def test_a_transaction_that_fails_says_nothing(pair):
+    speaker, listener = pair
+    with contextlib.suppress(Crash):
+        async with speaker.database.transaction() as tx:
+            await outbox.announce(tx, ("Thing/1", ThingHappened(thing=1)))
+            raise Crash
+    await speaker.say(2)
+    await speaker.sequencer.number()
+    await listener.reader().turn(0)
+    assert await listener.heard() == [2]
+
+
+async def test_a_later_commit_with_an_earlier_number_is_not_lost(pair):
+    # `id > last` loses the first of these two: it is committed after the second was read.
+    speaker, listener = pair
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def slow():
+        async with speaker.database.transaction() as tx:
+            await outbox.announce(tx, ("Thing/1", ThingHappened(thing=1)))
+            started.set()
+            await go.wait()
+
+    task = asyncio.create_task(slow())
+    await started.wait()
+    await speaker.say(2)
+    reader = listener.reader()
+    await speaker.sequencer.number()
+    await reader.turn(0)
+    go.set()
+    await task
+    await speaker.sequencer.number()
+    await reader.turn(0)
+    assert sorted(await listener.heard()) == [1, 2]
+
+
+async def test_an_open_transaction_elsewhere_holds_the_feed_until_its_time_out_only(pair):
+    speaker, _ = pair
+    entered = asyncio.Event()
+
+    async def sleeper():
+        async with speaker.database.connection() as connection:
+            await connection.execute("SET transaction_timeout = '700ms'")
+            async with connection.transaction():
+                await connection.execute("CREATE TABLE scratch ()")
+                entered.set()
+                await connection.execute("SELECT pg_sleep(60)")
+
+    task = asyncio.create_task(sleeper())
+    await entered.wait()
+    await speaker.say(1)
+    numbered = 0
+    async with asyncio.timeout(10):
+        while not numbered:
+            numbered = await speaker.sequencer.number()
+            await asyncio.sleep(0.02)
+    assert numbered == 1
+    with pytest.raises(Problem):
+        await task
+
+
+async def test_a_thousand_events_survive_crashes_at_every_point_once_and_in_order(
+    pair, monkeypatch
+):
+    speaker, listener = pair
+    monkeypatch.setattr(reading, "BATCH", 10)
+    dice = random.Random(20261122)
+    for start in range(0, 1000, 20):
+        await speaker.say(*range(start, start + 20))
+    while await speaker.sequencer.number():
+        pass
+    speaker.wire.cut = lambda: dice.random() < 0.2
+    listener.crash = lambda _: dice.random() < 0.002
+
+    async def effect_or_crash(self, told, epoch):  # dies between the effects of a page
+        await self._together(told, epoch)
+        if dice.random() < 0.3:
+            raise Crash
+
+    monkeypatch.setattr(Reader, "_effect", effect_or_crash)
+    crashes = 0
+    while len(await listener.heard()) < 1000:
+        reader = listener.reader()  # each life is a new reader
+        try:
+            await reader.turn(0)
+        except (Crash, Problem):
+            crashes += 1
+        await reader.let_go()
+    assert crashes > 20
+    assert await listener.heard() == list(range(1000))
+
+
+async def test_two_readers_of_one_service_do_not_bring_about_an_effect_twice(pair):
+    speaker, listener = pair
+    await speaker.say(*range(200))
+    await speaker.sequencer.number()
+    first, second = listener.reader(), listener.reader()
+    done = await asyncio.gather(first.turn(0), second.turn(0))
+    assert sorted(done) == [False, True]
+    # A lease that ran out while its holder still works: the other takes over, nothing doubles.
+    await speaker.say(*range(200, 300))
+    await speaker.sequencer.number()
+    await listener.database.execute("UPDATE reading SET until = now() - interval '1 s'")
+    await asyncio.gather(first.turn(0), second.turn(0), return_exceptions=True)
+    for reader in (first, second):
+        await listener.database.execute("UPDATE reading SET until = now() - interval '1 s'")
+        await reader.turn(0)
+    assert await listener.heard() == list(range(300))
+
+
+async def test_a_hopeless_event_becomes_a_dead_letter_and_the_others_go_on(pair, monkeypatch):
+    monkeypatch.setattr(reading, "TRY_FIRST_SECONDS", 0.001)
+    speaker, listener = pair
+    await speaker.say(1, 2, 3)
+    await speaker.sequencer.number()
+    listener.crash = lambda thing: thing == 2
+    reader = listener.reader()
+    await reader.turn(0)
+    assert await listener.heard() == [1, 3]
+    (letter,) = await reading.dead_letters(listener.running)
+    assert (letter["kind"], letter["reason"]) == ("ThingHappened", "Crash")
+    assert "thing" not in str(letter)
+    listener.crash = lambda _: False
+    await reader.again(letter["event"])
+    assert await listener.heard() == [1, 3, 2]
+    assert await reading.dead_letters(listener.running) == []
+
+
+async def test_a_restored_source_starts_a_new_epoch_and_nothing_happens_twice(pair):
+    speaker, listener = pair
+    await speaker.say(1, 2)
+    await speaker.sequencer.number()
+    reader = listener.reader()
+    await reader.turn(0)
+    before = await speaker.database.fetchval("SELECT epoch FROM feed")
+    # What a restore leaves: another cluster's name, the feed's last numbers lost, a row unnumbered
+    # whose transaction number lies in the future of this cluster.
+    await speaker.say(3)
+    await speaker.database.execute("UPDATE outbox SET tx = '999999999' WHERE subject = 'Thing/3'")
+    await speaker.database.execute("DELETE FROM feed_entry WHERE seq = 2")
+    await speaker.database.execute("UPDATE feed SET cluster = 'elsewhere', seq = 1")
+    await speaker.sequencer.begin_epoch()
+    assert await speaker.database.fetchval("SELECT epoch FROM feed") != before
+    await reader.turn(0)
+    assert await listener.heard() == [1, 2, 3]
+
+
+async def test_a_feed_is_read_only_with_the_scope_for_it(pair, database_of):
+    speaker, _ = pair
+    app = Starlette(routes=list(feed.routes(SPEAKER)))
+    caller = Caller("x", "x", "clinician", frozenset({"user/*.cruds"}), None, "t")
+
+    async def verify(_):
+        return caller
+
+    app.state.running = SimpleNamespace(
+        service=SPEAKER, database=speaker.database, callers=SimpleNamespace(verify=verify)
+    )
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://speaker")
+    with pytest.raises(Problem):
+        await client.get("/speaker/events", headers={"authorization": "Bearer x"})
+
+
+async def test_a_waiting_reader_is_answered_when_something_is_said(pair):
+    speaker, listener = pair
+    async with speaker.sequencer.running():
+        reader = listener.reader()
+        waiting = asyncio.create_task(reader.turn(10))
+        await asyncio.sleep(0.1)
+        await speaker.say(7)
+        async with asyncio.timeout(5):
+            await waiting
+    assert await listener.heard() == [7]
