@@ -71,6 +71,28 @@ class _Upload:
             pass
 
 
+class Inbound:
+    """A request that one of our doors passed on: its body is read to the end before the answer.
+
+    A server that answers early and closes while bytes still arrive resets the connection, and the
+    answer (a 413, say) would be lost on the way back.
+    """
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._ended = not _has_body(scope)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        while not self._ended:
+            await self.receive()
+        await self._send(message)
+
+
 async def proxy(
     peers: Peers, hops: Hops, name: str, scope: Message, receive: Receive, send: Send
 ) -> None:
