@@ -17,7 +17,7 @@ from typing import IO, cast
 from polyclinic.foundation.errors import Invalid
 
 LINES_MAX = 500
-# The platform takes 32 MB in one request (house.md 6); less is left for one very long line.
+# The platform takes 32 MB in one request; less is left for a long line.
 LINES_BYTES_MAX = 16 << 20
 FILE_BYTES_MAX = 256 << 20  # a gzip that opens into more is no Bundle
 JSON, NDJSON = "application/fhir+json", "application/fhir+ndjson"

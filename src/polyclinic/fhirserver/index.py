@@ -23,7 +23,7 @@ from polyclinic.standards.fhir.search_values import (
 
 # Identifying numbers get 128-bit terms; everything else that is coded gets 64.
 IDENTIFYING = frozenset({"identifier", "phone", "email", "telecom"})
-# A person's own dates give no order away (house.md 8); other dates are readable numbers.
+# A person's own dates give no order away; others are readable numbers (reference/security.md).
 PERSONAL_DATES = frozenset(
     (kind, param)
     for kind in ("Patient", "RelatedPerson", "Person", "Practitioner")

@@ -15,7 +15,7 @@ from polyclinic.foundation.vault import Vault
 from polyclinic.standards.fhir.search_values import normalise_text
 
 PREFIXES = (3, 4, 5)  # edge n-grams; longer starts are found by five letters and verified
-TAU = 1e-4  # frequency smoothing threshold: reference/security.md, names
+TAU = 1e-4  # frequency smoothing threshold: decisions/0006
 
 
 def _signed(digest: bytes) -> int:

@@ -24,7 +24,7 @@ KEYS_PATH = "/identity/jwks"
 NO_ISSUER = "urn:polyclinic"
 ROLES = frozenset({"patient", "clinician", "front-desk", "billing", "administrator", "system"})
 
-# A revoked account or narrowed role is felt everywhere within this time (house.md 6, ≤ 30 s).
+# A revoked account or narrowed role is felt everywhere within this time.
 REMEMBERED_SECONDS = 30.0
 REMEMBERED_MAX = 4096
 # Strangers' key ids must not turn into a storm of requests to identity.

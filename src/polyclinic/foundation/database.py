@@ -81,7 +81,7 @@ class Database:
                 "search_path": schema,
                 "application_name": f"polyclinic {schema}",
                 "statement_timeout": "30000",
-                # An open transaction would stall the event feed of everybody (house.md 7).
+                # An open transaction would stall the event feed of everybody (decisions/0010).
                 "transaction_timeout": "30000",
                 "idle_in_transaction_session_timeout": "30000",
                 "jit": "off",

@@ -21,7 +21,7 @@ STEP_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 SERVICE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 # One lock a database: services change rows they share, such as the rights on the database.
 LOCK = 0x706F6C79  # "poly"
-CONNECTION_LIMIT = 40  # five a process (house.md 10) and eight replicas
+CONNECTION_LIMIT = 40  # five a process, and eight replicas
 SCRAM_ROUNDS = 4096  # PostgreSQL's own default; the password is 256 random bits anyway
 ATTEMPTS = 8
 

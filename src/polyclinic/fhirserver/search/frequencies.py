@@ -1,7 +1,7 @@
 """How common a term is, roughly: what the choice of a path rests on.
 
 The terms are opaque, so PostgreSQL's own statistics know the few commonest at best; we keep a
-table of those that are not rare, made from a sample of rows (reference/performance.md 2.5).
+table of those that are not rare, made from a sample of rows (decisions/0007).
 """
 
 from typing import LiteralString

@@ -5,7 +5,7 @@ ids        the rows named by `_id`
 terms      GIN, when some term is rare
 postings   newest first over one common term's postings
 type       newest first over the type, or in the order of its dates or changes
-What went wrong for everybody who left the choice to the planner: reference/performance.md 2.
+What went wrong for everybody who left the choice to the planner: decisions/0007.
 """
 
 from dataclasses import dataclass
