@@ -1,0 +1,1 @@
+"""What appointments can do. One action is one transaction."""
