@@ -2,11 +2,12 @@
 
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.service import Service
+from polyclinic.services.appointments import service as appointments
 from polyclinic.services.identity import service as identity
 from polyclinic.services.portal import service as portal
 from polyclinic.services.records import service as records
 
-SERVICES: tuple[Service, ...] = (identity, records, portal)
+SERVICES: tuple[Service, ...] = (identity, records, appointments, portal)
 
 
 def named(names: tuple[str, ...]) -> tuple[Service, ...]:
