@@ -51,15 +51,20 @@ def _within(entry: str, place: str | None) -> str:
 
 def read_entries(bundle: dict[str, Any]) -> list[Entry]:
     """Every entry with its request; raises Invalid that names the entry."""
+    return [read_entry(number, entry) for number, entry in enumerate(listed_entries(bundle))]
+
+
+def listed_entries(bundle: dict[str, Any]) -> list[Any]:
+    """The entries as they are written, of which there must not be too many."""
     listed = bundle.get("entry", [])
     if not isinstance(listed, list):
         raise Invalid("Bundle.entry is a list.", place="Bundle.entry")
     if len(listed) > ENTRIES_MAX:
         raise Invalid(f"A Bundle has at most {ENTRIES_MAX} entries.", place="Bundle.entry")
-    return [_entry(number, entry) for number, entry in enumerate(listed)]
+    return listed
 
 
-def _entry(number: int, entry: Any) -> Entry:
+def read_entry(number: int, entry: Any) -> Entry:
     place = f"Bundle.entry[{number}]"
     request = entry.get("request") if isinstance(entry, dict) else None
     if not isinstance(request, dict):

@@ -3,7 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
-from polyclinic.fhirserver.bundle.entries import Entry, read_entries
+from polyclinic.fhirserver.bundle.entries import Entry, listed_entries, read_entry
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
@@ -63,22 +63,26 @@ async def _bundle(unit: Unit) -> tuple[list[Entry], list[Refusal]]:
     """A transaction is kept whole or not at all; of other Bundles, each good resource is kept."""
     try:
         bundle = reading.of_type(reading.decoded(unit.content), "Bundle")
-        whole = bundle.get("type") == "transaction"
-        entries = read_entries(bundle if whole else _as_puts(bundle))
+        listed = listed_entries(bundle)
     except Problem as problem:
         return [], _refusals(problem)
-    good, refused = await _checked(entries)
+    whole = bundle.get("type") == "transaction"
+    good: list[Entry] = []
+    refused: list[Refusal] = []
+    pace = Pace()
+    for number, entry in enumerate(listed):
+        try:
+            good.append(_write(read_entry(number, entry if whole else _as_put(entry))))
+        except Problem as problem:
+            refused += _refusals(problem, entry=number)
+        await pace.step()
     return ([] if whole and refused else good), refused
 
 
-def _as_puts(bundle: dict[str, Any]) -> dict[str, Any]:
-    """A collection, search result or document as entries that keep the ids they have."""
-    listed = bundle.get("entry")
-    entries: list[dict[str, Any]] = []
-    for entry in listed if isinstance(listed, list) else []:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        entries.append({"request": _put(resource), "resource": resource})
-    return {**bundle, "entry": entries}
+def _as_put(entry: Any) -> dict[str, Any]:
+    """An entry of a collection, search result or document, to be kept under the id it has."""
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    return {"request": _put(resource), "resource": resource}
 
 
 def _put(resource: Any) -> dict[str, str]:
@@ -87,19 +91,6 @@ def _put(resource: Any) -> dict[str, str]:
     if isinstance(name, str):
         return {"method": "PUT", "url": f"{kind}/{name}"}
     return {"method": "POST", "url": f"{kind}"}
-
-
-async def _checked(entries: list[Entry]) -> tuple[list[Entry], list[Refusal]]:
-    good: list[Entry] = []
-    refused: list[Refusal] = []
-    pace = Pace()
-    for entry in entries:
-        try:
-            good.append(_write(entry))
-        except Problem as problem:
-            refused += _refusals(problem, entry=entry.number)
-        await pace.step()
-    return good, refused
 
 
 def _write(entry: Entry) -> Entry:
