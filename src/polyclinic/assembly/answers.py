@@ -43,7 +43,7 @@ def refused(scope: Message, status: int, code: str, title: str, text: str) -> Re
     """A refusal in the words of whoever asked: FHIR, a person's browser, or another program."""
     more = {"x-request-id": telemetry.request_id.get(), **(RETRY if status in (503, 504) else {})}
     if _is_fhir(scope["path"]):
-        issue = {"severity": "error", "code": code, "diagnostics": text}
+        issue = {"severity": "error", "code": code, "diagnostics": text, "expression": ["url"]}
         value = {"resourceType": "OperationOutcome", "issue": [issue]}
         return Response(msgspec.json.encode(value), status, more, "application/fhir+json")
     if _wants_page(scope):

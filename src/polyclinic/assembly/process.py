@@ -14,7 +14,7 @@ from granian.server.embed import Server
 
 from polyclinic.assembly.edge import Edge
 from polyclinic.assembly.hop import Hops
-from polyclinic.assembly.services import SERVICES, named
+from polyclinic.assembly.services import SERVICES, named, owned_elsewhere
 from polyclinic.foundation import migrations, settings, telemetry
 from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
@@ -71,6 +71,7 @@ async def assemble(
                 Callers(peers, platform.public_url),
                 telemetry.Metrics(service.name),
                 ServiceTokens(peers, root, service.name, platform.public_url),
+                owned_elsewhere(service.name, {*names, *peers.names()}),
             )
             at_work[service.name] = running
             apps[service.name] = App(running, feed.routes(service))

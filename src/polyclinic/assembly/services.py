@@ -1,5 +1,7 @@
 """Who exists. Read this page first: each service's own page says what it owns and needs."""
 
+from collections.abc import Collection
+
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.service import Service
 from polyclinic.services.appointments import service as appointments
@@ -20,9 +22,11 @@ def named(names: tuple[str, ...]) -> tuple[Service, ...]:
     return tuple(service for service in SERVICES if service.name in names)
 
 
-def owner_of(resource_type: str, names: tuple[str, ...]) -> str | None:
-    """Which installed service owns a FHIR type; records has every type without another owner."""
-    for service in SERVICES:
-        if service.name in names and resource_type in service.owns:
-            return service.name
-    return "records" if "records" in names else None
+def owned_elsewhere(name: str, installed: Collection[str]) -> dict[str, str]:
+    """The FHIR types that other installed services own, and which; records has all the rest."""
+    return {
+        kind: service.name
+        for service in SERVICES
+        if service.name in installed and service.name != name
+        for kind in service.owns
+    }

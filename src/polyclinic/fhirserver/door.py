@@ -17,6 +17,7 @@ from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import capability, reading
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE, Answer, outcome
 from polyclinic.fhirserver.rest.interactions import Ask, Interactions
+from polyclinic.fhirserver.rest.owners import Owners
 from polyclinic.fhirserver.rest.registered import Registered
 from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.store import Store
@@ -63,13 +64,15 @@ class FhirServer:
         if registered is not None:
             foreign = frozenset(resource_types()) - registered.keys()
         interactions = Interactions(store, search, foreign, registered)
+        if running.elsewhere:
+            interactions.owners = Owners(running.peers, running.elsewhere)
         return cls(store, search, interactions, Transactions(interactions), foreign)
 
     def access(self, caller: Caller) -> Access:
         return _access(self, caller)
 
-    def errand(self, caller: Caller) -> Errand:
-        return Errand.of(self.access(caller), telemetry.request_id.get())
+    def errand(self, caller: Caller, token: str = "") -> Errand:
+        return Errand.of(self.access(caller), telemetry.request_id.get(), token)
 
     def __hash__(self) -> int:
         return id(self)
@@ -116,7 +119,7 @@ async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -
         _need(request, "GET", "HEAD")
         return Answer(200, capability.statement(base_of(request), server.foreign, VERSION))
     caller = await http.caller(request)
-    errand = server.errand(caller)
+    errand = server.errand(caller, http.bearer(request))
     pairs = request.query_params.multi_items()
     reading.check_format(pairs)
     if not path:

@@ -1,7 +1,7 @@
 """One request of one caller, as every method of the store wants it."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from polyclinic.fhirserver.access import Access
 from polyclinic.foundation import ids
@@ -15,11 +15,14 @@ class Errand:
 
     access: Access
     request: uuid.UUID
+    # The caller's own token, to ask another service in the caller's name; never logged.
+    token: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, access: Access, request_id: str) -> "Errand":
+    def of(cls, access: Access, request_id: str, token: str = "") -> "Errand":
         try:
-            return cls(access, uuid.UUID(request_id))
+            return cls(access, uuid.UUID(request_id), token)
         except ValueError:
             named = request_id != "-"
-            return cls(access, uuid.uuid5(_NAMES, request_id) if named else ids.new_uuid())
+            number = uuid.uuid5(_NAMES, request_id) if named else ids.new_uuid()
+            return cls(access, number, token)

@@ -113,12 +113,18 @@ async def read(request: Request, kind: type[T], limit: int = 1024 * 1024) -> T:
         raise Invalid(f"{text}.", place=place.rstrip("`") or "body") from refused
 
 
+def bearer(request: Request) -> str:
+    """The access token of a request; empty when there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 async def caller(request: Request) -> Caller:
     """Who asks, proven by the bearer token; raises Unauthenticated."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer(request)
+    if not token:
         raise Unauthenticated("An access token is needed: `Authorization: Bearer …`.")
-    return await running(request).callers.verify(token.strip())
+    return await running(request).callers.verify(token)
 
 
 async def _show_problem(_: Request, problem: Problem, status: int) -> Response:

@@ -49,6 +49,8 @@ class Running:
     callers: Callers
     metrics: Metrics
     tokens: ServiceTokens
+    # FHIR types that other installed services keep, and which.
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
     state: Any = None
     sequencer: "Numbers | None" = None
     readers: "Mapping[str, Reads]" = field(default_factory=dict[str, "Reads"])

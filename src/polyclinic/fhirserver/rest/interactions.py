@@ -10,6 +10,7 @@ from polyclinic.fhirserver.rest import answer as answers
 from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.bundles import searchset, versions
+from polyclinic.fhirserver.rest.owners import Owners
 from polyclinic.fhirserver.rest.registered import Operation, Registered, Write, WriteAction
 from polyclinic.fhirserver.search.cursor import Cursor, Cursors
 from polyclinic.fhirserver.search.include import included
@@ -59,9 +60,16 @@ class Interactions:
         self.store, self.search = store, search
         self._foreign = foreign
         self._registered = registered
+        self.owners: Owners | None = None
         self._cursors = Cursors.of(store.vault)
 
     async def carry(self, errand: Errand, ask: Ask, base: str) -> Answer:
+        """Carries an interaction out here, or has the owner of the type do it."""
+        if self.owners is not None and self.owners.keeps(ask.path):
+            return await self.owners.carry(errand, ask)
+        return await self._choose(errand, ask, base)
+
+    async def _choose(self, errand: Errand, ask: Ask, base: str) -> Answer:
         """Chooses the interaction by method and path."""
         path = list(ask.path)
         method = "GET" if ask.method == "HEAD" else ask.method

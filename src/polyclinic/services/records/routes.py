@@ -24,7 +24,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 @asynccontextmanager
 async def start(running: Running) -> AsyncGenerator[FhirServer, None]:
     """The FHIR server over this service's own schema."""
-    server = FhirServer.over(running)
+    server = FhirServer.over(running, frozenset(running.elsewhere))
     await server.search.frequencies.load()
     yield server
 
