@@ -338,7 +338,7 @@ BAD_ADDRESSES = [
     ("GET", "/fhir/Patient/%00", 400),
     ("GET", "/fhir/Patient/%FF", 400),
     ("GET", "/fhir/Patient/a%0Ab", 404),
-    ("GET", "/fhir/Patient/..%2F..%2Fetc%2Fpasswd", 404),
+    ("GET", "/fhir/Patient/..%2F..%2Fetc%2Fpasswd", 400),
     ("GET", "/fhir/Patient/none", 404),
     ("GET", "/fhir/Patient/none/_history", 404),
     ("GET", "/fhir/Patient/none/_history/1", 404),
