@@ -11,6 +11,7 @@ from polyclinic.fhirserver.door import show_problem
 from polyclinic.foundation import outbox
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.records.jobs import count_terms, keep_log_months
+from polyclinic.services.records.reactions import reactions
 from polyclinic.services.records.routes import routes, start
 
 _HERE = Path(__file__).parent
@@ -26,6 +27,7 @@ service = Service(
     needs=("identity",),
     start=start,
     says=True,
+    reactions=reactions,
     jobs=(
         Job("count terms", 120, count_terms),
         Job("keep log months", 6 * 3600, keep_log_months),

@@ -43,7 +43,13 @@ async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[st
 
 
 async def relate(server: FhirServer, database: Database, relations: list[CareRelation]) -> None:
-    """Opens charts to practitioners; the rows hold keyed hashes, never ids."""
+    """Opens charts to practitioners, all of them or none."""
+    async with database.transaction() as tx:
+        await relate_in(server, tx, relations)
+
+
+async def relate_in(server: FhirServer, tx: Transaction, relations: list[CareRelation]) -> None:
+    """Keeps relations as keyed hashes, never ids; the same source again replaces what it said."""
     person = server.store.terms.person
     rows = [
         (
@@ -55,8 +61,7 @@ async def relate(server: FhirServer, database: Database, relations: list[CareRel
         )
         for relation in relations
     ]
-    async with database.transaction() as tx:
-        await store.save_relations(tx, rows)
+    await store.save_relations(tx, rows)
 
 
 async def _bundle(unit: Unit) -> tuple[list[Entry], list[Refusal]]:
