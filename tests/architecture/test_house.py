@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from polyclinic.assembly.services import SERVICES
+from polyclinic.foundation import outbox
 
 FUNCTION_LINES_MAX = 40
 FILE_LINES_MAX = 400
@@ -171,6 +172,16 @@ def test_a_service_calls_only_the_services_that_it_says_it_needs(sources_of):
                     unsaid.append(f"{source.name}: {where} asks somebody whose name is computed")
     assert seen == {"identity", "records"}, "the scan no longer finds the calls"
     assert not unsaid
+
+
+def test_who_says_or_hears_something_has_the_tables_for_it():
+    """Without them the whole process stops at its start: the sequencer finds no feed."""
+    says = {service.name for service in SERVICES if service.says}
+    for service in SERVICES:
+        if service.says or service.reactions:
+            assert outbox.SCHEMA in service.mounts, service.name
+        for reaction in service.reactions:
+            assert reaction.source in says, f"{service.name} hears {reaction.source}"
 
 
 def test_every_needed_service_exists():

@@ -77,11 +77,7 @@ async def assemble(
             apps[service.name] = App(running, feed.routes(service))
             peers.add_local(service.name, apps[service.name])
         for running in at_work.values():
-            if running.service.start is not None:
-                running.state = await stack.enter_async_context(running.service.start(running))
-            await _join_feeds(stack, running)
-            for job in running.service.jobs:
-                await stack.enter_async_context(_clock(job, running))
+            await _set_to_work(stack, running)
         await stack.enter_async_context(_watch_loop(at_work))
         hops = Hops(root.derive("front door hop"))
         yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
@@ -96,6 +92,15 @@ def _peers_elsewhere(platform: Platform, names: tuple[str, ...]) -> Peers:
         if name not in names:
             peers.add_remote(name, url)
     return peers
+
+
+async def _set_to_work(stack: AsyncExitStack, running: Running) -> None:
+    """Opens the service's state, then its feeds, then its clock."""
+    if running.service.start is not None:
+        running.state = await stack.enter_async_context(running.service.start(running))
+    await _join_feeds(stack, running)
+    for job in running.service.jobs:
+        await stack.enter_async_context(_clock(job, running))
 
 
 async def _join_feeds(stack: AsyncExitStack, running: Running) -> None:

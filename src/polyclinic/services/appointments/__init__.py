@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem as show_fhir_problem
+from polyclinic.foundation import outbox
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.appointments.actions.state import open_desk
@@ -35,7 +36,7 @@ service = Service(
     routes=routes,
     fronts=("/appointments",),
     schema=Path(__file__).parent / "schema",
-    mounts=(dictionary.SCHEMA,),
+    mounts=(outbox.SCHEMA, dictionary.SCHEMA),
     settings=AppointmentsSettings,
     needs=("identity",),
     owns=("Schedule", "Slot", "Appointment", "AppointmentResponse"),
