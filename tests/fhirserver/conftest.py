@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from polyclinic.foundation.vault import RootKey
-
 # Tests are imported one by one, not as a package; what they share lies beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 from fhir_clinic import Clinic, open_clinic
 
 
 @pytest.fixture(scope="module")
-async def clinic(postgres_url: str, root_key: RootKey) -> AsyncIterator[Clinic]:
-    async with open_clinic(postgres_url, root_key) as opened:
+async def clinic(postgres_url: str, key_file: Path) -> AsyncIterator[Clinic]:
+    async with open_clinic(postgres_url, key_file) as opened:
         yield opened

@@ -1,18 +1,17 @@
 """Who may write what, and what a version is."""
 
-import asyncio
-
 import pytest
-from fhir_clinic import SYSTEM, Clinic, caller, clinician, patient
+from fhir_clinic import SYSTEM, Clinic, clinician
 
 V3 = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 
 
 def observation(name, *people, **more):
+    performers = [{"reference": f"Patient/{p}"} for p in people[1:]]
     return {
         "resourceType": "Observation", "id": name, "status": "final", "code": {"text": "x"},
         "subject": {"reference": f"Patient/{people[0]}"},
-        **({"performer": [{"reference": f"Patient/{p}"} for p in people[1:]]} if people[1:] else {}),
+        **({"performer": performers} if performers else {}),
         **more,
     }  # fmt: skip
 

@@ -72,7 +72,8 @@ CHART_PARAMETERS = {
     "Procedure": "date",
 }
 
-EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+# A day within what PostgreSQL's driver reads as infinite, and then without a zone.
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
@@ -94,7 +95,14 @@ def index(terms: Terms, resource: dict[str, Any]) -> Indexed:
     """Hashes everything that a search may ask for; the resource itself is not changed."""
     kind = resource["resourceType"]
     found = Indexed(
-        patients_of(resource), labels_of(resource), clinical_date(resource), [], [], [], [], []
+        patients_of(resource),
+        labels_of(resource),
+        within(clinical_date(resource) or EARLIEST),
+        [],
+        [],
+        [],
+        [],
+        [],
     )
     for value in extract(resource):
         if value.param not in UNINDEXED and value.param not in JOINED:
@@ -159,8 +167,13 @@ def _keep_date(terms: Terms, kind: str, value: DateValue, found: Indexed) -> Non
             precision = date_precision(value.low, value.high)
             found.terms += terms.day_terms(kind, value.param, value.low.date(), precision)
         return
-    low, high = value.low or EARLIEST, value.high or LATEST
+    low, high = within(value.low or EARLIEST), within(value.high or LATEST)
     found.dates.append((param_number(kind, value.param), low, high))
+
+
+def within(moment: datetime) -> datetime:
+    """The moment, or the end of the time that the index knows."""
+    return min(max(moment, EARLIEST), LATEST)
 
 
 def date_precision(low: datetime, high: datetime) -> int:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -21,6 +22,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     pid: int
     moment: datetime | None = None
     text: str | None = None
+    keys: tuple[
+        tuple[bool, Any], ...
+    ] = ()  # where the order is not the index's: what it was sorted by
 
 
 class BadCursor(Invalid):

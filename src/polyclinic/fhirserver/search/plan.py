@@ -34,14 +34,15 @@ class Order:
 
     by: str  # pid | updated | date | id
     descending: bool = True
-    param: str | None = None
+    param: str = ""
+    charted: bool = False  # what a chart's own index keeps
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How candidates are found."""
 
-    path: str  # chart | ids | terms | postings | dates | changes | type
+    path: str  # chart | ids | terms | postings | dates | dateless | changes | type
     order: Order
     posted: tuple[int, ...] = ()
 
@@ -146,9 +147,44 @@ def _source(
         term = made.bind(plan.posted[0])
         return "posting p JOIN resource r ON r.pid = p.pid", ["p.term = " + term]
     if plan.path == "dates":
-        number = made.bind(param_number(target.query.type, plan.order.param or ""))
-        return "date_range k JOIN resource r ON r.pid = k.pid", ["k.param = " + number]
+        return _dated(plan.order, target.query.type, made)
+    if plan.path == "dateless":
+        return _dateless(plan.order, target.query.type, made)
     return "resource r", []
+
+
+def undated(order: Order) -> datetime:
+    """What stands for the date of a resource without one: those come last either way."""
+    return EARLIEST if order.descending else LATEST
+
+
+def _dated(order: Order, kind: str, made: Statement) -> tuple[LiteralString, list[LiteralString]]:
+    """The rows that have the date, each by the one of its dates that comes first."""
+    number = made.bind(param_number(kind, order.param))
+    nearer: LiteralString = " > " if order.descending else " < "
+    first: LiteralString = (
+        "NOT EXISTS (SELECT FROM date_range e WHERE e.pid = k.pid AND e.param = k.param"
+        " AND (e.low, e.high)" + nearer + "(k.low, k.high))"
+    )
+    last = made.bind(undated(order)) + "::timestamptz"
+    return (
+        "date_range k JOIN resource r ON r.pid = k.pid",
+        ["k.param = " + number, "k.low" + nearer + last, first],
+    )
+
+
+def _dateless(
+    order: Order, kind: str, made: Statement
+) -> tuple[LiteralString, list[LiteralString]]:
+    """The rows that have no such date; an open beginning counts as none."""
+    number = made.bind(param_number(kind, order.param))
+    nearer: LiteralString = " > " if order.descending else " < "
+    last = made.bind(undated(order)) + "::timestamptz"
+    none: LiteralString = (
+        "NOT EXISTS (SELECT FROM date_range e WHERE e.pid = r.pid AND e.param = " + number
+        + " AND e.low" + nearer + last + ")"
+    )  # fmt: skip
+    return "resource r", [none]
 
 
 def _chart(target: Target, terms: Terms, made: Statement) -> LiteralString:
@@ -185,14 +221,18 @@ def _key(made: Statement, plan: Plan, kind: str) -> LiteralString:
         return "r.id"
     if plan.path == "dates":
         return "k.low"
-    if plan.path == "chart" and order.param is None:
+    if plan.path == "chart" and order.charted:
         return "r.at"
-    number = made.bind(param_number(kind, order.param or ""))
-    missing = made.bind(EARLIEST if order.descending else LATEST)
+    missing = made.bind(undated(order)) + "::timestamptz"
+    if plan.path == "dateless":
+        return missing
+    number = made.bind(param_number(kind, order.param))
+    # Of several dates the one that comes first in this order decides (R4 search, 3.1.1.5.1).
+    first: LiteralString = "max" if order.descending else "min"
     return (
-        "coalesce((SELECT min(s.low) FROM date_range s WHERE s.pid = r.pid AND s.param = "
-        + number + "), " + missing + "::timestamptz)"
-    )  # fmt: skip
+        "coalesce((SELECT " + first + "(s.low) FROM date_range s WHERE s.pid = r.pid"
+        " AND s.param = " + number + "), " + missing + ")"
+    )
 
 
 def _beyond(made: Statement, key: LiteralString, order: Order, after: Cursor) -> LiteralString:

@@ -202,6 +202,8 @@ def _sort(resource_type: str, text: str) -> tuple[SortKey, ...]:
     for part in filter(None, text.split(",")):
         name, descending = part.removeprefix("-"), part.startswith("-")
         parameter = _parameter(resource_type, name, "_sort")
+        if name in unsupported_parameters(resource_type) or parameter.type not in _READ:
+            raise NotAnswered(f"Sorting {resource_type} by {name} is not offered.", place="_sort")
         keys.append(SortKey(name, parameter.type, descending))
     return tuple(keys)
 

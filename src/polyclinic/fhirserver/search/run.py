@@ -19,8 +19,9 @@ from polyclinic.fhirserver.search.plan import (
     choose,
     count_statement,
     statement,
+    undated,
 )
-from polyclinic.fhirserver.search.query import Query, ReferenceAsk
+from polyclinic.fhirserver.search.query import Query, ReferenceAsk, SortKey
 from polyclinic.fhirserver.search.sorting import sort_key
 from polyclinic.fhirserver.search.verify import matches
 from polyclinic.fhirserver.store.log import Released
@@ -148,6 +149,26 @@ class Search:
         ask = self._chart_ask(plan, target, after, limit)
         if ask is not None:
             return await self._charts.page(ask)
+        if plan.path == "dates":
+            return await self._by_date(plan, target, after, limit)
+        return await self._rows(plan, target, after, limit)
+
+    async def _by_date(
+        self, plan: Plan, target: Target, after: Cursor | None, limit: int
+    ) -> list[Any]:
+        """First what has the date, in its order, then what has none."""
+        rows: list[Any] = []
+        if after is None or after.moment != undated(plan.order):
+            rows = await self._rows(plan, target, after, limit)
+            after = None
+        if len(rows) < limit:
+            rest = Plan("dateless", plan.order)
+            rows += await self._rows(rest, target, after, limit - len(rows))
+        return rows
+
+    async def _rows(
+        self, plan: Plan, target: Target, after: Cursor | None, limit: int
+    ) -> list[Any]:
         text, values = statement(plan, target, self._store.terms, after, limit)
         return await self._store.database.fetch(text, *values)
 
@@ -156,7 +177,7 @@ class Search:
     ) -> ChartAsk | None:
         """The chart lane's ask, when the query is of the shape that it carries."""
         order, kind = plan.order, target.query.type
-        by_date = order.by == "date" and order.param is None and order.descending
+        by_date = order.by == "date" and order.charted
         if plan.path != "chart" or target.asked.ranges or not (by_date or order == Order("pid")):
             return None
         if any(len(group.terms) != 1 for group in target.asked.groups):
@@ -204,8 +225,9 @@ class Search:
             hits.sort(key=lambda hit, key=key: sort_key(hit.resource, key), reverse=key.descending)
         start = 0
         if after is not None:
-            places = [n for n, hit in enumerate(hits) if hit.document.pid == after.pid]
-            start = places[0] + 1 if places else len(hits)
+            # The row of the cursor may be gone by now; its place in the order is not.
+            sort = target.query.sort
+            start = sum(not _is_beyond(hit, after, sort) for hit in hits)
         page = hits[start : start + target.query.count]
         return page, start + len(page) < len(hits)
 
@@ -273,8 +295,7 @@ def _order(query: Query) -> Order | None:
         return Order("id", key.descending)
     if key.type == "date" and (query.type, key.param) not in PERSONAL_DATES:
         own = CHART_PARAMETERS.get(query.type) == key.param and key.descending
-        charted = own and _is_charted(query.type)
-        return Order("date", key.descending, None if charted else key.param)
+        return Order("date", key.descending, key.param, own and _is_charted(query.type))
     return None
 
 
@@ -286,4 +307,17 @@ def _after(query: Query, row: Any, order: Order) -> Cursor:
 def _cursor(query: Query, hits: list[Hit]) -> Cursor:
     last = hits[-1]
     moment = last.key if isinstance(last.key, datetime) else None
-    return Cursor(query.pairs, last.document.pid, moment, last.document.id)
+    keys = _keys(last, query.sort) if _order(query) is None else ()
+    return Cursor(query.pairs, last.document.pid, moment, last.document.id, keys)
+
+
+def _keys(hit: Hit, sort: Sequence[SortKey]) -> tuple[tuple[bool, Any], ...]:
+    return tuple(sort_key(hit.resource, key) for key in sort)
+
+
+def _is_beyond(hit: Hit, after: Cursor, sort: Sequence[SortKey]) -> bool:
+    """Whether a hit comes after the cursor's place; of equal ones the newer row comes first."""
+    for key, value, reached in zip(sort, _keys(hit, sort), after.keys, strict=True):
+        if value != reached:
+            return value < reached if key.descending else value > reached
+    return hit.document.pid < after.pid

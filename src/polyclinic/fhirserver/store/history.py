@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import LiteralString, Protocol
+from typing import Any, LiteralString, Protocol
 
 from polyclinic.fhirserver.access import ACCESS, Grant
 from polyclinic.fhirserver.errand import Errand
@@ -62,11 +62,21 @@ async def history(
     kind, name = where
     grants = Columns()
     grants.number(grant)
-    rows = await store.database.fetch(
-        HISTORY, *grants.values(), type_number(kind), name, window.version, window.before,
-        window.count,
-    )  # fmt: skip
-    seen = [row for row in rows if row["allowed"]]
+    rows: list[Any] = []
+    seen: list[Any] = []
+    before = window.before
+    while len(seen) < window.count:
+        part = await store.database.fetch(
+            HISTORY, *grants.values(), type_number(kind), name, window.version, before,
+            window.count,
+        )  # fmt: skip
+        rows += part
+        seen += [row for row in part if row["allowed"]]
+        if len(part) < window.count:
+            break
+        # Versions that may not be seen do not shorten the page: they would end the walk early.
+        before = part[-1]["version"]
+    seen = seen[: window.count]
     await load_keys(store.keys, seen)
     outcomes = {(row["patient"], 0 if row["allowed"] else 8) for row in rows} or {(None, 4)}
     await store.released(
