@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from polyclinic.foundation import clock, http, telemetry
 from polyclinic.foundation.errors import Forbidden, Problem, Unavailable
 from polyclinic.foundation.html import HEADERS, Pages
+from polyclinic.foundation.peers import Absent
 from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.charts import NoRelation
 from polyclinic.services.portal.actions.state import Portal
@@ -131,7 +132,8 @@ async def show_problem(request: Request, problem: Problem, status: int) -> Respo
         "request_id": telemetry.request_id.get(),
         "since": since,
         "is_relation": isinstance(problem, NoRelation),
-        "is_outage": isinstance(problem, Unavailable),
+        "is_absent": isinstance(problem, Absent),
+        "is_outage": isinstance(problem, Unavailable) and not isinstance(problem, Absent),
     }
     template = "problem.html" if signed else "problem_plain.html"
     response = draw(request, template, signed, status, **values)
