@@ -18,7 +18,7 @@ from polyclinic.services.appointments.domain.setup import (
 
 CAPACITY_MAX = 200
 ISSUES_MAX = 50
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _PRACTITIONER = re.compile(r"Practitioner/[A-Za-z0-9.-]{1,64}", re.ASCII)
 _LOCATION = re.compile(r"Location/[A-Za-z0-9.-]{1,64}", re.ASCII)
 

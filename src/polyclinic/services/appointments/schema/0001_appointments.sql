@@ -81,7 +81,7 @@ CREATE TABLE appointments.appointment (
         int4range(clinician, clinician, '[]') WITH &&,
         int4range(first_at, last_at) WITH &&,
         seats WITH &&)
-        WHERE (status IN ('pending', 'booked', 'arrived', 'checked-in', 'fulfilled')
+        WHERE (status IN ('pending', 'booked', 'arrived', 'checked-in', 'fulfilled', 'noshow')
                AND NOT overbooked)
 ) WITH (fillfactor = 85);
 CREATE INDEX appointment_of_clinician ON appointments.appointment (clinician, first_at)

@@ -1,0 +1,209 @@
+"""Atoms: who has which five minutes. What the primary key refuses, nobody gets."""
+
+from collections.abc import Iterable, Sequence
+from typing import LiteralString, NamedTuple
+from uuid import UUID
+
+from polyclinic.foundation.database import Database, Row, Transaction
+from polyclinic.services.appointments.domain.atoms import Range
+from polyclinic.services.appointments.domain.values import Once, Place
+
+# Shared visits: the group has the clinician's atoms, its members have a seat each.
+SEAT_RESOURCE = 1 << 40
+SEATS_MAX = 1024
+
+
+class Want(NamedTuple):
+    """A run of atoms that one booking needs, all of it or none."""
+
+    resource: int
+    first: int
+    last: int
+
+
+class Asked(NamedTuple):
+    """One booking's wants, with the claim of its idempotency key, if it has one."""
+
+    booking: UUID
+    wants: tuple[Want, ...]
+    once: Once | None
+    hold_seconds: int | None = None
+
+
+class Took(NamedTuple):
+    """What a booking got: whether its key was new, and the resources it did not get whole."""
+
+    is_new: bool
+    lacking: frozenset[int]
+
+
+# Claims and atoms in one statement: a repeated key takes nothing. An atom is taken over when it is
+# the same booking's (a hold that is confirmed) or when its hold has ended.
+_TAKE: LiteralString = """
+WITH claim AS (
+    SELECT * FROM unnest($1::bytea[], $2::bytea[]) AS t(name, body)),
+claimed AS (
+    INSERT INTO appointments.idempotency (name, body)
+    SELECT name, body FROM claim ORDER BY name
+    ON CONFLICT (name) DO NOTHING RETURNING name),
+wanted AS (
+    SELECT w.resource, generate_series(w.first, w.last - 1) AS at, w.booking, w.hold
+    FROM unnest($3::bigint[], $4::int[], $5::int[], $6::uuid[], $7::bytea[], $8::int[])
+         AS w(resource, first, last, booking, name, hold)
+    WHERE w.name IS NULL OR w.name IN (SELECT name FROM claimed)),
+took AS (
+    INSERT INTO appointments.atom AS a (resource, at, booking, expires)
+    SELECT resource, at, booking, now() + make_interval(secs => hold)
+    FROM wanted ORDER BY resource, at
+    ON CONFLICT (resource, at) DO UPDATE SET booking = excluded.booking, expires = CASE
+        WHEN a.booking <> excluded.booking THEN excluded.expires
+        WHEN a.expires IS NULL OR excluded.expires IS NULL THEN NULL
+        ELSE greatest(a.expires, excluded.expires) END
+    WHERE a.booking = excluded.booking OR a.expires < now()
+    RETURNING resource, booking)
+SELECT booking, resource, count(*) AS count, NULL::bytea AS name
+FROM took GROUP BY booking, resource
+UNION ALL SELECT NULL, NULL, 0, name FROM claimed"""
+
+_RELEASE: LiteralString = "DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[])"
+_RELEASE_HOLDS: LiteralString = "DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[])"
+
+
+async def take(tx: Transaction, asks: Sequence[Asked]) -> list[Took]:
+    """Takes what can be had; no two asks of one call may want the same atom."""
+    claims = [ask.once for ask in asks if ask.once is not None]
+    wants = [
+        (*want, ask.booking, ask.once.name if ask.once else None, ask.hold_seconds)
+        for ask in asks
+        for want in ask.wants
+    ]
+    rows = await tx.fetch(
+        _TAKE, [c.name for c in claims], [c.body for c in claims], *_turned(wants, 6)
+    )
+    claimed = {row["name"] for row in rows if row["name"] is not None}
+    got = {(row["booking"], row["resource"]): row["count"] for row in rows if row["booking"]}
+    return [_took(ask, claimed, got) for ask in asks]
+
+
+def _took(ask: Asked, claimed: set[bytes], got: dict[tuple[UUID, int], int]) -> Took:
+    lacking = frozenset(
+        want.resource
+        for want in ask.wants
+        if got.get((ask.booking, want.resource), 0) != want.last - want.first
+    )
+    return Took(ask.once is None or ask.once.name in claimed, lacking)
+
+
+async def release(tx: Transaction, bookings: Iterable[UUID]) -> None:
+    """Gives atoms back, those of holds and of appointments alike."""
+    listed = sorted(bookings)
+    if listed:
+        await tx.execute(_RELEASE, listed)
+
+
+async def end_holds(tx: Transaction, holds: Iterable[UUID]) -> None:
+    listed = sorted(holds)
+    if listed:
+        await tx.execute(_RELEASE_HOLDS, listed)
+
+
+async def take_free(tx: Transaction, booking: UUID, wants: Sequence[Want]) -> None:
+    """For an overbooking: takes of a time what is still free, and lets others keep theirs."""
+    query = (
+        "INSERT INTO appointments.atom (resource, at, booking)"
+        " SELECT w.resource, generate_series(w.first, w.last - 1) AS at, $4"
+        " FROM unnest($1::bigint[], $2::int[], $3::int[]) AS w(resource, first, last)"
+        " ORDER BY 1, 2 ON CONFLICT (resource, at) DO NOTHING"
+    )
+    await tx.execute(query, *_turned(list(wants), 3), booking)
+
+
+async def taken_seats(tx: Transaction, clinician: int, start: int) -> set[int]:
+    """The seats of a shared visit; the visit's own atoms must be locked by then."""
+    query = (
+        "SELECT resource FROM appointments.atom WHERE resource >= $1 AND resource < $2 AND at = $3"
+        " AND (expires IS NULL OR expires > now())"
+    )
+    low = seat_resource(clinician, 0)
+    rows = await tx.fetch(query, low, low + SEATS_MAX, start)
+    return {row["resource"] - low for row in rows}
+
+
+async def lock_atoms(tx: Transaction, booking: UUID) -> None:
+    query = "SELECT 1 FROM appointments.atom WHERE booking = $1 ORDER BY resource, at FOR UPDATE"
+    await tx.fetch(query, booking)
+
+
+async def add_hold(tx: Transaction, hold: UUID, holder: bytes, place: Place, seconds: int) -> None:
+    query = (
+        "INSERT INTO appointments.hold (id, holder, clinician, room, visit_type, site, start_at,"
+        " first_at, last_at, seat, expires)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11))"
+    )
+    seat = place.seats.first if place.is_shared else None
+    await tx.execute(
+        query, hold, holder, place.clinician, place.room, place.visit_type, place.site,
+        place.start, *place.around, seat, seconds,
+    )  # fmt: skip
+
+
+class Held(NamedTuple):
+    """A hold as it stands; `is_over` when its time has passed."""
+
+    id: UUID
+    holder: bytes
+    clinician: int
+    room: int | None
+    visit_type: str
+    site: str
+    start: int
+    around: Range
+    seat: int | None
+    is_over: bool
+
+
+async def find_hold(where: Database | Transaction, hold: UUID) -> Held | None:
+    query = (
+        "SELECT id, holder, clinician, room, visit_type, site, start_at, first_at, last_at, seat,"
+        " expires < now() AS is_over FROM appointments.hold WHERE id = $1"
+    )
+    row = await where.fetchrow(query, hold)
+    return _held(row) if row else None
+
+
+async def holds_of(tx: Transaction, holder: bytes) -> list[UUID]:
+    query = "SELECT id FROM appointments.hold WHERE holder = $1 ORDER BY id FOR UPDATE"
+    return [row["id"] for row in await tx.fetch(query, holder)]
+
+
+async def lock_ended_holds(tx: Transaction, limit: int) -> list[Held]:
+    """Holds that ended a while ago; a confirmation at the same moment is not disturbed."""
+    query = (
+        "SELECT id, holder, clinician, room, visit_type, site, start_at, first_at, last_at, seat,"
+        " true AS is_over FROM appointments.hold WHERE expires < now() - interval '30 seconds'"
+        " ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
+    )
+    return [_held(row) for row in await tx.fetch(query, limit)]
+
+
+async def release_ended(tx: Transaction, holds: Iterable[UUID]) -> None:
+    """Only what is still the hold's own and over: a booking of the same id has no end."""
+    await tx.execute(
+        "DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[]) AND expires < now()",
+        sorted(holds),
+    )
+
+
+def seat_resource(clinician: int, seat: int) -> int:
+    return SEAT_RESOURCE + clinician * SEATS_MAX + seat
+
+
+def _held(row: Row) -> Held:
+    return Held(
+        row["id"], row["holder"], row["clinician"], row["room"], row["visit_type"], row["site"],
+        row["start_at"], Range(row["first_at"], row["last_at"]), row["seat"], row["is_over"],
+    )  # fmt: skip
+
+
+def _turned(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
