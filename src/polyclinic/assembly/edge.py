@@ -30,13 +30,19 @@ class Edge:
         self._hops = hops
         reachable = set(apps) | set(peers.addresses)
         self._services = tuple(service for service in services if service.name in reachable)
-        fronts = [(front, s.name) for s in self._services for front in s.fronts]
+        fronts: list[tuple[str, str | None]] = [
+            (front, s.name) for s in self._services for front in s.fronts
+        ]
         fronts += [(f"/{service.name}", service.name) for service in self._services]
         fronts += [(f"/fhir/{kind}", s.name) for s in self._services for kind in s.owns]
         owners = [service.name for service in self._services if service.owns]
         if owners and "/fhir" not in dict(fronts):
             # Without records, whoever owns some type answers for the FHIR door as a whole.
             fronts.append(("/fhir", owners[0]))
+        # What an absent service would answer is not the portal's to answer.
+        taken = dict(fronts)
+        absent = {f for s in services if s.name not in reachable for f in s.fronts} - {"/"}
+        fronts += [(front, None) for front in absent if front not in taken]
         # The longest path first, so that "/" gets only what nobody else asked for.
         self._fronts = sorted(set(fronts), key=lambda front: -len(front[0]))
 
