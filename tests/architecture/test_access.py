@@ -194,7 +194,7 @@ def test_sql_on_rows_is_written_only_as_a_constant_or_by_the_planner(sources_of)
     """Text inside a function would escape the checks above; the planner's is checked by itself."""
     found = set()
     for source in floor(sources_of):
-        for name, function in qualified_functions(source.tree):
+        for _, function in qualified_functions(source.tree):
             docstring = ast.get_docstring(function, clean=False)
             for node in ast.walk(function):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
