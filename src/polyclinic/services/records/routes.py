@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from polyclinic.contracts.identity import smart_configuration
 from polyclinic.fhirserver.door import FhirServer, door
 from polyclinic.foundation import http
-from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.caller import NO_ISSUER, Caller
 from polyclinic.foundation.errors import Forbidden, Invalid
 from polyclinic.foundation.service import Running
 from polyclinic.services.records import actions
@@ -31,6 +32,14 @@ async def start(running: Running) -> AsyncGenerator[FhirServer, None]:
 
 async def fhir(request: Request) -> Response:
     return await door(http.running(request).state, request)
+
+
+async def get_smart_configuration(request: Request) -> Response:
+    """Where a SMART client signs in; any origin may read it, as the launch specification asks."""
+    public = http.running(request).platform.public_url
+    base = public or str(request.base_url).rstrip("/")
+    value = smart_configuration(public or NO_ISSUER, base)
+    return http.json(value, headers={"access-control-allow-origin": "*"})
 
 
 class RelationAsk(msgspec.Struct, frozen=True):
@@ -93,6 +102,7 @@ async def _system(request: Request) -> Caller:
 
 
 routes = (
+    Route("/fhir/.well-known/smart-configuration", get_smart_configuration),
     Route("/fhir", fhir, methods=_METHODS),
     Route("/fhir/{path:path}", fhir, methods=_METHODS),
     Route("/records/import", post_import, methods=["POST"]),
