@@ -19,6 +19,7 @@ from polyclinic.fhirserver.rest.answer import MEDIA_TYPE, Answer, outcome
 from polyclinic.fhirserver.rest.interactions import Ask, Interactions
 from polyclinic.fhirserver.rest.owners import Owners
 from polyclinic.fhirserver.rest.registered import Registered
+from polyclinic.fhirserver.search.resolve import OtherOwner
 from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.store import Store
 from polyclinic.foundation import http, telemetry
@@ -54,15 +55,18 @@ class FhirServer:
         running: Running,
         foreign: frozenset[str] = frozenset(),
         registered: Mapping[str, Registered] | None = None,
+        elsewhere: OtherOwner | None = None,
     ) -> "FhirServer":
         """A server over a service's own schema; `foreign` types are kept by other services.
+
+        Chains that lead to a foreign type ask `elsewhere`; without it they are refused.
 
         With `registered`, only those types are served, and written only by their actions.
         """
         store = Store(running.database, running.vault, running.metrics)
-        search = Search(store, running.metrics)
         if registered is not None:
             foreign = frozenset(resource_types()) - registered.keys()
+        search = Search(store, running.metrics, foreign, elsewhere)
         interactions = Interactions(store, search, foreign, registered)
         if running.elsewhere:
             interactions.owners = Owners(running.peers, running.elsewhere)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polyclinic.fhirserver.search.query import Query
+from polyclinic.fhirserver.search.asks import Query
 from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.definitions import structure, summary_elements
 

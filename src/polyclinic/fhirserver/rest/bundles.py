@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from polyclinic.fhirserver.rest.answer import instant, outcome
-from polyclinic.fhirserver.search.query import Query
-from polyclinic.fhirserver.search.run import Hit, Page
+from polyclinic.fhirserver.search.asks import Query
+from polyclinic.fhirserver.search.hits import Hit, Page
 from polyclinic.fhirserver.store.rows import UNREADABLE, Document
 from polyclinic.fhirserver.summary import shortened
 from polyclinic.foundation.errors import Issue, Problem

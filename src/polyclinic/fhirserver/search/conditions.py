@@ -12,10 +12,12 @@ from polyclinic.fhirserver.index import (
     date_precision,
     unit_term,
 )
-from polyclinic.fhirserver.search.query import (
+from polyclinic.fhirserver.search.asks import (
+    CompositeAsk,
     Criterion,
     DateAsk,
     NumberAsk,
+    OfTypeAsk,
     Query,
     ReferenceAsk,
     TextAsk,
@@ -46,13 +48,20 @@ class Conditions:
     exact: bool
 
 
+# What these ask stands in no term: every candidate is opened.
+_OPENED = frozenset({"missing", "not", "contains", "text", "identifier", "below"})
+
+
 def conditions(terms: Terms, query: Query) -> Conditions:
+    """Criteria must be resolved: no chains, no value sets."""
     groups: list[TermGroup] = []
     ranges: list[Criterion] = []
     ids: tuple[str, ...] | None = None
     exact = True
-    for criterion in query.criteria:
-        if criterion.param == "_id":
+    for criterion in _simple(query.criteria):
+        if criterion.modifier in _OPENED:
+            exact = False
+        elif criterion.param == "_id":
             asked = tuple(a.code for a in criterion.asks if isinstance(a, TokenAsk) and a.code)
             ids = asked if ids is None else tuple(i for i in ids if i in asked)
         elif criterion.type in ("date", "number", "quantity") and not _is_personal(
@@ -65,7 +74,23 @@ def conditions(terms: Terms, query: Query) -> Conditions:
             exact = exact and whole
             if group is not None:
                 groups.append(group)
+    exact = exact and all(criterion.type != "composite" for criterion in query.criteria)
     return Conditions(tuple(groups), ids, tuple(ranges), exact)
+
+
+def _simple(criteria: tuple[Criterion, ...]) -> list[Criterion]:
+    """A composite becomes its parts: each must be met, though perhaps by other elements."""
+    found: list[Criterion] = []
+    for criterion in criteria:
+        if criterion.type != "composite":
+            found.append(criterion)
+            continue
+        asked = [ask.parts for ask in criterion.asks if isinstance(ask, CompositeAsk)]
+        found += [
+            replace(same[0], asks=tuple(ask for part in same for ask in part.asks))
+            for same in zip(*asked, strict=True)
+        ]
+    return found
 
 
 def _is_personal(query: Query, criterion: Criterion) -> bool:
@@ -93,27 +118,53 @@ def _group(terms: Terms, kind: str, criterion: Criterion) -> tuple[TermGroup | N
     return TermGroup(tuple(dict.fromkeys(found)), posted and criterion.type == "token"), exact
 
 
-def _ask_terms(
-    terms: Terms, kind: str, criterion: Criterion, ask: object
-) -> tuple[tuple[int, ...] | None, bool, bool]:
+# Terms (None: the index cannot help), whether they decide alone, whether postings know them.
+_Known = tuple[tuple[int, ...] | None, bool, bool]
+
+
+def _ask_terms(terms: Terms, kind: str, criterion: Criterion, ask: object) -> _Known:
     param = criterion.param
     if isinstance(ask, TokenAsk):
         return _token_terms(terms, kind, param, ask)
+    if isinstance(ask, OfTypeAsk):
+        found, _, __ = _token_terms(terms, kind, param, TokenAsk(None, ask.value))
+        return found, False, False
     if isinstance(ask, ReferenceAsk):
         targets = (ask.url,) if ask.url else [f"{t}/{ask.id}" for t in ask.types]
         return tuple(terms.term(kind, param, "reference", t) for t in targets if t), True, False
-    if isinstance(ask, TextAsk) and criterion.type == "uri":
-        return (terms.common(kind, param, "uri", ask.text),), True, False
     if isinstance(ask, TextAsk):
-        if criterion.modifier == "exact":
-            return terms.asked_whole(kind, param, ask.text), False, False
-        return terms.asked_text(kind, param, ask.text), False, False
-    if isinstance(ask, DateAsk) and ask.prefix == "eq":
+        return _text_terms(terms, kind, criterion, ask.text)
+    if isinstance(ask, DateAsk):
+        return _day_terms(terms, kind, param, ask)
+    return None, False, False
+
+
+def _text_terms(terms: Terms, kind: str, criterion: Criterion, text: str) -> _Known:
+    param = criterion.param
+    if criterion.modifier == "above":
+        return tuple(terms.common(kind, param, "uri", t) for t in _above(text)), False, False
+    if criterion.type == "uri":
+        return (terms.common(kind, param, "uri", text),), True, False
+    if criterion.modifier == "exact":
+        return terms.asked_whole(kind, param, text), False, False
+    return terms.asked_text(kind, param, text), False, False
+
+
+def _day_terms(terms: Terms, kind: str, param: str, ask: DateAsk) -> _Known:
+    if ask.prefix == "eq":
         precision = date_precision(ask.low, ask.high)
         return (terms.day_terms(kind, param, ask.low.date(), precision)[-1],), precision == 3, False
-    if isinstance(ask, DateAsk) and (years := _years(ask)) is not None:
+    if (years := _years(ask)) is not None:
         return tuple(terms.term(kind, param, "date", f"{y:04}") for y in years), False, False
     return None, False, False
+
+
+def _above(address: str) -> list[str]:
+    """The address and all that it lies below, with and without a slash at the end."""
+    scheme, _, rest = address.partition("://")
+    parts = rest.split("/")
+    starts = ["/".join(parts[: n + 1]) for n in range(len(parts))]
+    return [f"{scheme}://{start}{end}" for start in starts for end in ("", "/")]
 
 
 # People alive today, and the records of those who were: nobody was born before this.
@@ -129,9 +180,7 @@ def _years(ask: DateAsk) -> range | None:
     return None
 
 
-def _token_terms(
-    terms: Terms, kind: str, param: str, ask: TokenAsk
-) -> tuple[tuple[int, ...] | None, bool, bool]:
+def _token_terms(terms: Terms, kind: str, param: str, ask: TokenAsk) -> _Known:
     if ask.code is None:
         return None, False, False
     text, variant = (f"{ask.system}|{ask.code}", "both") if ask.system else (ask.code, "code")

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
-from polyclinic.fhirserver.search.query import Criterion, Include, Query, ReferenceAsk
-from polyclinic.fhirserver.search.run import Hit, Search, content
+from polyclinic.fhirserver.search.asks import Criterion, Include, Query, ReferenceAsk
+from polyclinic.fhirserver.search.hits import Hit, content
+from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.rows import UNREADABLE, Document
 from polyclinic.fhirserver.store.store import Store
 from polyclinic.foundation import clock

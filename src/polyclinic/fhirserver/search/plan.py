@@ -14,10 +14,10 @@ from typing import LiteralString
 
 from polyclinic.fhirserver.access import ACCESS, Grant
 from polyclinic.fhirserver.index import EARLIEST, LATEST, chart_term
+from polyclinic.fhirserver.search.asks import Query
 from polyclinic.fhirserver.search.conditions import Conditions, TermGroup, range_condition
 from polyclinic.fhirserver.search.cursor import Cursor
 from polyclinic.fhirserver.search.frequencies import RARE_MAX, Frequencies
-from polyclinic.fhirserver.search.query import Query
 from polyclinic.fhirserver.search.statement import Statement, both
 from polyclinic.fhirserver.store.rows import GRANTS, Columns
 from polyclinic.fhirserver.terms import Terms, param_number

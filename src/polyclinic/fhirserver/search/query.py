@@ -1,27 +1,31 @@
-"""What a client asks for, as values. https://hl7.org/fhir/R4/search.html"""
+"""What a client asks for, as a query. https://hl7.org/fhir/R4/search.html"""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 
-from polyclinic.foundation.errors import Invalid, Issue, TooCostly
+from polyclinic.fhirserver.search.asks import (
+    ChainAsk,
+    Criterion,
+    HasAsk,
+    Include,
+    Query,
+    SortKey,
+)
+from polyclinic.fhirserver.search.reading import READ, asks_of, takes
+from polyclinic.foundation.errors import Invalid, Issue
 from polyclinic.standards.fhir.definitions import (
     SearchParameter,
     resource_types,
     search_parameters,
 )
-from polyclinic.standards.fhir.search_values import (
-    date_range,
-    number_range,
-    unsupported_parameters,
-)
+from polyclinic.standards.fhir.search_values import unsupported_parameters
 
 COUNT_DEFAULT, COUNT_MAX = 20, 1000
-OR_MAX = 500
-_DECIMAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)  # as FHIR writes them
-PREFIXES = frozenset(["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
+DEPTH_MAX = 2  # steps of a chain, of `_has`, or of both together
+TARGETS_MAX = 8  # types that a chain may try when it names none
+_TYPES = frozenset(resource_types())
+_CHAIN = re.compile(r"([^.:]+)(?::([^.:]*))?\.(.+)", re.DOTALL)
+SEARCHED = frozenset({*READ, "composite"})
 RESULT = frozenset(
     [
         "_count",
@@ -36,10 +40,8 @@ RESULT = frozenset(
         "_pretty",
     ]
 )
-MODIFIERS: Mapping[str, frozenset[str]] = {
-    "string": frozenset({"exact"}),
-    "reference": frozenset(resource_types()),
-}
+# R4 has them for every type; each would read all texts, or run what a client sends.
+NOT_OFFERED = frozenset({"_text", "_content", "_filter", "_list", "_query", "_type"})
 
 
 class UnknownParameter(Invalid):
@@ -54,100 +56,13 @@ class NotAnswered(Invalid):
     code = "not-supported"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAsk:
-    """`code`, `system|code`, `|code` (system "") or `system|` (no code)."""
-
-    system: str | None
-    code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceAsk:
-    """`Type/id` or `id` (any of the parameter's target types), or an absolute address."""
-
-    types: tuple[str, ...]
-    id: str | None
-    url: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TextAsk:
-    """A string to begin with (or to equal, with :exact), or a URI."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class DateAsk:
-    """A half-open range of instants, and how it is compared."""
-
-    prefix: str
-    low: datetime
-    high: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NumberAsk:
-    """A half-open range of numbers by its digits, how it is compared, and the unit if asked."""
-
-    prefix: str
-    value: Decimal
-    low: Decimal
-    high: Decimal
-    system: str | None = None
-    unit: str | None = None
-
-
-Ask = TokenAsk | ReferenceAsk | TextAsk | DateAsk | NumberAsk
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One parameter of the query: any of its asks may match."""
-
-    param: str
-    type: str
-    modifier: str | None
-    asks: tuple[Ask, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """One key of `_sort`."""
-
-    param: str
-    type: str
-    descending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Include:
-    """`source:param[:target]`; param "*" is all references."""
-
-    source: str
-    param: str
-    target: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A search of one type, read and checked."""
-
-    type: str
-    criteria: tuple[Criterion, ...]
-    sort: tuple[SortKey, ...]
-    count: int
-    total: str
-    summary: str
-    elements: tuple[str, ...]
-    includes: tuple[Include, ...]
-    revincludes: tuple[Include, ...]
-    pairs: tuple[tuple[str, str], ...]  # as asked, for the self and next links
-    page: str | None
-
-
-def parse(resource_type: str, pairs: Sequence[tuple[str, str]], *, lenient: bool = False) -> Query:
+def parse(
+    resource_type: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    lenient: bool = False,
+    depth: int = 0,
+) -> Query:
     """Reads parameters; unknown ones are refused by name, or left out when lenient."""
     criteria: list[Criterion] = []
     results: dict[str, list[str]] = {}
@@ -156,7 +71,7 @@ def parse(resource_type: str, pairs: Sequence[tuple[str, str]], *, lenient: bool
         if name in RESULT:
             results.setdefault(name, []).append(value)
         else:
-            criterion = _criterion(resource_type, name, value, lenient=lenient)
+            criterion = _criterion(resource_type, name, value, lenient=lenient, depth=depth)
             if criterion is None:
                 continue
             criteria.append(criterion)
@@ -202,8 +117,8 @@ def _sort(resource_type: str, text: str) -> tuple[SortKey, ...]:
     for part in filter(None, text.split(",")):
         name, descending = part.removeprefix("-"), part.startswith("-")
         parameter = _parameter(resource_type, name, "_sort")
-        if name in unsupported_parameters(resource_type) or parameter.type not in _READ:
-            raise NotAnswered(f"Sorting {resource_type} by {name} is not offered.", place="_sort")
+        if parameter.type not in READ or name in unsupported_parameters(resource_type):
+            raise NotAnswered(f"Sorting by {name} is not offered.", place="_sort")
         keys.append(SortKey(name, parameter.type, descending))
     return tuple(keys)
 
@@ -228,128 +143,86 @@ def _parameter(resource_type: str, code: str, place: str) -> SearchParameter:
     parameter = search_parameters(resource_type).get(code)
     if parameter is None:
         known = ", ".join(search_parameters(resource_type))
-        text = f"{resource_type} has no search parameter {code!r}. It has: {known}."
+        text = f"{resource_type} has no search parameter {code[:64]!r}. It has: {known}."
         raise UnknownParameter(text, place=place, issues=(Issue(text, place, "not-supported"),))
     return parameter
 
 
-def _criterion(resource_type: str, name: str, value: str, *, lenient: bool) -> Criterion | None:
-    code, _, modifier = name.partition(":")
-    if "." in code or code == "_has":
-        raise NotAnswered("Chained searches are not offered yet.", place=code)
+def _criterion(
+    resource_type: str, name: str, value: str, *, lenient: bool, depth: int
+) -> Criterion | None:
+    if name.startswith("_has:"):
+        return _has(resource_type, name, value, depth)
+    if (chain := _CHAIN.fullmatch(name)) is not None:
+        return _chain(resource_type, chain, value, depth)
+    code, colon, modifier = name.partition(":")
+    if code in NOT_OFFERED:
+        raise NotAnswered(f"{code} is not offered here.", place=code)
     try:
-        parameter = _parameter(resource_type, code, code)
+        parameter = _parameter(resource_type, code, code[:64])
     except UnknownParameter:
         if lenient:
             return None
         raise
-    if code in unsupported_parameters(resource_type) or parameter.type not in _READ:
+    if code in unsupported_parameters(resource_type) or parameter.type not in SEARCHED:
         raise NotAnswered(f"Searching {resource_type} by {code} is not offered yet.", place=code)
-    if modifier and modifier not in MODIFIERS.get(parameter.type, ()):
-        raise NotAnswered(f"The modifier :{modifier} is not offered for {code}.", place=name)
-    reader = _READ[parameter.type]
-    asks = tuple(reader(parameter, modifier or None, part) for part in _parts(code, value))
-    return Criterion(code, parameter.type, modifier or None, asks)
+    if colon and not takes(parameter, modifier):
+        text = f"The modifier :{modifier[:64]} is not offered for {code}."
+        raise NotAnswered(text, place=name[:128])
+    used = modifier or None
+    return Criterion(code, parameter.type, used, asks_of(parameter, used, value))
 
 
-def _parts(code: str, value: str) -> list[str]:
-    """The alternatives of a value."""
-    if value == "":
-        raise Invalid(f"The search parameter {code} has no value.", place=code)
-    if "\0" in value:
-        raise Invalid("A value contains the character U+0000, which FHIR forbids.", place=code)
-    parts = _split(value, ",")
-    if len(parts) > OR_MAX:
-        raise TooCostly(f"At most {OR_MAX} alternatives may be asked for at once.", place=code)
-    return parts
+def _chain(resource_type: str, found: re.Match[str], value: str, depth: int) -> Criterion:
+    """`subject:Patient.name=…`: the inner part is a query of its own."""
+    code, kind, rest = found[1], found[2], found[3]
+    place = found[0][:128]
+    parameter = _parameter(resource_type, code, code[:64])
+    _need_reference(resource_type, parameter, place)
+    _need_depth(depth, place)
+    targets = parameter.target or resource_types()
+    if kind is not None and kind not in targets:
+        raise Invalid(f"{code} of {resource_type} never leads to {kind[:64]!r}.", place=place)
+    name = re.split(r"[.:]", rest, maxsplit=1)[0]
+    fitting = [
+        t for t in ((kind,) if kind else targets)
+        if kind or name == "_has" or name in search_parameters(t)
+    ]  # fmt: skip
+    if not fitting:
+        raise UnknownParameter(f"Nothing that {code} leads to has {name[:64]!r}.", place=place)
+    if len(fitting) > TARGETS_MAX:
+        raise Invalid(f"Say to which type, such as {code}:{fitting[0]}.{name[:64]}.", place=place)
+    queries = tuple(_inner(target, rest, value, depth) for target in fitting)
+    return Criterion(code, "chain", None, (ChainAsk(queries, stated=kind is not None),))
 
 
-def _split(text: str, separator: str) -> list[str]:
-    r"""Splits at a separator that is not escaped by a backslash."""
-    parts, part, escaped = [], "", False
-    for letter in text:
-        if escaped:
-            part += letter if letter in ",|$\\" else "\\" + letter
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif letter == separator:
-            parts.append(part)
-            part = ""
-        else:
-            part += letter
-    return [*parts, part + ("\\" if escaped else "")]
+def _has(resource_type: str, name: str, value: str, depth: int) -> Criterion:
+    """`_has:Observation:patient:code=…`: to be pointed at by what the inner query finds."""
+    place = name[:128]
+    parts = name.split(":", 3)
+    if len(parts) != 4 or parts[1] not in _TYPES or not parts[3]:
+        raise Invalid("_has is written _has:Type:reference:parameter.", place=place)
+    _, source, through, rest = parts
+    parameter = _parameter(source, through, place)
+    _need_reference(source, parameter, place)
+    _need_depth(depth, place)
+    if parameter.target and resource_type not in parameter.target:
+        raise Invalid(f"{through} of {source} never leads to {resource_type}.", place=place)
+    query = _inner(source, rest, value, depth)
+    return Criterion("_id", "has", None, (HasAsk(through, query),))
 
 
-def _token(_: SearchParameter, __: str | None, text: str) -> TokenAsk:
-    system, bar, code = text.partition("|")
-    if not bar:
-        return TokenAsk(None, system)
-    return TokenAsk(system, code or None)
+def _inner(resource_type: str, name: str, value: str, depth: int) -> Query:
+    if name.partition(":")[0] in RESULT:
+        raise Invalid(f"{name[:64]} says nothing inside of a chain.", place=name[:64])
+    return parse(resource_type, [(name, value)], depth=depth + 1)
 
 
-def _reference(parameter: SearchParameter, modifier: str | None, text: str) -> ReferenceAsk:
-    targets = (modifier,) if modifier else parameter.target
-    if text.startswith(("http://", "https://", "urn:")):
-        return ReferenceAsk((), None, text)
-    kind, slash, name = text.rpartition("/")
-    if not slash:
-        return ReferenceAsk(targets or resource_types(), text, None)
-    if kind not in resource_types():
-        raise Invalid(f"There is no type {kind!r}.", place=parameter.code)
-    return ReferenceAsk((kind,), name, None)
+def _need_reference(resource_type: str, parameter: SearchParameter, place: str) -> None:
+    if parameter.type != "reference" or parameter.code in unsupported_parameters(resource_type):
+        raise Invalid(f"{parameter.code} of {resource_type} is no reference.", place=place)
 
 
-def _text(_: SearchParameter, __: str | None, text: str) -> TextAsk:
-    return TextAsk(text)
-
-
-def _prefixed(text: str) -> tuple[str, str]:
-    return (text[:2], text[2:]) if text[:2] in PREFIXES else ("eq", text)
-
-
-def _date(parameter: SearchParameter, _: str | None, text: str) -> DateAsk:
-    prefix, rest = _prefixed(text)
-    try:
-        low, high = date_range(rest)
-    except ValueError as refused:
-        raise Invalid(
-            f"{parameter.code} wants a date such as 2026-11-22 or ge2026-11-22T08:30:00Z.",
-            place=parameter.code,
-        ) from refused
-    return DateAsk(prefix, low, high)
-
-
-def _number(parameter: SearchParameter, _: str | None, text: str) -> NumberAsk:
-    prefix, rest = _prefixed(text)
-    parts = rest.split("|")
-    if not _DECIMAL.fullmatch(parts[0]):
-        raise _not_a_number(parameter)
-    try:
-        value = Decimal(parts[0])
-        low, high = number_range(value)
-    except (ValueError, ArithmeticError) as refused:
-        raise _not_a_number(parameter) from refused
-    if not value.is_finite() or abs(value.adjusted()) > 300:
-        raise _not_a_number(parameter)
-    if parameter.type == "quantity" and len(parts) == 3:
-        return NumberAsk(prefix, value, low, high, parts[1] or None, parts[2] or None)
-    if len(parts) != 1:
-        raise Invalid(f"{parameter.code} is written number|system|unit.", place=parameter.code)
-    return NumberAsk(prefix, value, low, high)
-
-
-def _not_a_number(parameter: SearchParameter) -> Invalid:
-    text = f"{parameter.code} wants a number such as 7.4 or gt7.4."
-    return Invalid(text, place=parameter.code)
-
-
-_READ: Mapping[str, Callable[[SearchParameter, str | None, str], Ask]] = {
-    "token": _token,
-    "reference": _reference,
-    "string": _text,
-    "uri": _text,
-    "date": _date,
-    "number": _number,
-    "quantity": _number,
-}
+def _need_depth(depth: int, place: str) -> None:
+    if depth >= DEPTH_MAX:
+        raise NotAnswered(f"A chain has at most {DEPTH_MAX} steps here.", place=place)

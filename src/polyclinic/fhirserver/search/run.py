@@ -1,17 +1,18 @@
 """Carries a search out: candidates are opened, verified, logged and only then shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.index import CHART_PARAMETERS, LATEST, PERSONAL_DATES, chart_term
+from polyclinic.fhirserver.search.asks import Query, ReferenceAsk, SortKey
 from polyclinic.fhirserver.search.chart import ChartAsk, Charts
 from polyclinic.fhirserver.search.conditions import conditions
 from polyclinic.fhirserver.search.cursor import Cursor
 from polyclinic.fhirserver.search.frequencies import Frequencies
+from polyclinic.fhirserver.search.hits import Hit, Page, content
 from polyclinic.fhirserver.search.plan import (
     Order,
     Plan,
@@ -21,16 +22,15 @@ from polyclinic.fhirserver.search.plan import (
     statement,
     undated,
 )
-from polyclinic.fhirserver.search.query import Query, ReferenceAsk, SortKey
+from polyclinic.fhirserver.search.resolve import OtherOwner, Resolver
 from polyclinic.fhirserver.search.sorting import sort_key
 from polyclinic.fhirserver.search.verify import matches
 from polyclinic.fhirserver.store.log import Released
-from polyclinic.fhirserver.store.rows import Document, load_keys, open_or_hide
+from polyclinic.fhirserver.store.rows import load_keys, open_or_hide
 from polyclinic.fhirserver.store.store import Store
 from polyclinic.foundation.errors import Forbidden, TooCostly
 from polyclinic.foundation.telemetry import Metrics
 from polyclinic.foundation.work import Pace
-from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.definitions import in_patient_compartment, type_number
 
 OPENED_MAX = 2000  # candidates opened for one answer; beyond that the question must be narrower
@@ -42,35 +42,27 @@ class NoRelation(Forbidden):
     """You have no care relation with this patient, so the chart stays closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A resource that matches, opened and read."""
-
-    document: Document
-    resource: dict[str, Any]
-    patient: int | None
-    key: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of hits, where the next begins, and how many there are in all if asked."""
-
-    hits: list[Hit]
-    after: Cursor | None
-    total: int | None
-
-
 class Search:
     """Searches one service's resources."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        foreign: frozenset[str] = frozenset(),
+        elsewhere: OtherOwner | None = None,
+    ) -> None:
+        """`elsewhere` is asked about a chain's `foreign` types; without it they are refused."""
         self._store = store
+        self.resolver = Resolver(self, foreign, elsewhere)
         self._charts = Charts(store.database, metrics)
         self.frequencies = Frequencies(store.database)
 
     async def page(self, errand: Errand, grant: Grant, query: Query, after: Cursor | None) -> Page:
         """One page; everything on it is in the access log before this returns."""
+        # A chart that only a chain leads to is not asked for: a refusal would tell who it is.
+        asked_chart = self._chart_of(grant, query)
+        query = await self.resolver.resolved(errand, query)
         chart = self._chart_of(grant, query)
         target = Target(query, conditions(self._store.terms, query), grant, chart)
         if chart is None and self._asks_nobody(query):
@@ -82,11 +74,19 @@ class Search:
             hits, more = await self._sorted(target, after)
         else:
             hits, more = await self._walk(target, order, after)
-        if not hits and grant.practitioner is not None and chart is not None:
-            await self._need_relation(errand, grant, query.type, chart)
+        if not hits and grant.practitioner is not None and asked_chart is not None:
+            await self._need_relation(errand, grant, query.type, asked_chart)
         total = await self._total(target) if self._wants_total(query) else None
         await self.log(errand, query.type, hits)
         return Page(hits, _cursor(query, hits) if more else None, total)
+
+    async def matching(self, errand: Errand, grant: Grant, query: Query) -> list[Hit]:
+        """Every hit of a narrow query, for an inner step that shows none of them: unlogged."""
+        plain = await self.resolver.resolved(errand, query)
+        if self._asks_nobody(plain):
+            return []
+        asked = conditions(self._store.terms, plain)
+        return await self._all(Target(plain, asked, grant, self._chart_of(grant, plain)))
 
     async def log(self, errand: Errand, kind: str, hits: Sequence[Hit]) -> None:
         """One row a patient of what is about to be shown; a search that finds nothing too."""
@@ -263,15 +263,6 @@ def _leads_to_chart(kind: str, param: str) -> bool:
     own = in_patient_compartment(kind)
     # `patient` is everywhere the part of such a parameter that is a patient.
     return param in own or (param == "patient" and bool(own))
-
-
-def content(document: Document) -> dict[str, Any]:
-    """A document's resource; of one that does not open, what its row says."""
-    if document.body is not None:
-        return codec.decode_kept(document.body)
-    updated = document.updated.isoformat()
-    meta = {"lastUpdated": updated}
-    return {"resourceType": document.type, "id": document.id, "meta": meta}
 
 
 def _is_charted(kind: str) -> bool:

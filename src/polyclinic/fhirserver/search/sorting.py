@@ -3,7 +3,7 @@
 from typing import Any
 
 from polyclinic.fhirserver.index import EARLIEST
-from polyclinic.fhirserver.search.query import SortKey
+from polyclinic.fhirserver.search.asks import SortKey
 from polyclinic.standards.fhir.search_values import (
     DateValue,
     NumberValue,

@@ -5,15 +5,19 @@ from decimal import Decimal
 from typing import Any
 
 from polyclinic.fhirserver.index import EARLIEST, LATEST
-from polyclinic.fhirserver.search.query import (
+from polyclinic.fhirserver.search.asks import (
+    CompositeAsk,
     Criterion,
     DateAsk,
+    MissingAsk,
     NumberAsk,
+    OfTypeAsk,
     ReferenceAsk,
     TextAsk,
     TokenAsk,
 )
 from polyclinic.standards.fhir.search_values import (
+    CompositeValue,
     DateValue,
     NumberValue,
     QuantityValue,
@@ -41,7 +45,13 @@ def matches(resource: dict[str, Any], criteria: Sequence[Criterion]) -> bool:
     return all(_holds(criterion, values.get(criterion.param, ())) for criterion in criteria)
 
 
-def _holds(criterion: Criterion, values: Iterable[SearchValue]) -> bool:
+def _holds(criterion: Criterion, values: Sequence[SearchValue]) -> bool:
+    if criterion.modifier == "missing":
+        return any(isinstance(a, MissingAsk) and a.missing != bool(values) for a in criterion.asks)
+    return _is_met(criterion, values) != (criterion.modifier == "not")
+
+
+def _is_met(criterion: Criterion, values: Iterable[SearchValue]) -> bool:
     for value in values:
         for ask in criterion.asks:
             if _TEST[type(ask)](criterion, ask, value):
@@ -50,11 +60,29 @@ def _holds(criterion: Criterion, values: Iterable[SearchValue]) -> bool:
 
 
 def _token(_: Criterion, ask: TokenAsk, value: SearchValue) -> bool:
-    if not isinstance(value, TokenValue) or (value.code is None and value.system is None):
+    if isinstance(value, ReferenceValue):  # :identifier
+        system, code = value.identifier or (None, None)
+    elif isinstance(value, TokenValue):
+        system, code = value.system, value.code
+    else:
         return False
-    if ask.system is not None and (value.system or "") != ask.system:
+    if code is None and system is None:
         return False
-    return ask.code is None or value.code == ask.code
+    if ask.system is not None and (system or "") != ask.system:
+        return False
+    return ask.code is None or code == ask.code
+
+
+def _of_type(_: Criterion, ask: OfTypeAsk, value: SearchValue) -> bool:
+    if not isinstance(value, TokenValue) or value.code != ask.value:
+        return False
+    return any((system or "", code) == (ask.system, ask.kind) for system, code in value.kinds)
+
+
+def _composite(_: Criterion, ask: CompositeAsk, value: SearchValue) -> bool:
+    if not isinstance(value, CompositeValue):
+        return False
+    return all(_is_met(part, these) for part, these in zip(ask.parts, value.parts, strict=True))
 
 
 def _reference(_: Criterion, ask: ReferenceAsk, value: SearchValue) -> bool:
@@ -67,12 +95,34 @@ def _reference(_: Criterion, ask: ReferenceAsk, value: SearchValue) -> bool:
 
 def _text(criterion: Criterion, ask: TextAsk, value: SearchValue) -> bool:
     if isinstance(value, UriValue):
-        return value.text == ask.text
+        return _address(criterion, ask, value)
+    if isinstance(value, TokenValue):
+        return bool(value.text) and _begins(value.text or "", ask.text)
     if not isinstance(value, StringValue):
         return False
     if criterion.modifier == "exact":
         return value.text == ask.text
-    return normalise_text(value.text).startswith(normalise_text(ask.text))
+    if criterion.modifier == "contains":
+        return normalise_text(ask.text) in normalise_text(value.text)
+    return _begins(value.text, ask.text)
+
+
+def _begins(text: str, start: str) -> bool:
+    return normalise_text(text).startswith(normalise_text(start))
+
+
+def _address(criterion: Criterion, ask: TextAsk, value: UriValue) -> bool:
+    if criterion.modifier == "below":
+        return _lies_below(value.text, ask.text)
+    if criterion.modifier == "above":
+        return _lies_below(ask.text, value.text)
+    return value.text == ask.text
+
+
+def _lies_below(address: str, root: str) -> bool:
+    """Itself or deeper in its path: `http://a/bc` does not lie below `http://a/b`."""
+    start = root.rstrip("/")
+    return address.rstrip("/") == start or address.startswith(start + "/")
 
 
 def _date(_: Criterion, ask: DateAsk, value: SearchValue) -> bool:
@@ -167,6 +217,8 @@ _NUMBER: dict[str, Callable[[Decimal, Decimal, NumberAsk], bool]] = {
 }
 _TEST: dict[type, Callable[[Criterion, Any, SearchValue], bool]] = {
     TokenAsk: _token,
+    OfTypeAsk: _of_type,
+    CompositeAsk: _composite,
     ReferenceAsk: _reference,
     TextAsk: _text,
     DateAsk: _date,

@@ -11,10 +11,12 @@ from polyclinic.standards.fhir.dates import date_range, instant
 from polyclinic.standards.fhir.definitions import in_patient_compartment, search_parameters
 from polyclinic.standards.fhir.paths import Unsupported
 from polyclinic.standards.fhir.search_values.charts import CHART_DATES
+from polyclinic.standards.fhir.search_values.composites import add_composite
 from polyclinic.standards.fhir.search_values.plans import Node, add_parameter, walk
 from polyclinic.standards.fhir.search_values.readers import number_range
 from polyclinic.standards.fhir.search_values.texts import normalise_text
 from polyclinic.standards.fhir.search_values.values import (
+    CompositeValue,
     DateValue,
     NumberValue,
     QuantityValue,
@@ -26,6 +28,7 @@ from polyclinic.standards.fhir.search_values.values import (
 )
 
 __all__ = [
+    "CompositeValue",
     "DateValue",
     "NumberValue",
     "QuantityValue",
@@ -46,7 +49,10 @@ __all__ = [
 
 
 def extract(resource: dict[str, Any], only: frozenset[str] | None = None) -> list[SearchValue]:
-    """Every value of its type's search parameters, or of `only` some; unsupported ones excepted."""
+    """Every value of its type's search parameters, or of `only` some; unsupported ones excepted.
+
+    Composites come only when they are named: no index keeps them, they follow from their parts.
+    """
     found: list[SearchValue] = []
     type_name: str = resource["resourceType"]
     walk(_tree(type_name)[0] if only is None else _part(type_name, only), resource, found)
@@ -101,7 +107,10 @@ def _tree(type_name: str) -> tuple[Node, tuple[str, ...], tuple[tuple[str, str],
         if (type_name, code) == ("Patient", "deceased"):
             continue
         try:
-            unread += [(parameter.type, t) for t in add_parameter(tree, type_name, parameter)]
+            if parameter.type == "composite":
+                add_composite(Node(), type_name, parameter)
+            else:
+                unread += [(parameter.type, t) for t in add_parameter(tree, type_name, parameter)]
         except Unsupported:
             unsupported.append(code)
     return tree, tuple(unsupported), tuple(unread)
@@ -113,7 +122,10 @@ def _part(type_name: str, only: frozenset[str]) -> Node:
     parameters = search_parameters(type_name)
     readable = only - {"deceased"} if type_name == "Patient" else only
     for code in sorted(readable & parameters.keys() - set(unsupported_parameters(type_name))):
-        add_parameter(tree, type_name, parameters[code])
+        if parameters[code].type == "composite":
+            add_composite(tree, type_name, parameters[code])
+        else:
+            add_parameter(tree, type_name, parameters[code])
     return tree
 
 

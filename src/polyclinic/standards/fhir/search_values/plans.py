@@ -35,7 +35,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A node of the tree, with the static type of the elements that come there."""
 
     node: Node
@@ -82,23 +82,35 @@ def add_parameter(tree: Node, type_name: str, parameter: SearchParameter) -> tup
 
 def _add_path(
     tree: Node, type_name: str, path: Path, parameter: SearchParameter
-) -> list[tuple[_Place, bool]]:
+) -> list[tuple[Place, bool]]:
     """Each place it leads to, and whether a parameter of that kind sees something there."""
-    places = [_Place(tree, type_name)]
     target: str | None = None
-    for index, step in enumerate(path):
+    for step in path:
         if isinstance(step, WhereTarget):
             target = step.type
-        elif not isinstance(step, OfType):  # that one is taken together with the child before it
+    places = places_of(tree, type_name, path)
+    return [(place, _add_reader(place, target, parameter)) for place in places]
+
+
+def places_of(tree: Node, type_name: str, path: Path) -> list[Place]:
+    """Where a path leads from elements of a type; the way there is added to the tree."""
+    places = [Place(tree, type_name)]
+    for index, step in enumerate(path):
+        # A type is taken together with the child before it, a target with what is read in the end.
+        if not isinstance(step, OfType | WhereTarget):
             narrowed = _next_type(path, index)
             places = [to for place in places for to in _step(place, step, narrowed)]
-    return [(place, _add_read(place, target, parameter)) for place in places]
+    return places
 
 
-def _add_read(place: _Place, target: str | None, parameter: SearchParameter) -> bool:
+def add_read(place: Place, read: Read) -> None:
+    place.node.reads.append(read)
+
+
+def _add_reader(place: Place, target: str | None, parameter: SearchParameter) -> bool:
     read = reader(parameter.type, place.type, parameter.code, place.binding)
     if read is not None:
-        place.node.reads.append(points_at(target, read) if target else read)
+        add_read(place, points_at(target, read) if target else read)
     return read is not None
 
 
@@ -107,10 +119,10 @@ def _next_type(path: Path, index: int) -> str | None:
     return following.type if isinstance(following, OfType) else None
 
 
-def _step(place: _Place, step: Step, narrowed: str | None) -> list[_Place]:
+def _step(place: Place, step: Step, narrowed: str | None) -> list[Place]:
     if isinstance(step, WhereEqual):
         node = place.node.filters.setdefault((step.name, step.text), Node())
-        return [_Place(node, place.type)]
+        return [Place(node, place.type)]
     assert isinstance(step, Child)
     if not is_structure(place.type):
         raise Unsupported(f"{step.name} of {place.type}")
@@ -122,7 +134,7 @@ def _step(place: _Place, step: Step, narrowed: str | None) -> list[_Place]:
         element = elements.get(f"{step.name}[x]", Element(()))
         options = [(choice_key(step.name, type_), type_) for type_ in element.types]
     places = [
-        _Place(place.node.edges.setdefault(key, Node()), type_, element.binding)
+        Place(place.node.edges.setdefault(key, Node()), type_, element.binding)
         for key, type_ in options
         if narrowed in (None, type_)
     ]

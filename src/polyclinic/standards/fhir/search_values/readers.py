@@ -76,9 +76,12 @@ def _codeable_concept(param: str) -> Read:
 
 def _identifier(param: str) -> Read:
     def read(value: dict[str, Any], out: list[SearchValue]) -> None:
-        text = value["type"].get("text") if "type" in value else None
+        stated = value.get("type", {})
+        text = stated.get("text")
         if "value" in value or "system" in value or text:
-            out.append(TokenValue(param, value.get("system"), value.get("value"), text))
+            kinds = tuple((c.get("system"), c.get("code")) for c in stated.get("coding", ()))
+            found = TokenValue(param, value.get("system"), value.get("value"), text, kinds)
+            out.append(found)
 
     return read
 

@@ -7,12 +7,16 @@ from msgspec import Struct
 
 
 class TokenValue(Struct, frozen=True, gc=False):
-    """A code, identifier, contact point or boolean; `text` is its display or its concept's text."""
+    """A code, identifier, contact point or boolean; `text` is its display or its concept's text.
+
+    `kinds`: of an identifier, the (system, code) of its type.
+    """
 
     param: str
     system: str | None
     code: str | None
     text: str | None
+    kinds: tuple[tuple[str | None, str | None], ...] = ()
 
 
 class ReferenceValue(Struct, frozen=True, gc=False):
@@ -66,6 +70,20 @@ class UriValue(Struct, frozen=True, gc=False):
     text: str
 
 
+class CompositeValue(Struct, frozen=True, gc=False):
+    """One element's values for each component; any of each part belongs to any of the others."""
+
+    param: str
+    parts: tuple[tuple["SearchValue", ...], ...]
+
+
 SearchValue = (
-    TokenValue | ReferenceValue | StringValue | DateValue | NumberValue | QuantityValue | UriValue
+    TokenValue
+    | ReferenceValue
+    | StringValue
+    | DateValue
+    | NumberValue
+    | QuantityValue
+    | UriValue
+    | CompositeValue
 )

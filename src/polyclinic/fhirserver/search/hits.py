@@ -1,0 +1,36 @@
+"""What a search answers with: opened resources, a page at a time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from polyclinic.fhirserver.search.cursor import Cursor
+from polyclinic.fhirserver.store.rows import Document
+from polyclinic.standards.fhir import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A resource that matches, opened and read."""
+
+    document: Document
+    resource: dict[str, Any]
+    patient: int | None
+    key: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of hits, where the next begins, and how many there are in all if asked."""
+
+    hits: list[Hit]
+    after: Cursor | None
+    total: int | None
+
+
+def content(document: Document) -> dict[str, Any]:
+    """A document's resource; of one that does not open, what its row says."""
+    if document.body is not None:
+        return codec.decode_kept(document.body)
+    updated = document.updated.isoformat()
+    meta = {"lastUpdated": updated}
+    return {"resourceType": document.type, "id": document.id, "meta": meta}
