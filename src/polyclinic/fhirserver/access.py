@@ -18,6 +18,7 @@ from polyclinic.standards.fhir.definitions import (
 )
 
 # r: a row of `resource` or `version` (or of a change about to become one); g: a row of GRANTS.
+# A comparison with a patient who is nobody is unknown: IS TRUE makes it a denial in the log, too.
 # `open_types` are readable whoever they are about: directories, and for staff the demographics.
 ACCESS: LiteralString = """(
     get_bit(g.types, r.type) = 1
@@ -29,7 +30,7 @@ ACCESS: LiteralString = """(
              SELECT FROM relation c
              WHERE c.practitioner = g.practitioner
                AND (c.patient = r.patient OR c.patient = ANY (r.others))
-               AND coalesce(c.until, 'infinity') > now()))))"""
+               AND coalesce(c.until, 'infinity') > now()))) IS TRUE)"""
 
 # For a change every patient concerned must be the caller's to write about, not just one of them.
 MAY_WRITE: LiteralString = """(
@@ -148,6 +149,7 @@ class Access:
     client: str
     role: str
     grants: Mapping[str, Grant]
+    reach: Grant  # what the role sees, whatever the token's scopes: references may lead there
     wide: bool = field(default=False)  # a system that may see every patient
 
     def to(self, interaction: str, resource_type: str | None = None) -> Grant:
@@ -171,18 +173,25 @@ def access_of(caller: Caller, patient: int | None, practitioner: int | None) -> 
 
     `patient` and `practitioner` are the keyed hashes of the caller's own person, if it has one.
     """
-    grants: dict[str, Grant] = {}
-    for interaction in INTERACTIONS:
-        asked = _asked(caller.scopes, interaction)
-        types = asked & _role_types(caller.role, interaction)
-        grants[interaction] = Grant(
+    role = caller.role
+
+    def grant(types: frozenset[str], interaction: str) -> Grant:
+        return Grant(
             types=bits(types),
-            open_types=bits(types & _role_open(caller.role, interaction)),
-            labels=ALL_LABELS if caller.role in ("system", "patient") else ~_VERY_RESTRICTED,
-            patient=patient if caller.role == "patient" else None,
-            practitioner=practitioner if caller.role == "clinician" else None,
+            open_types=bits(types & _role_open(role, interaction)),
+            labels=ALL_LABELS if role in ("system", "patient") else ~_VERY_RESTRICTED,
+            patient=patient if role == "patient" else None,
+            practitioner=practitioner if role == "clinician" else None,
         )
-    return Access(caller.subject, caller.client, caller.role, grants, caller.role == "system")
+
+    grants = {
+        interaction: grant(
+            _asked(caller.scopes, interaction) & _role_types(role, interaction), interaction
+        )
+        for interaction in INTERACTIONS
+    }
+    reach = grant(_role_types(role, "r"), "r")
+    return Access(caller.subject, caller.client, role, grants, reach, role == "system")
 
 
 def _asked(scopes: frozenset[str], interaction: str) -> frozenset[str]:

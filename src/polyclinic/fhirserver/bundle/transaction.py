@@ -128,6 +128,7 @@ class Transactions:
         try:
             kept = await self._store.apply(tx, [draft for _, draft in drafts])
         except Problem as problem:
+            await self._store.denials([draft for _, draft in drafts])
             raise self._at_entry(problem, drafts) from problem
         answers = {n: self._already(target) for n, target in plan.found.items()}
         for (entry, _), outcome in zip(drafts, kept, strict=True):

@@ -32,6 +32,7 @@ class Draft:
     if_match: int | None = None
     check: bool = True  # whether references must lead somewhere
     may_create: bool = True
+    denied: tuple[int | None, ...] | None = None  # whose charts it was refused to change
     indexed: Indexed | None = None
     owner: bytes = b""
     key: DataKey | None = None

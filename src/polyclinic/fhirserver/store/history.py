@@ -29,7 +29,8 @@ r AS (
     SELECT v.pid, v.version, v.updated, v.patient, v.labels, v.type, v.method, v.others, v.terms,
            v.envelope, $9
     FROM version v WHERE v.pid = (SELECT pid FROM resource WHERE type = $8 AND id = $9))
-SELECT r.pid, r.version, r.updated, r.method, r.id, r.envelope, r.patient, {ACCESS} AS allowed
+SELECT r.pid, r.version, r.updated, r.method, r.id, r.envelope, r.patient, r.others,
+       {ACCESS} AS allowed
 FROM r CROSS JOIN g
 WHERE ($10::int IS NULL OR r.version = $10) AND ($11::int IS NULL OR r.version < $11)
 ORDER BY r.version DESC LIMIT $12
@@ -78,7 +79,11 @@ async def history(
         before = part[-1]["version"]
     seen = seen[: window.count]
     await load_keys(store.keys, seen)
-    outcomes = {(row["patient"], 0 if row["allowed"] else 8) for row in rows} or {(None, 4)}
+    outcomes = {
+        (patient, 0 if row["allowed"] else 8)
+        for row in rows
+        for patient in (row["patient"], *(row["others"] or ()))
+    } or {(None, 4)}
     await store.released(
         [
             Released(errand, patient, type_number(kind), 1, "h", outcome, name)

@@ -29,15 +29,16 @@ asked AS (
                          $13::text[], $14::text[], $15::"char"[])
                   AS a(n, gn, type, id, request, actor, client, action)),
 found AS MATERIALIZED (
-    SELECT a.n, r.pid, r.version, r.updated, r.method, r.id, r.patient, r.envelope,
+    SELECT a.n, r.pid, r.version, r.updated, r.method, r.id, r.patient, r.others, r.envelope,
            {ACCESS} AS allowed
     FROM asked a JOIN g ON g.gn = a.gn JOIN resource r ON r.type = a.type AND r.id = a.id),
 logged AS (
     INSERT INTO access_log (request, patient, type, action, outcome, actor, client, id)
-    SELECT a.request, f.patient, a.type, a.action,
+    SELECT a.request, p.patient, a.type, a.action,
            CASE WHEN f.allowed THEN 0 WHEN f.allowed IS NULL THEN 4 ELSE 8 END,
            a.actor, a.client, a.id
-    FROM asked a LEFT JOIN found f ON f.n = a.n)
+    FROM asked a LEFT JOIN found f ON f.n = a.n
+    CROSS JOIN unnest(array_append(coalesce(f.others, '{{}}'), f.patient)) AS p(patient))
 SELECT n, pid, version, updated, method, id, envelope FROM found WHERE allowed
 """
 

@@ -33,10 +33,12 @@ from polyclinic.foundation.errors import (
 )
 from polyclinic.foundation.telemetry import Metrics
 from polyclinic.foundation.vault import Vault
+from polyclinic.standards.fhir.definitions import type_number
 
 _REFERRED: LiteralString = """
     SELECT DISTINCT t.term FROM unnest($1::bigint[]) AS t(term)
-    WHERE EXISTS (SELECT FROM resource r WHERE r.terms @> ARRAY[t.term])"""
+    WHERE EXISTS (SELECT FROM resource r
+                  WHERE r.terms @> ARRAY[t.term] AND r.pid <> ALL ($2::bigint[]))"""
 
 RACES = (
     asyncpg.UniqueViolationError,
@@ -162,6 +164,7 @@ class Store:
         chosen = sorted(first.values())
         answers: list[Outcome | Problem] = [Problem()] * len(drafts)
         kept = await self._put_together([drafts[n] for n in chosen])
+        await self.denials([drafts[n] for n in chosen])
         for n, answer in zip(chosen, kept, strict=True):
             answers[n] = answer
         rest = [n for n in range(len(drafts)) if n not in set(chosen)]
@@ -196,7 +199,7 @@ class Store:
         """
         await self.drafting.keys(drafts)
         locked = await writing.lock(tx, [(d.grant, d.type, d.id) for d in drafts])
-        referred = await self._referred(tx, drafts, locked)
+        referred = await self._referred(tx, drafts, locked, together=strict)
         fresh = iter(await self.pids.take(sum((d.type, d.id) not in locked for d in drafts)))
         now = clock.now()
         answers: list[Outcome | Problem] = []
@@ -214,8 +217,24 @@ class Store:
             answers.append(answer)
             if change is not None:
                 changes.append((n, change))
-        await self._write(tx, changes, answers, strict=strict)
+        try:
+            await self._write(tx, changes, answers, strict=strict)
+        except _Undone as undone:
+            drafts[undone.number].denied = undone.patients
+            raise undone.problem from undone
         return answers
+
+    async def denials(self, drafts: Sequence[Draft]) -> None:
+        """Logs what was refused; the transaction that refused it takes its own rows back."""
+        rows: list[Released] = []
+        for draft in drafts:
+            letter = "d" if draft.resource is None else "u"
+            rows += [
+                Released(draft.errand, patient, type_number(draft.type), 1, letter, 8, draft.id)
+                for patient in draft.denied or ()
+            ]
+            draft.denied = None
+        await self.released(rows)
 
     async def _write(
         self,
@@ -227,6 +246,8 @@ class Store:
     ) -> None:
         """Keeps changes and puts the refusals of the writing statement among the answers."""
         await writing.clear(tx, [change.pid for _, change in changes if change.version > 1])
+        if len(changes) > CHUNK:
+            _trust_each_other([change for _, change in changes])
         for start in range(0, len(changes), CHUNK):
             part = changes[start : start + CHUNK]
             verdicts = await writing.write(tx, [change for _, change in part])
@@ -234,7 +255,7 @@ class Store:
                 problem = refusal(change, verdict)
                 if problem is not None and (strict or change.version > 1):
                     # The index of the old version is already cleared: all of this must be undone.
-                    raise problem
+                    raise _Undone(n, problem, () if verdict.allowed else change.patients)
                 if problem is not None:
                     answers[n] = problem
 
@@ -243,7 +264,11 @@ class Store:
     ) -> tuple[Outcome, Any]:
         place = f"{draft.type}/{draft.id}"
         if before is not None and not before["allowed"]:
+            draft.denied = _patients(before)
             raise NoSuchResource(place=place)
+        if before is not None and not before["writable"]:
+            draft.denied = _patients(before)
+            raise NotYours(place=place)
         if before is None and draft.resource is None:
             raise NoSuchResource(place=place)
         if before is None and not draft.may_create:
@@ -263,9 +288,17 @@ class Store:
         return Outcome(document, created=not was_there), change
 
     async def _referred(
-        self, tx: Transaction, drafts: Sequence[Draft], locked: dict[tuple[str, str], Any]
+        self,
+        tx: Transaction,
+        drafts: Sequence[Draft],
+        locked: dict[tuple[str, str], Any],
+        *,
+        together: bool,
     ) -> set[tuple[str, str]]:
-        """Which of the resources to be deleted others still refer to."""
+        """Which of the resources to be deleted others still refer to.
+
+        `together`: all drafts are kept or none, so what they change counts as changed.
+        """
         terms = {
             self.terms.points_at(f"{d.type}/{d.id}"): (d.type, d.id)
             for d in drafts
@@ -273,7 +306,31 @@ class Store:
         }
         if not terms:
             return set()
-        return {terms[row["term"]] for row in await tx.fetch(_REFERRED, list(terms))}
+        own = [locked[place]["pid"] for d in drafts if (place := (d.type, d.id)) in locked]
+        rows = await tx.fetch(_REFERRED, list(terms), own if together else [])
+        found = {row["term"] for row in rows}
+        if together:
+            found |= {t for d in drafts if d.indexed for t in d.indexed.terms if t in terms}
+        return {terms[term] for term in found}
+
+
+class _Undone(Exception):
+    """A change was refused after its old index was cleared."""
+
+    def __init__(self, number: int, problem: Problem, patients: tuple[int | None, ...]) -> None:
+        super().__init__()
+        self.number, self.problem, self.patients = number, problem, patients
+
+
+def _patients(row: Any) -> tuple[int | None, ...]:
+    return (row["patient"], *(row["others"] or ()))
+
+
+def _trust_each_other(changes: list[writing.Change]) -> None:
+    """References to what a later statement of the same transaction keeps need no look-up."""
+    kept = {(change.type, change.id) for change in changes if change.envelope is not None}
+    for change in changes:
+        change.check = tuple(reference for reference in change.check if reference not in kept)
 
 
 def refusal(change: writing.Change, verdict: writing.Verdict) -> Problem | None:

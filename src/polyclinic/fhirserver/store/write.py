@@ -17,7 +17,7 @@ WITH {GRANTS},
 asked AS (SELECT * FROM unnest($8::int[], $9::int[], $10::smallint[], $11::text[])
                         AS a(n, gn, type, id))
 SELECT a.n, r.pid, r.version, r.updated, r.method, r.id, r.labels, r.patient, r.others, r.envelope,
-       {ACCESS} AS allowed
+       {ACCESS} AS allowed, {MAY_WRITE} AS writable
 FROM asked a JOIN g ON g.gn = a.gn JOIN resource r ON r.type = a.type AND r.id = a.id
 ORDER BY r.type, r.id FOR UPDATE OF r
 """
@@ -43,9 +43,14 @@ r AS MATERIALIZED (
               envelope, request, actor, client)),
 dangling AS MATERIALIZED (
     SELECT d.n, min(d.place) AS place
-    FROM unnest($25::int[], $26::smallint[], $27::text[], $28::int[]) AS d(n, type, id, place)
-    LEFT JOIN resource t ON t.type = d.type AND t.id = d.id AND t.envelope IS NOT NULL
-    WHERE t.pid IS NULL AND NOT EXISTS (SELECT FROM r WHERE r.type = d.type AND r.id = d.id)
+    FROM unnest($25::int[], $26::smallint[], $27::text[], $28::int[], $42::int[])
+         AS d(n, type, id, place, gn)
+    WHERE NOT EXISTS (
+        SELECT FROM resource r JOIN g ON g.gn = d.gn
+        WHERE r.type = d.type AND r.id = d.id AND r.envelope IS NOT NULL AND {ACCESS}
+          AND NOT EXISTS (SELECT FROM r AS c WHERE c.pid = r.pid AND c.envelope IS NULL))
+      AND NOT EXISTS (
+        SELECT FROM r AS c WHERE c.type = d.type AND c.id = d.id AND c.envelope IS NOT NULL)
     GROUP BY d.n),
 judged AS MATERIALIZED (
     SELECT r.*, {MAY_WRITE} AS allowed, d.place AS dangling
@@ -144,6 +149,8 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
     """Keeps what is allowed, with index, history, outbox and access log; answers for each."""
     grants = Columns()
     numbers = [grants.number(change.grant) for change in changes]
+    # Whether a reference leads somewhere is told only of what the caller's role may see.
+    reach = [grants.number(c.errand.access.reach) for c in changes for _ in c.check]
     rows = await place.fetch(
         WRITE,
         *grants.values(),
@@ -154,6 +161,7 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
         *_index_columns(changes),
         list(range(len(changes))),
         [change.type for change in changes],
+        reach,
     )
     verdicts = [Verdict(allowed=False, dangling=None)] * len(changes)
     for row in rows:
