@@ -1,10 +1,6 @@
 """The same clinic in two topologies: one process, and one process for each service."""
 
-import contextlib
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,24 +10,15 @@ from polyclinic.foundation.postgres import EmbeddedPostgres
 from polyclinic.foundation.vault import RootKey
 
 sys.path.insert(0, str(Path(__file__).parent))
-from story_clinic import OPENED, Clinic, Program, free_port
+from story_clinic import NAMES, OPENED, Clinic, Program, a_folder, free_port
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="polyclinic-stories-"))
-    if os.geteuid() == 0:
-        folder.chmod(0o711)  # PostgreSQL's own user must be able to pass
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def one_process() -> Iterator[Clinic]:
     """`polyclinic up`, as a newcomer types it."""
-    with _folder() as folder:
+    with a_folder() as folder:
         data, port = folder / "data", free_port()
         program = Program(folder / "up.txt", "up", "--data", str(data), "--port", str(port))
         clinic = Clinic(
@@ -43,7 +30,7 @@ def one_process() -> Iterator[Clinic]:
             {"up": program},
         )
         try:
-            clinic.await_ready("identity", "records", "portal", seconds=120)
+            clinic.await_ready(*NAMES, seconds=120)
             yield clinic
         finally:
             program.stop()
@@ -52,7 +39,7 @@ def one_process() -> Iterator[Clinic]:
 @pytest.fixture(scope="session")
 async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
     """A PostgreSQL that stories may restart."""
-    with _folder() as folder:
+    with a_folder() as folder:
         server = EmbeddedPostgres(folder / "data", settings=FAST)
         try:
             yield server, await server.start()
@@ -62,11 +49,11 @@ async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
 
 @pytest.fixture(scope="session")
 def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
-    """`polyclinic serve NAME` three times, told nothing but the three variables."""
-    with _folder() as folder:
+    """`polyclinic serve NAME` for each, told nothing but the three variables."""
+    with a_folder() as folder:
         key = folder / "root.key"
         RootKey.create(key)
-        ports = {name: free_port() for name in ("identity", "records", "portal")}
+        ports = {name: free_port() for name in NAMES}
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         surroundings = {
             "POLYCLINIC_DATABASE_URL": story_postgres[1],

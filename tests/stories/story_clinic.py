@@ -1,13 +1,16 @@
 """What the stories share: processes of a clinic, and a visitor who follows pages and forms."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,11 +18,22 @@ from typing import Any, TypeVar
 
 import httpx
 
+from polyclinic.assembly.services import SERVICES
 from polyclinic.demo.people import sign_ins
 
+NAMES = tuple(service.name for service in SERVICES)
 PEOPLE = {each.user: each for each in sign_ins()}
 OPENED: list[httpx.Client] = []  # closed after each story
 T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def a_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="polyclinic-stories-"))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)  # PostgreSQL's own user must be able to pass
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:

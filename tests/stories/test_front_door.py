@@ -6,9 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from story_clinic import PEOPLE, Clinic
-
-SERVICES = ("identity", "records", "portal")
+from story_clinic import NAMES, PEOPLE, Clinic
 
 
 def raw(clinic: Clinic, content: bytes, port: int | None = None) -> bytes:
@@ -110,13 +108,13 @@ def test_wrong_passwords_count_for_the_person_and_not_for_the_front_door(per_ser
 
 def test_every_service_and_the_whole_say_that_they_live_and_are_ready(topology: Clinic):
     with topology.api() as api:
-        for name in SERVICES:
+        for name in NAMES:
             assert api.get(f"/{name}/health/live").json() == {"status": "live"}
             ready = api.get(f"/{name}/health/ready")
             assert ready.json() == {"status": "ready", "service": name}
         whole = api.get("/health/ready")
         assert whole.status_code == 200
-        ours = ("portal",) if topology.urls else SERVICES
+        ours = ("portal",) if topology.urls else NAMES
         assert whole.json()["services"] == dict.fromkeys(ours, "ready")
         assert api.get("/health/live").json() == {"status": "live"}
 
@@ -124,7 +122,7 @@ def test_every_service_and_the_whole_say_that_they_live_and_are_ready(topology: 
 def test_numbers_are_valid_for_each_service_and_for_the_whole(topology: Clinic):
     maria = PEOPLE["maria"]
     with topology.api() as api:
-        for path in ("/metrics", *(f"/{name}/metrics" for name in SERVICES)):
+        for path in ("/metrics", *(f"/{name}/metrics" for name in NAMES)):
             text = api.get(path).text
             assert maria.person.partition("/")[2] not in text
             families = list(text_string_to_metric_families(text))
@@ -141,7 +139,7 @@ def test_numbers_are_valid_for_each_service_and_for_the_whole(topology: Clinic):
             for sample in family.samples
             if "service" in sample.labels
         }
-        assert merged == ({"portal"} if topology.urls else set(SERVICES))
+        assert merged == ({"portal"} if topology.urls else set(NAMES))
 
 
 def test_a_form_that_is_far_too_large_is_refused_not_dropped(topology: Clinic):
