@@ -17,7 +17,10 @@ Row = asyncpg.Record
 # SQLSTATE of what passes by itself: connections, resources, an operator's hand, a replica that
 # was asked to write, and transactions that took longer than we let them.
 _PASSING = ("08", "53", "57", "25006", "25P03", "25P04")
-_TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# InternalClientError: what asyncpg says when a server that is killed cuts an answer off.
+_TROUBLE = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
+)  # fmt: skip
 
 
 def trouble(error: BaseException) -> Unavailable | None:
@@ -29,7 +32,7 @@ def trouble(error: BaseException) -> Unavailable | None:
         return Unavailable("The database does not answer.") if passing else None
     # A value that asyncpg cannot send is an InterfaceError too, and nobody's lost connection.
     lost = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
-    if lost or isinstance(error, OSError):
+    if lost or isinstance(error, asyncpg.InternalClientError | OSError):
         return Unavailable("The database does not answer.")
     return None
 
