@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from polyclinic.fhirserver.access import labels_of
 from polyclinic.fhirserver.terms import Terms, param_number
+from polyclinic.standards.fhir.definitions import in_patient_compartment
 from polyclinic.standards.fhir.search_values import (
     DateValue,
     NumberValue,
@@ -105,7 +107,7 @@ def index(terms: Terms, resource: dict[str, Any]) -> Indexed:
         [],
     )
     for value in extract(resource):
-        if value.param not in UNINDEXED and value.param not in JOINED:
+        if value.param not in UNINDEXED and stored_under(kind, value.param) == (value.param,):
             _KEEP[type(value)](terms, kind, value, found)
     # A chart's pages are found by its first patient; the others' lead to it by a posting.
     for patient in found.patients[1:]:
@@ -119,6 +121,18 @@ def index(terms: Terms, resource: dict[str, Any]) -> Indexed:
     found.dates = list(dict.fromkeys(found.dates))
     found.numbers = list(dict.fromkeys(found.numbers))
     return found
+
+
+@cache
+def stored_under(kind: str, param: str) -> tuple[str, ...]:
+    """The parameters under which the index keeps what this one finds: mostly itself.
+
+    `patient` is the part of `subject` (of a Coverage: `beneficiary`) that is a patient.
+    """
+    if param == "patient":
+        own = in_patient_compartment(kind)
+        return next(((code,) for code in ("subject", "beneficiary") if code in own), (param,))
+    return JOINED.get(param, (param,))
 
 
 def chart_term(terms: Terms, kind: str, patient: int) -> int:

@@ -151,6 +151,7 @@ class Vault:
         self._root = root
         self.service = service
         self._service = service.encode()
+        self._secrets: dict[tuple[str, int], bytes] = {}
         self._keys: OrderedDict[bytes, tuple[float, DataKey]] = OrderedDict()
         self._owners: OrderedDict[bytes, tuple[float, DataKey]] = OrderedDict()
         self._packers: dict[int, Any] = {0: zstandard.ZstdCompressor(level=3)}
@@ -163,7 +164,11 @@ class Vault:
 
     def secret(self, purpose: str, length: int = 32) -> bytes:
         """A secret of this service for one purpose (an index key, a cookie key)."""
-        return self._root.derive(f"{self.service}|{purpose}", length)
+        known = self._secrets.get((purpose, length))
+        if known is None:
+            known = self._root.derive(f"{self.service}|{purpose}", length)
+            self._secrets[(purpose, length)] = known
+        return known
 
     def owner(self, *parts: str) -> bytes:
         """The opaque 128-bit name under which an owner's key is kept."""

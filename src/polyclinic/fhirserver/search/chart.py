@@ -14,7 +14,7 @@ from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.telemetry import Metrics
 
 _ASKED: LiteralString = """
-asked AS (
+asked AS MATERIALIZED (
     SELECT n, gn, patient, type, chart, terms::bigint[] AS terms, at, pid, most
     FROM unnest($8::int[], $9::int[], $10::bigint[], $11::smallint[], $12::bigint[], $13::text[],
                 $14::timestamptz[], $15::bigint[], $16::int[])

@@ -6,10 +6,10 @@ from typing import LiteralString
 
 from polyclinic.fhirserver.index import (
     IDENTIFYING,
-    JOINED,
     PERSONAL_DATES,
     POSTED,
     date_precision,
+    stored_under,
     unit_term,
 )
 from polyclinic.fhirserver.search.asks import (
@@ -108,7 +108,7 @@ def _group(terms: Terms, kind: str, criterion: Criterion) -> tuple[TermGroup | N
     """The criterion's terms (None: the index cannot help), and whether they decide alone."""
     found: list[int] = []
     exact, posted = True, criterion.param in POSTED
-    for param in JOINED.get(criterion.param, (criterion.param,)):
+    for param in stored_under(kind, criterion.param):
         for ask in criterion.asks:
             known, sure, plain = _ask_terms(terms, kind, replace(criterion, param=param), ask)
             if known is None:
@@ -197,7 +197,7 @@ def range_condition(
     """SQL for one date, number or quantity criterion: a superset of what matches."""
     if criterion.param == "_lastUpdated":
         return either([_updated(statement, ask) for ask in criterion.asks])
-    joined = JOINED.get(criterion.param, (criterion.param,))
+    joined = stored_under(kind, criterion.param)
     numbers = statement.bind([param_number(kind, param) for param in joined]) + "::int[]"
     if criterion.type == "date":
         tests = either([_date_test(statement, ask) for ask in criterion.asks])

@@ -22,10 +22,9 @@ WAIT_MAX = 25.0
 LOOK_SECONDS = 0.05
 
 READ: LiteralString = """
-    SELECT e.seq, o.id, o.kind, o.subject, o.at, o.data
-    FROM feed_entry e JOIN outbox o ON o.position = e.position
-    WHERE e.seq > $1 AND (cardinality($2::text[]) = 0 OR o.kind = ANY ($2))
-    ORDER BY e.seq LIMIT $3"""
+    SELECT seq, id, kind, subject, at, data FROM feed_entry
+    WHERE seq > $1 AND (cardinality($2::text[]) = 0 OR kind = ANY ($2))
+    ORDER BY seq LIMIT $3"""
 
 
 async def get_events(request: Request) -> Response:

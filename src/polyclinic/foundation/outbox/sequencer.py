@@ -15,12 +15,14 @@ BUSY_SECONDS, IDLE_SECONDS = 0.02, 0.1
 # The row lock is the lease: of several replicas one numbers at a time, the others pass.
 NUMBER: LiteralString = """
 WITH f AS (SELECT seq, over FROM feed FOR UPDATE SKIP LOCKED),
-ready AS MATERIALIZED (
-    SELECT o.position, row_number() OVER (ORDER BY o.position) AS n
-    FROM f, outbox o
-    WHERE o.tx >= f.over AND o.tx < pg_snapshot_xmin(pg_current_snapshot())),
+taken AS (
+    DELETE FROM outbox o USING f
+    WHERE o.tx >= f.over AND o.tx < pg_snapshot_xmin(pg_current_snapshot())
+    RETURNING o.position, o.id, o.at, o.kind, o.subject, o.data),
+ready AS MATERIALIZED (SELECT taken.*, row_number() OVER (ORDER BY position) AS n FROM taken),
 numbered AS (
-    INSERT INTO feed_entry (seq, position) SELECT f.seq + ready.n, ready.position FROM ready, f),
+    INSERT INTO feed_entry (seq, id, at, kind, subject, data)
+    SELECT f.seq + n, id, at, kind, subject, data FROM ready, f),
 moved AS (
     UPDATE feed SET seq = feed.seq + (SELECT count(*) FROM ready),
                     over = pg_snapshot_xmin(pg_current_snapshot())
@@ -33,12 +35,11 @@ CLUSTER: LiteralString = """
         || (SELECT timeline_id FROM pg_control_checkpoint())"""
 # Transaction numbers mean nothing in another cluster: whatever waits is numbered at once.
 NEW_EPOCH: LiteralString = """
-WITH waiting AS (
-    SELECT o.position, row_number() OVER (ORDER BY o.position) AS n
-    FROM outbox o LEFT JOIN feed_entry e ON e.position = o.position WHERE e.position IS NULL),
+WITH taken AS (DELETE FROM outbox RETURNING position, id, at, kind, subject, data),
+waiting AS MATERIALIZED (SELECT taken.*, row_number() OVER (ORDER BY position) AS n FROM taken),
 numbered AS (
-    INSERT INTO feed_entry (seq, position)
-    SELECT feed.seq + waiting.n, waiting.position FROM waiting, feed)
+    INSERT INTO feed_entry (seq, id, at, kind, subject, data)
+    SELECT feed.seq + n, waiting.id, waiting.at, kind, subject, data FROM waiting, feed)
 UPDATE feed SET epoch = uuidv7(), cluster = $1, seq = seq + (SELECT count(*) FROM waiting),
                 over = pg_snapshot_xmin(pg_current_snapshot())
 """

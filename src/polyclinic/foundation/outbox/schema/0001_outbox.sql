@@ -21,9 +21,14 @@ CREATE TABLE feed (
 );
 INSERT INTO feed DEFAULT VALUES;
 
+-- Where an event goes once it has its number; the outbox holds only what waits for one.
 CREATE TABLE feed_entry (
-    seq      bigint PRIMARY KEY,
-    position bigint NOT NULL UNIQUE
+    seq     bigint PRIMARY KEY,
+    id      uuid NOT NULL,
+    at      timestamptz NOT NULL,
+    kind    text NOT NULL,
+    subject text NOT NULL,
+    data    bytea
 );
 
 -- How far this service has read each other service's feed, and which replica reads at the moment.
