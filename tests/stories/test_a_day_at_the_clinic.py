@@ -1,9 +1,11 @@
 """What people do in a day, told in both topologies: the same clicks, the same answers."""
 
+import asyncio
 import json
 import re
 import uuid
 
+import asyncpg
 import pytest
 from story_clinic import PEOPLE, Clinic
 
@@ -194,11 +196,64 @@ def test_a_bundle_of_20_mb_goes_through_the_door_and_one_beyond_32_mb_does_not(t
     assert api.get("/fhir/Basic/large-3").status_code == 200
 
 
-def test_the_access_log_says_who_saw_what_under_the_number_of_the_request(topology: Clinic):
-    ruiz = topology.signed_in("ruiz")
-    number = str(uuid.uuid4())
-    ruiz.http.headers["x-request-id"] = number
-    assert ruiz.get(f"/patients/{MARIA}").headers["x-request-id"] == number
+async def test_the_access_log_says_who_saw_what_under_the_number_of_the_request(
+    per_service: Clinic, story_postgres
+):
+    """The number that the front door gave stands in the log of records, in another process."""
+
+    def look() -> tuple[str, str]:
+        ruiz, foreign = per_service.signed_in("ruiz"), _foreign_patient(per_service)
+        numbers = str(uuid.uuid4()), str(uuid.uuid4())
+        for number, patient in zip(numbers, (MARIA, foreign), strict=True):
+            ruiz.http.headers["x-request-id"] = number
+            assert ruiz.get(f"/patients/{patient}").headers["x-request-id"] == number
+        return numbers
+
+    number, denied = await asyncio.to_thread(look)
+    connection = await asyncpg.connect(story_postgres[1])
+    rows = await connection.fetch(
+        "SELECT actor, client, patient, count FROM records.access_log WHERE request = $1",
+        uuid.UUID(number),
+    )
+    actors = {row["actor"] for row in rows}
+    assert len(actors) == 1
+    assert {row["client"] for row in rows} == {"portal"}
+    assert len({row["patient"] for row in rows if row["patient"] is not None}) == 1
+    # The page says that the attempt was noted.
+    attempts = await connection.fetchval(
+        "SELECT count(*) FROM records.access_log WHERE request = $1 AND patient IS NOT NULL",
+        uuid.UUID(denied),
+    )
+    assert attempts >= 1
+    account = await connection.fetchval(
+        "SELECT count(*) FROM identity.account WHERE id::text = $1", actors.pop()
+    )
+    await connection.close()
+    assert account == 1
+
+
+def test_one_number_goes_with_a_request_through_the_logs_of_every_process(per_service: Clinic):
+    """Identity notes a sign-in under the number that the front door's answer carries."""
+    visitor = per_service.visitor()
+    visitor.get("/")
+    visitor.http.headers["x-request-id"] = number = str(uuid.uuid4())
+    visitor.http.follow_redirects = False
+    answer = visitor.send("/identity/sign-in", user="maria", password=PEOPLE["maria"].password)
+    assert answer.headers.get_list("x-request-id") == [number]
+    noted = [s for s in per_service.programs["identity"].lines() if s.get("request") == number]
+    assert "sign-in" in {line["event"] for line in noted}
+
+
+def test_a_number_of_another_shape_than_ours_is_kept_and_harms_nothing(topology: Clinic):
+    api = topology.api(topology.token("system/*.rs"))
+    for number in ("story-number-1", "12345678", "x" * 64):
+        answer = api.get(f"/fhir/Patient/{MARIA}", headers={"x-request-id": number})
+        assert answer.status_code == 200
+        assert answer.headers["x-request-id"] == number
+    for number in ("short", "with space 1", "x" * 65, "<script>alert</script>"):
+        answer = api.get(f"/fhir/Patient/{MARIA}", headers={"x-request-id": number})
+        assert answer.status_code == 200
+        assert answer.headers["x-request-id"] != number
 
 
 def _foreign_patient(topology: Clinic) -> str:
