@@ -20,11 +20,12 @@ from polyclinic.standards.fhir.definitions import (
 # r: a row of `resource` or `version` (or of a change about to become one); g: a row of GRANTS.
 # A comparison with a patient who is nobody is unknown: IS TRUE makes it a denial in the log, too.
 # `open_types` are readable whoever they are about: directories, and for staff the demographics.
+# Its second half is for what lies in a chart: a Schedule there is no longer part of a directory.
 ACCESS: LiteralString = """(
     get_bit(g.types, r.type) = 1
     AND r.labels & ~g.labels = 0
     AND (g.required = '{}' OR r.terms @> g.required)
-    AND (get_bit(g.open_types, r.type) = 1
+    AND (get_bit(g.open_types, r.type + CASE WHEN r.patient IS NULL THEN 0 ELSE 256 END) = 1
          OR r.patient = g.patient OR g.patient = ANY (r.others)
          OR (g.practitioner IS NOT NULL AND EXISTS (
              SELECT FROM relation c
@@ -37,7 +38,7 @@ MAY_WRITE: LiteralString = """(
     get_bit(g.types, r.type) = 1
     AND r.labels & ~g.labels = 0
     AND (g.required = '{}' OR r.terms @> g.required)
-    AND (get_bit(g.open_types, r.type) = 1
+    AND (get_bit(g.open_types, r.type + CASE WHEN r.patient IS NULL THEN 0 ELSE 256 END) = 1
          OR (r.patient IS NOT NULL AND NOT EXISTS (
              SELECT FROM unnest(array_append(coalesce(r.others, '{}'), r.patient)) AS p(patient)
              WHERE p.patient IS DISTINCT FROM g.patient
@@ -46,7 +47,7 @@ MAY_WRITE: LiteralString = """(
                  WHERE c.practitioner = g.practitioner AND c.patient = p.patient
                    AND coalesce(c.until, 'infinity') > now())))))"""
 
-_BYTES = (len(resource_types()) + 1 + 7) // 8
+_BYTES = 32  # one bit a type; the second half begins at bit 256
 
 # Read by everybody who may read at all: they describe places, people at work and knowledge.
 DIRECTORY = frozenset(
@@ -178,7 +179,9 @@ def access_of(caller: Caller, patient: int | None, practitioner: int | None) -> 
     def grant(types: frozenset[str], interaction: str) -> Grant:
         return Grant(
             types=bits(types),
-            open_types=bits(types & _role_open(role, interaction)),
+            open_types=bits(
+                types & _role_open(role, interaction), types & _open_in_charts(role, interaction)
+            ),
             labels=ALL_LABELS if role in ("system", "patient") else ~_VERY_RESTRICTED,
             patient=patient if role == "patient" else None,
             practitioner=practitioner if role == "clinician" else None,
@@ -237,6 +240,12 @@ def _role_open(role: str, interaction: str) -> frozenset[str]:
 
 
 @cache
+def _open_in_charts(role: str, interaction: str) -> frozenset[str]:
+    found = _role_open(role, interaction)
+    return found if role == "system" else found - (DIRECTORY & _charted())
+
+
+@cache
 def _charted() -> frozenset[str]:
     """The types that belong into patients' charts."""
     named = frozenset(name for name in resource_types() if in_patient_compartment(name))
@@ -244,13 +253,17 @@ def _charted() -> frozenset[str]:
 
 
 @cache
-def bits(types: frozenset[str]) -> bytes:
-    """A set of types as PostgreSQL's get_bit reads it: bit n is bit n % 8 of byte n / 8."""
-    value = bytearray(_BYTES)
-    for name in types:
-        number = type_number(name)
-        value[number // 8] |= 1 << (number % 8)
-    return bytes(value)
+def bits(types: frozenset[str], in_charts: frozenset[str] | None = None) -> bytes:
+    """A set of types as PostgreSQL's get_bit reads it: bit n is bit n % 8 of byte n / 8.
+
+    The second half says the same of what lies in a chart; unless told, the same.
+    """
+    halves = bytearray(2 * _BYTES)
+    for start, half in ((0, types), (_BYTES, types if in_charts is None else in_charts)):
+        for name in half:
+            number = type_number(name)
+            halves[start + number // 8] |= 1 << (number % 8)
+    return bytes(halves)
 
 
 def _bit(value: bytes, number: int) -> bool:
