@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from appointments_in_memory import AppointmentsInMemory
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Callers
@@ -22,7 +23,7 @@ from polyclinic.services.portal import service
 from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import COOKIE, Session, Tokens, new_secret
-from polyclinic.services.portal.gateways import Health, Parameters
+from polyclinic.services.portal.gateways import Health, HttpDeadLetters, Parameters
 from polyclinic.services.portal.settings import PortalSettings
 
 Resource = Mapping[str, Any]
@@ -55,6 +56,10 @@ class RecordsInMemory:
         for name, value in asked:
             found = [r for r in found if self._fits(r, name, value)]
         if kind not in ("Patient", "Practitioner") and token.startswith("clinician"):
+            # As records does: a chart that is not open is refused rather than empty.
+            whose = dict(asked).get("patient", "").partition("/")[2]
+            if whose and whose not in self.related:
+                raise Forbidden(place="patient")
             found = [r for r in found if _about(r) in self.related]
         # Newest first, as every part of a chart is asked for.
         return sorted(found, key=_date, reverse=True)[:most]
@@ -62,7 +67,7 @@ class RecordsInMemory:
     def _listen(self, kind: str, token: str) -> None:
         if kind in self.down or "*" in self.down:
             raise Unavailable("The records service does not answer.", place="records")
-        if token.startswith("front-desk") and kind != "Patient":
+        if token.startswith("front-desk") and kind not in ("Patient", "Practitioner"):
             raise Forbidden(place="records")
 
     def _fits(self, resource: Resource, name: str, value: str) -> bool:
@@ -114,7 +119,13 @@ class Door:
     portal: Portal
     records: RecordsInMemory
     identity: IdentityInMemory
+    appointments: AppointmentsInMemory
     app: App
+
+    def installs_appointments(self) -> "Door":
+        """Makes appointments part of the installation."""
+        self.running.peers.add_remote("appointments", "http://127.0.0.1:9")
+        return self
 
     async def as_(self, role: str, person: str | None = None, **changed: Any) -> "Visitor":
         """Somebody who is signed in."""
@@ -160,7 +171,7 @@ async def open_portal(
 ) -> Door:
     peers = Peers()
     platform = Platform(public_url=None)
-    identity = IdentityInMemory()
+    identity, appointments = IdentityInMemory(), AppointmentsInMemory()
     running = Running(
         service,
         platform,
@@ -181,12 +192,14 @@ async def open_portal(
         issuer="urn:polyclinic",
         identity=identity,
         records=records,
+        appointments=appointments,
+        dead_letters=HttpDeadLetters(peers),
         health=Health(peers),
     )
     running.state = portal
     app = App(running)
     peers.add_local("portal", app)
-    return Door(running, portal, records, identity, app)
+    return Door(running, portal, records, identity, appointments, app)
 
 
 def later(minutes: float) -> Callable[[], Any]:

@@ -12,7 +12,13 @@ from polyclinic.foundation.caller import NO_ISSUER
 from polyclinic.foundation.service import Running, Service
 from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import CLIENT
-from polyclinic.services.portal.gateways import FhirRecords, Health, HttpIdentity
+from polyclinic.services.portal.gateways import (
+    FhirRecords,
+    Health,
+    HttpAppointments,
+    HttpDeadLetters,
+    HttpIdentity,
+)
 from polyclinic.services.portal.jobs import jobs
 from polyclinic.services.portal.pages import routes
 from polyclinic.services.portal.pages.door import show_problem
@@ -31,6 +37,8 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         issuer=issuer,
         identity=HttpIdentity(running.peers, seed, issuer),
         records=FhirRecords(running.peers),
+        appointments=HttpAppointments(running.peers),
+        dead_letters=HttpDeadLetters(running.peers),
         health=Health(running.peers),
     )
 

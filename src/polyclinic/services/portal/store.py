@@ -1,4 +1,4 @@
-"""Sessions as rows of `portal.session`, themes as rows of `portal.preference`."""
+"""Sessions, themes and drafts as rows of `portal.session`, `portal.preference`, `portal.draft`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,3 +80,23 @@ async def save_theme(db: Database, subject: str, theme: str) -> None:
         subject,
         theme,
     )
+
+
+async def save_draft(db: Database, draft_id: bytes, sealed: bytes, ends_at: datetime) -> None:
+    await db.execute(
+        "INSERT INTO portal.draft (id, sealed, ends_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, ends_at = excluded.ends_at",
+        draft_id,
+        sealed,
+        ends_at,
+    )
+
+
+async def find_draft(db: Database, draft_id: bytes, now: datetime) -> bytes | None:
+    return await db.fetchval(
+        "SELECT sealed FROM portal.draft WHERE id = $1 AND ends_at > $2", draft_id, now
+    )
+
+
+async def remove_ended_drafts(db: Database, now: datetime) -> None:
+    await db.execute("DELETE FROM portal.draft WHERE ends_at <= $1", now)

@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Forbidden, NotFound, Unavailable
-from polyclinic.services.portal.actions.state import Portal
+from polyclinic.services.portal.actions.state import Portal, answered
 from polyclinic.services.portal.domain import problems
 from polyclinic.services.portal.domain.medicines import Medicine, read_medicines
 from polyclinic.services.portal.domain.observations import read_results
@@ -92,22 +92,18 @@ async def check_relation(portal: Portal, token: str, patient_id: str) -> None:
 
 
 async def related(portal: Portal, token: str, patient_ids: list[str]) -> set[str]:
-    """Those of the patients whose charts this clinician may open.
+    """Those of the patients whose charts this clinician may open: records refuses the others."""
 
-    Relations come from care teams and encounters, and records shows these only where there is
-    one: who has neither has no relation.
-    """
-
-    async def one(patient_id: str, kind: str) -> str | None:
+    async def one(patient_id: str) -> str | None:
         asked: Parameters = (("patient", f"Patient/{patient_id}"),)
+        search = portal.records.search(token, "CareTeam", asked, 1)
         try:
-            found = await _answered(portal, portal.records.search(token, kind, asked, 1))
+            await answered(portal, "records", search)
         except Forbidden:
             return None
-        return patient_id if found else None
+        return patient_id
 
-    kinds = ("Encounter", "CareTeam")
-    answers = await asyncio.gather(*(one(p, kind) for p in patient_ids for kind in kinds))
+    answers = await asyncio.gather(*(one(p) for p in dict.fromkeys(patient_ids)))
     return {p for p in answers if p}
 
 
@@ -116,7 +112,7 @@ async def find_patients(
 ) -> tuple[list[Found], bool]:
     """Patients that fit, by name, and whether there are more than are shown."""
     search = portal.records.search(token, "Patient", wanted.parameters, FOUND_MAX + 1)
-    people = read_patients(kept(await _answered(portal, search)), clock.today())
+    people = read_patients(kept(await answered(portal, "records", search)), clock.today())
     shown = people[:FOUND_MAX]
     mine = await related(portal, token, [p.id for p in shown]) if mark else set[str]()
     return [Found(p, p.id in mine) for p in shown], len(people) > FOUND_MAX
@@ -129,13 +125,7 @@ async def find_patient(portal: Portal, token: str, patient_id: str) -> Patient:
 
 async def _read(portal: Portal, token: str, patient_id: str) -> Patient:
     read = portal.records.read(token, "Patient", patient_id)
-    try:
-        resource = await read
-    except Unavailable:
-        portal.outages.failed("records")
-        raise
-    portal.outages.answered("records")
-    return read_patient(resource, clock.today())
+    return read_patient(await answered(portal, "records", read), clock.today())
 
 
 async def _part(
@@ -149,19 +139,9 @@ async def _part(
             raise NotFound("There is no such test.")
         asked = [asked[0], ("code", f"{LOINC}|{code}"), NEWEST]
     try:
-        return await _answered(portal, portal.records.search(token, kind, asked, most))
+        return await answered(portal, "records", portal.records.search(token, kind, asked, most))
     except Unavailable:
         return None
-
-
-async def _answered(portal: Portal, search: Awaitable[list[Resource]]) -> list[Resource]:
-    try:
-        found = await search
-    except Unavailable:
-        portal.outages.failed("records")
-        raise
-    portal.outages.answered("records")
-    return found
 
 
 async def _people(
@@ -175,7 +155,7 @@ async def _people(
     asked: Parameters = (("_id", ",".join(wanted)),)
     try:
         search = portal.records.search(token, "Practitioner", asked, len(wanted))
-        return problems.people_of(await _answered(portal, search))
+        return problems.people_of(await answered(portal, "records", search))
     except (Unavailable, Forbidden):
         return {}
 

@@ -1,14 +1,19 @@
 """What the portal's actions are given."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
+from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.vault import Vault
-from polyclinic.services.portal.gateways import Health, Identity, Records
+from polyclinic.services.portal.gateways import Appointments, DeadLetters, Health, Identity, Records
 from polyclinic.services.portal.settings import PortalSettings
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -38,5 +43,22 @@ class Portal:
     issuer: str
     identity: Identity
     records: Records
+    appointments: Appointments
+    dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)
+
+    def has(self, service: str) -> bool:
+        """Whether a service is part of the installation, be it well or not."""
+        return service in self.health.names()
+
+
+async def answered(portal: Portal, name: str, work: Awaitable[T]) -> T:
+    """What another service answers, remembering since when it does not."""
+    try:
+        found = await work
+    except Unavailable:
+        portal.outages.failed(name)
+        raise
+    portal.outages.answered(name)
+    return found

@@ -5,7 +5,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from polyclinic.foundation.html import static_routes
-from polyclinic.services.portal.pages import clinician, desk, patient, signing
+from polyclinic.services.portal.pages import (
+    booking,
+    clinician,
+    desk,
+    desk_booking,
+    patient,
+    schedule,
+    signing,
+    visits,
+)
 from polyclinic.services.portal.pages.door import PACKAGE, STATIC
 
 
@@ -31,6 +40,35 @@ routes = (
     Route("/results/{code}", patient.get_trend),
     Route("/medicines", patient.get_medicines),
     Route("/conditions", patient.get_conditions),
+    # Under /visits, because /appointments is the door of that service itself.
+    Route("/visits", visits.get_visits),
+    Route("/visits/book", booking.get_kinds, methods=["GET"]),
+    Route("/visits/book", booking.post_kind, methods=["POST"]),
+    Route("/visits/book/{draft}/time", booking.get_times, methods=["GET"]),
+    Route("/visits/book/{draft}/time", booking.post_time, methods=["POST"]),
+    Route("/visits/book/{draft}/about", booking.get_about, methods=["GET"]),
+    Route("/visits/book/{draft}/about", booking.post_about, methods=["POST"]),
+    Route("/visits/book/{draft}/check", booking.get_check, methods=["GET"]),
+    Route("/visits/book/{draft}/check", booking.post_check, methods=["POST"]),
+    Route("/visits/book/{draft}/wait", booking.post_wait, methods=["POST"]),
+    Route("/visits/{visit}/appointment.ics", visits.get_invitation),
+    Route("/visits/{visit}/booked", visits.get_booked),
+    Route("/visits/{visit}/change", visits.get_change),
+    Route("/visits/{visit}/cancel", visits.get_cancel, methods=["GET"]),
+    Route("/visits/{visit}/cancel", visits.post_cancel, methods=["POST"]),
+    Route("/my-day", schedule.get_my_day),
+    Route("/schedule", schedule.get_schedule),
+    Route("/schedule/book", desk_booking.get_who, methods=["GET"]),
+    Route("/schedule/book", desk_booking.post_who, methods=["POST"]),
+    Route("/schedule/book/{draft}", desk_booking.get_when, methods=["GET"]),
+    Route("/schedule/book/{draft}", desk_booking.post_when, methods=["POST"]),
+    Route("/schedule/book/{draft}/check", desk_booking.get_check, methods=["GET"]),
+    Route("/schedule/book/{draft}/check", desk_booking.post_check, methods=["POST"]),
+    Route("/schedule/offer/{waiting}", desk_booking.get_offer),
+    Route("/schedule/visits/{visit}", schedule.get_visit),
+    Route("/schedule/visits/{visit}/move", desk_booking.get_move),
+    Route("/schedule/visits/{visit}/cancel", schedule.post_cancel, methods=["POST"]),
+    Route("/schedule/visits/{visit}/{verb}", schedule.post_step, methods=["POST"]),
     Route("/patients", clinician.get_patients, methods=["GET"]),
     Route("/patients", clinician.post_patients, methods=["POST"]),
     Route("/patients/{patient_id}", clinician.get_summary),
@@ -43,6 +81,8 @@ routes = (
     Route("/desk", desk.post_desk, methods=["POST"]),
     Route("/desk/{patient_id}", desk.get_desk_patient),
     Route("/admin", desk.get_admin),
+    Route("/admin/events", desk.get_events),
+    Route("/admin/events/{service}/{event}", desk.post_event, methods=["POST"]),
     Route("/welcome", desk.get_welcome),
     *static_routes(STATIC, PACKAGE),
 )

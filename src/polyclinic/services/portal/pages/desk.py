@@ -5,10 +5,13 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polyclinic.foundation.errors import Problem
 from polyclinic.services.portal.actions.charts import find_patient
+from polyclinic.services.portal.actions.desk import dead_letters, try_again
+from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.pages.clinician import search
-from polyclinic.services.portal.pages.door import draw, portal, signed_in
+from polyclinic.services.portal.pages.door import draw, form, portal, redirect, signed_in
 
 desk_only = signed_in("front-desk")
 administrators_only = signed_in("administrator")
@@ -54,6 +57,37 @@ async def get_admin(request: Request, signed: Signed) -> Response:
     absent = [ABOUT[name] for name in ABOUT if name not in names]
     template = "staff/services.html" if request.headers.get("hx-request") else "staff/admin.html"
     return draw(request, template, signed, services=services, absent=absent)
+
+
+@administrators_only
+async def get_events(request: Request, signed: Signed) -> Response:
+    return await _events(request, signed)
+
+
+@administrators_only
+async def post_event(request: Request, signed: Signed) -> Response:
+    """Tries one event again; what fails again says so."""
+    await form(request, signed)
+    service, event = request.path_params["service"], request.path_params["event"]
+    try:
+        await try_again(portal(request), signed.session, service, event)
+    except Problem as problem:
+        return await _events(request, signed, problem.message)
+    return redirect("/admin/events?done=yes")
+
+
+async def _events(request: Request, signed: Signed, error: str = "") -> Response:
+    zone = portal(request).settings.time_zone
+    return draw(
+        request,
+        "staff/events.html",
+        signed,
+        409 if error else 200,
+        services=await dead_letters(portal(request), signed.session),
+        when=lambda at: times.moment_words(at, zone),
+        done=request.query_params.get("done") == "yes",
+        error=error,
+    )
 
 
 @signed_in()

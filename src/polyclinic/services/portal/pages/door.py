@@ -18,6 +18,7 @@ from polyclinic.services.portal.domain.charts import bar, spark, trend
 from polyclinic.services.portal.domain.patient import initials
 from polyclinic.services.portal.domain.reading import spoken
 from polyclinic.services.portal.domain.session import Signed, SignedOut
+from polyclinic.services.portal.domain.times import hour
 
 PACKAGE, STATIC = "polyclinic.services.portal", "/static"
 FORM_MAX = 16 * 1024
@@ -88,8 +89,11 @@ def draw(
     around: dict[str, object] = {
         "clinic": at_work.settings.clinic,
         "phone": at_work.settings.phone,
+        "emergency": at_work.settings.emergency,
+        "has_appointments": at_work.has("appointments"),
         "theme": signed.theme if signed else "system",
         "today": spoken(clock.today()),
+        "at": lambda moment: hour(moment, at_work.settings.time_zone),
         "bar": bar,
         "spark": spark,
         "trend": trend,
@@ -98,12 +102,19 @@ def draw(
     if signed is not None:
         around |= {
             "me": signed.session,
+            "home": home(at_work, signed),
             "my_initials": initials(signed.session.name) or "?",
             "csrf": signed.session.csrf,
             "seconds": sessions.seconds_left(at_work, signed, clock.now()),
             "warn_seconds": max(120, at_work.settings.warn_seconds),
         }
     return PAGES.page(request, template, status, **around, **values)
+
+
+def home(at_work: Portal, signed: Signed) -> str:
+    """The first page of a role; those about the day come with the appointments service."""
+    first = {"clinician": "/my-day", "front-desk": "/schedule"}.get(signed.session.role)
+    return first if first and at_work.has("appointments") else signed.session.home
 
 
 def redirect(path: str) -> RedirectResponse:
@@ -124,13 +135,14 @@ def drop_cookie(response: Response, name: str) -> None:
 async def show_problem(request: Request, problem: Problem, status: int) -> Response:
     """What went wrong, what is safe and what to do, in the look of the rest."""
     signed: Signed | None = getattr(request.state, "signed", None)
-    since = portal(request).outages.since("records")
+    at_work = portal(request)
+    since = at_work.outages.since(problem.place or "records")
     values = {
         "code": status,
         "message": problem.message,
         "place": problem.place,
         "request_id": telemetry.request_id.get(),
-        "since": since,
+        "since": hour(since, at_work.settings.time_zone) if since else "",
         "is_relation": isinstance(problem, NoRelation),
         "is_absent": isinstance(problem, Absent),
         "is_outage": isinstance(problem, Unavailable) and not isinstance(problem, Absent),

@@ -1,15 +1,19 @@
 """A patient's own pages: home, results and their trend, medicines, conditions."""
 
+import asyncio
 from datetime import date, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polyclinic.foundation import clock
 from polyclinic.foundation.errors import NotFound
 from polyclinic.services.portal.actions.charts import Chart, open_chart
+from polyclinic.services.portal.actions.visits import next_visit
 from polyclinic.services.portal.domain.results import Day, Result, days, panels_of
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.pages.door import draw, portal, signed_in
+from polyclinic.services.portal.pages.visits import read_row
 
 DAYS_SHOWN = 3
 LATEST_SHOWN = 5
@@ -21,9 +25,23 @@ patients_only = signed_in("patient")
 @patients_only
 async def get_home(request: Request, signed: Signed) -> Response:
     parts = ("labs", "vitals", "medicines", "conditions", "allergies", "team", "visits")
-    chart = await _chart(request, signed, parts)
-    latest = _telling(days(chart.results))
-    return _page(request, signed, "patient/home.html", chart, latest=latest, most=LATEST_SHOWN)
+    at_work, now = portal(request), clock.now()
+    has = at_work.has("appointments")
+    chart, found = await asyncio.gather(
+        _chart(request, signed, parts),
+        next_visit(at_work, signed.session, now) if has else _nothing(),
+    )
+    return _page(
+        request,
+        signed,
+        "patient/home.html",
+        chart,
+        latest=_telling(days(chart.results)),
+        most=LATEST_SHOWN,
+        visits=found,
+        next=read_row(request, found, found.coming[0]) if found and found.coming else None,
+        visits_since=at_work.outages.since("appointments"),
+    )
 
 
 @patients_only
@@ -103,6 +121,10 @@ def _page(
     request: Request, signed: Signed, template: str, chart: Chart, **values: object
 ) -> Response:
     return draw(request, template, signed, 200, chart=chart, **values)
+
+
+async def _nothing() -> None:
+    """Where appointments is not installed there is nothing to wait for."""
 
 
 def _telling(found: list[Day]) -> Day | None:

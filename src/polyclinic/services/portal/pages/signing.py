@@ -14,6 +14,7 @@ from polyclinic.services.portal.pages.door import (
     draw,
     drop_cookie,
     form,
+    home,
     keep_cookie,
     origin,
     portal,
@@ -30,7 +31,7 @@ async def get_root(request: Request) -> Response:
         signed = await sessions.current(portal(request), cookie(request), clock.now())
     except SignedOut:
         return redirect("/sign-in")
-    return redirect(signed.session.home)
+    return redirect(home(portal(request), signed))
 
 
 async def get_sign_in(request: Request) -> Response:
@@ -91,7 +92,7 @@ async def post_stay(request: Request, signed: Signed) -> Response:
     fresh = await sessions.peek(portal(request), signed.secret, now)
     if request.headers.get("accept", "").startswith("application/json"):
         return _left(sessions.seconds_left(portal(request), fresh, now))
-    return redirect(signed.session.home)
+    return redirect(home(portal(request), signed))
 
 
 async def get_left(request: Request) -> Response:

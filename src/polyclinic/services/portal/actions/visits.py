@@ -1,0 +1,232 @@
+"""A patient's appointments: what is coming, choosing a time, booking it, moving and cancelling."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from polyclinic.foundation import clock
+from polyclinic.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from polyclinic.services.portal.actions import drafts
+from polyclinic.services.portal.actions.people import People, people
+from polyclinic.services.portal.actions.state import Portal, answered
+from polyclinic.services.portal.domain import booking as rules
+from polyclinic.services.portal.domain.booking import Appointment, Opening, Setup
+from polyclinic.services.portal.domain.draft import Draft
+from polyclinic.services.portal.domain.patient import Patient, read_patient
+from polyclinic.services.portal.domain.session import Session
+from polyclinic.services.portal.domain.times import SlotDay, slot_days
+from polyclinic.services.portal.gateways import Taken
+from polyclinic.services.portal.gateways.appointments import NAME, Asked, Booking, Wish
+
+DAYS_ASKED = 28
+OPENINGS_ASKED = 120
+SOONEST = 5
+WAITED_DAYS = 60
+
+
+@dataclass(frozen=True)
+class Visits:
+    """A patient's appointments and the names that go with them."""
+
+    setup: Setup
+    coming: list[Appointment]
+    past: list[Appointment]
+    people: People
+
+
+@dataclass(frozen=True)
+class Times:
+    """What can be chosen, soonest first, and who offers it."""
+
+    setup: Setup
+    people: People
+    days: list[SlotDay]
+    clinicians: list[str]
+    openings: list[Opening]
+
+    @property
+    def soonest(self) -> list[tuple[SlotDay, int]]:
+        """The first few: each day with how many of its times belong to them."""
+        left, found = SOONEST, list[tuple[SlotDay, int]]()
+        for day in self.days:
+            if left > 0:
+                found.append((day, min(left, len(day.slots))))
+                left -= len(day.slots)
+        return found
+
+
+async def list_visits(portal: Portal, session: Session, now: datetime) -> Visits:
+    token = session.tokens.access
+    setup, mine = await answered(
+        portal,
+        NAME,
+        asyncio.gather(portal.appointments.setup(token), portal.appointments.mine(token)),
+    )
+    named = await people(portal, token, {a.practitioner for a in mine})
+    return Visits(setup, rules.coming_up(mine, now), rules.over(mine, now), named)
+
+
+async def next_visit(portal: Portal, session: Session, now: datetime) -> Visits | None:
+    """What a first page shows; None while appointments does not answer."""
+    try:
+        return await list_visits(portal, session, now)
+    except Unavailable:
+        return None
+
+
+async def find_visit(portal: Portal, session: Session, key: str, now: datetime) -> Appointment:
+    """One of the patient's own; anybody else's looks like none."""
+    visits = await list_visits(portal, session, now)
+    found = next((a for a in (*visits.coming, *visits.past) if a.id == key), None)
+    if found is None:
+        raise NotFound("There is no such appointment of yours.")
+    return found
+
+
+async def setup_of(portal: Portal, session: Session) -> Setup:
+    return await answered(portal, NAME, portal.appointments.setup(session.tokens.access))
+
+
+async def find_times(
+    portal: Portal, session: Session, visit_type: str, clinician: str, begins: date
+) -> Times:
+    """Openings of all who offer this kind of visit, or of one of them."""
+    token = session.tokens.access
+    setup = await setup_of(portal, session)
+    offering = setup.offering(visit_type)
+    if setup.visit_type(visit_type) is None:
+        raise NotFound("There is no such kind of visit.")
+    wanted = (clinician,) if clinician in offering else ()
+    asked = Asked(
+        visit_type=visit_type,
+        begins=begins,
+        days=DAYS_ASKED,
+        clinicians=wanted,
+        limit=OPENINGS_ASKED,
+    )
+    found, named = await asyncio.gather(
+        answered(portal, NAME, portal.appointments.openings(token, asked)),
+        people(portal, token, offering),
+    )
+    return Times(setup, named, by_day(portal, setup, found, named), offering, found)
+
+
+def by_day(portal: Portal, setup: Setup, found: list[Opening], named: People) -> list[SlotDay]:
+    zones = {o.site: setup.zone(o.site, portal.settings.time_zone) for o in found}
+    names = {o.practitioner: named.clinician(o.practitioner) for o in found}
+    return slot_days(found, names, zones, clock.today())
+
+
+async def begin(portal: Portal, session: Session, visit_type: str, now: datetime) -> Draft:
+    """Opens a draft for a kind of visit that patients book themselves."""
+    setup = await setup_of(portal, session)
+    found = setup.visit_type(visit_type)
+    if found is None or not found.patients_book:
+        raise Invalid("Choose what you need.", place="kind")
+    draft = Draft(id=drafts.new_draft_id(), patient=session.person or "", visit_type=visit_type)
+    await drafts.save(portal, session, draft, now)
+    return draft
+
+
+async def begin_move(portal: Portal, session: Session, moved: Appointment, now: datetime) -> Draft:
+    """Opens a draft that will move a visit; until it is sure, the old place stays."""
+    draft = Draft(
+        id=drafts.new_draft_id(),
+        patient=moved.patient,
+        visit_type=moved.visit_type,
+        moves=moved.id,
+        clinician=moved.practitioner,
+    )
+    await drafts.save(portal, session, draft, now)
+    return draft
+
+
+async def choose(
+    portal: Portal, session: Session, draft: Draft, opening: Opening, now: datetime
+) -> Draft:
+    """Keeps a place for the time that the rest takes; a lost one is told in the draft."""
+    if draft.opening == opening and draft.is_held(now):
+        return draft
+    token = session.tokens.access
+    asked = msgspec.structs.replace(draft, opening=opening)
+    try:
+        hold = await answered(
+            portal,
+            NAME,
+            portal.appointments.hold(token, draft.key("hold"), draft.patient, opening),
+        )
+    except Taken as taken:
+        held = asked.losing(taken.nearest, taken.message)
+    except Conflict as refused:
+        held = asked.losing((), refused.message)
+    else:
+        held = draft.choosing(opening, hold)
+    await drafts.save(portal, session, held, now)
+    return held
+
+
+async def confirm(portal: Portal, session: Session, draft: Draft, now: datetime) -> Draft:
+    """Books or moves; a lost place leaves a draft with every answer and what is nearest."""
+    if draft.booked or draft.opening is None:
+        return draft
+    booking = Booking(
+        opening=draft.opening,
+        patient=draft.patient,
+        # A hold that has ended no longer helps; the place itself may still be free.
+        hold=draft.hold.id if draft.hold and draft.is_held(now) else None,
+        reason=draft.reason,
+        override=draft.override,
+    )
+    token, key = session.tokens.access, draft.key("book")
+    try:
+        if draft.moves:
+            work = portal.appointments.move(token, key, draft.moves, booking)
+        else:
+            work = portal.appointments.book(token, key, booking)
+        made = await answered(portal, NAME, work)
+    except Taken as taken:
+        done = draft.losing(taken.nearest, taken.message)
+    except (Conflict, Invalid) as refused:
+        done = draft.losing((), refused.message)
+    else:
+        done = msgspec.structs.replace(draft, booked=made.id)
+    await drafts.save(portal, session, done, now)
+    return done
+
+
+async def cancel(portal: Portal, session: Session, key: str, reason: str, turn: str) -> None:
+    token = session.tokens.access
+    work = portal.appointments.deed(token, f"cancel-{key}-{turn}", key, "cancel", reason)
+    await answered(portal, NAME, work)
+
+
+async def wait_for(portal: Portal, session: Session, draft: Draft) -> None:
+    """Puts the patient on the waiting list for this kind of visit."""
+    wish = Wish(
+        patient=draft.patient,
+        visit_type=draft.visit_type,
+        begins=clock.today(),
+        until=clock.today() + timedelta(days=WAITED_DAYS),
+        practitioner=draft.clinician or None,
+    )
+    token = session.tokens.access
+    await answered(portal, NAME, portal.appointments.wait(token, draft.key("wait"), wish))
+
+
+async def contact(portal: Portal, session: Session) -> Patient | None:
+    """How to reach the patient, as records knows; None while it does not answer."""
+    token = session.tokens.access
+    try:
+        found = await answered(
+            portal, "records", portal.records.read(token, "Patient", session.person_id)
+        )
+    except (Unavailable, Forbidden, NotFound):
+        return None
+    return read_patient(found, clock.today())
+
+
+async def invitation(portal: Portal, session: Session, key: str) -> bytes:
+    token = session.tokens.access
+    return await answered(portal, NAME, portal.appointments.invitation(token, key))

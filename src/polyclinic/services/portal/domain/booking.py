@@ -1,0 +1,223 @@
+"""Appointments as the portal knows them: what can be booked, what is free, what was booked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+VIDEO = "video"
+# Who is in the house, in the order in which a visit goes.
+PRESENT = ("arrived", "checked-in")
+GONE = ("cancelled", "noshow", "entered-in-error")
+
+
+class VisitType(msgspec.Struct, frozen=True):
+    """What can be booked."""
+
+    id: str
+    name: str
+    minutes: int
+    mode: str = "in-person"
+    notice_minutes: int = 0
+    horizon_days: int = 90
+    patients_book: bool = True
+
+    @property
+    def is_video(self) -> bool:
+        return self.mode == VIDEO
+
+    @property
+    def length(self) -> str:
+        return f"{self.minutes} minutes" + (", by video" if self.is_video else "")
+
+
+class Holiday(msgspec.Struct, frozen=True):
+    """A day on which a site is closed."""
+
+    date: str
+    name: str = ""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A place of the clinic."""
+
+    id: str
+    name: str
+    time_zone: str
+    location: str | None = None
+    holidays: tuple[Holiday, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True, rename={"opens": "from"}):
+    """Hours of every week, by the clinician's own clock."""
+
+    weekday: str
+    opens: str
+    to: str
+    site: str
+    visit_types: tuple[str, ...] = ()
+    valid_from: str | None = None
+    valid_until: str | None = None
+
+
+class Exceptional(msgspec.Struct, frozen=True, rename={"opens": "from"}):
+    """One date that differs."""
+
+    date: str
+    kind: str
+    opens: str = "00:00"
+    to: str = "24:00"
+    site: str | None = None
+    visit_types: tuple[str, ...] = ()
+
+
+class Clinician(msgspec.Struct, frozen=True):
+    """Somebody with hours."""
+
+    practitioner: str
+    time_zone: str
+    rules: tuple[Rule, ...] = ()
+    exceptions: tuple[Exceptional, ...] = ()
+
+    def offers(self, visit_type: str) -> bool:
+        hours = (*self.rules, *self.exceptions)
+        return any(visit_type in each.visit_types for each in hours)
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What the clinic offers, where and by whom."""
+
+    visit_types: tuple[VisitType, ...] = ()
+    sites: tuple[Site, ...] = ()
+    clinicians: tuple[Clinician, ...] = ()
+
+    def visit_type(self, name: str) -> VisitType | None:
+        return next((each for each in self.visit_types if each.id == name), None)
+
+    def site(self, name: str) -> Site | None:
+        return next((each for each in self.sites if each.id == name), None)
+
+    def zone(self, site: str, otherwise: str) -> str:
+        found = self.site(site)
+        return found.time_zone if found else otherwise
+
+    def offering(self, visit_type: str) -> list[str]:
+        return [c.practitioner for c in self.clinicians if c.offers(visit_type)]
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """A time that was free when it was asked for."""
+
+    start: datetime
+    end: datetime
+    practitioner: str
+    site: str
+    visit_type: str
+
+    @property
+    def value(self) -> str:
+        """How a form names it."""
+        return f"{self.start.isoformat()} {self.practitioner} {self.site}"
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """A place that is kept for a while."""
+
+    id: str
+    ends: datetime
+
+
+class Appointment(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit that was booked."""
+
+    id: str
+    patient: str
+    practitioner: str
+    visit_type: str
+    site: str
+    start: datetime
+    end: datetime
+    status: str
+    room: str | None = None
+    arrived: datetime | None = None
+    checked_in: datetime | None = None
+    overbooked: bool = False
+    changeable_until: datetime | None = None
+
+    @property
+    def is_standing(self) -> bool:
+        return self.status not in GONE and self.status != "fulfilled"
+
+    @property
+    def patient_id(self) -> str:
+        return self.patient.partition("/")[2]
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who waits for a place."""
+
+    id: str
+    patient: str
+    visit_type: str
+    status: str
+    made: datetime
+    practitioner: str | None = None
+    site: str | None = None
+    offer: Opening | None = None
+    offer_ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A state as people see it: word, tone and icon together."""
+
+    words: str
+    tone: str
+    icon: str
+
+
+# A patient reads these; staff see them in their own words (domain/day.py).
+_SAID = {
+    "booked": Said("Confirmed", "ok", "check"),
+    "pending": Said("Requested, not booked yet", "", "clock"),
+    "proposed": Said("Requested, not booked yet", "", "clock"),
+    "arrived": Said("You are here", "ok", "check"),
+    "checked-in": Said("Checked in", "ok", "check"),
+    "fulfilled": Said("Took place", "", "check"),
+    "cancelled": Said("Canceled", "", "dash"),
+    "noshow": Said("Missed", "warn", "warning"),
+}
+
+
+def said(appointment: Appointment) -> Said:
+    return _SAID.get(appointment.status, Said("Not known", "", "info"))
+
+
+def coming_up(found: Sequence[Appointment], now: datetime) -> list[Appointment]:
+    """What is still to come, soonest first."""
+    ahead = [a for a in found if a.is_standing and a.end > now]
+    return sorted(ahead, key=lambda a: (a.start, a.id))
+
+
+def over(found: Sequence[Appointment], now: datetime) -> list[Appointment]:
+    """What is past or will not take place, newest first."""
+    ahead = {a.id for a in coming_up(found, now)}
+    known = [a for a in found if a.id not in ahead and a.status != "entered-in-error"]
+    return sorted(known, key=lambda a: (a.start, a.id), reverse=True)
+
+
+def can_change(appointment: Appointment, now: datetime, cancel_hours: int) -> bool:
+    """Whether the patient may still move or cancel it without a call."""
+    return appointment.status in ("booked", "pending") and now < last_change(
+        appointment, cancel_hours
+    )
+
+
+def last_change(appointment: Appointment, cancel_hours: int) -> datetime:
+    return appointment.changeable_until or appointment.start - timedelta(hours=cancel_hours)
+
+
+def chosen(value: str, offered: Sequence[Opening]) -> Opening | None:
+    """The opening that a form names, out of those that were offered."""
+    return next((o for o in offered if o.value == value), None)

@@ -1,0 +1,259 @@
+"""The day as a calendar: clinicians as columns, five minutes as a row, each state a word."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from polyclinic.services.portal.domain.booking import PRESENT, Appointment, Setup
+from polyclinic.services.portal.domain.hours import Span, hours_on, without
+from polyclinic.services.portal.domain.times import hour_24
+
+ROW_MINUTES = 5
+MARK_MINUTES = 20
+OPEN_MIN = timedelta(minutes=10)  # what is shorter is a pause between two visits
+LATE = timedelta(minutes=5)
+COLUMNS_MAX = 8
+LANES_MAX = 3
+# A day without hours is drawn as one from eight to five.
+EMPTY_DAY = (8, 17)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Something in a column: a visit, free time, or hours in which nobody is there."""
+
+    kind: str
+    start: datetime
+    end: datetime
+    row: int
+    span: int
+    time: str
+    title: str
+    detail: str
+    appointment: Appointment | None = None
+    lane: int = 0
+    lanes: int = 1
+
+    @property
+    def css(self) -> str:
+        """Where it stands, in classes: the policy of our pages allows no styles."""
+        beside = f" w{self.lanes} x{self.lane}" if self.lanes > 1 else ""
+        short = " brief" if self.span < 4 else ""
+        return f"s{self.row} n{self.span}{beside}{short}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One clinician's day."""
+
+    practitioner: str
+    name: str
+    line: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """All columns of a site on one date."""
+
+    date: date
+    columns: tuple[Column, ...]
+    marks: tuple[tuple[int, str], ...]
+    rows: int
+    now_row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a calendar is drawn from."""
+
+    setup: Setup
+    site: str
+    zone: str
+    date: date
+    now: datetime
+    names: Mapping[str, str]
+
+
+def calendar(drawn: Drawn, found: Sequence[Appointment]) -> Calendar:
+    """Columns of those who have hours or visits on this day, in the set-up's order."""
+    shown = [a for a in found if a.status not in ("cancelled", "entered-in-error")]
+    hours = {
+        c.practitioner: hours_on(drawn.setup, c, drawn.date, drawn.site)
+        for c in drawn.setup.clinicians
+    }
+    busy = {a.practitioner for a in shown}
+    there = [p for p, spans in hours.items() if spans or p in busy]
+    there += sorted(busy - set(there))
+    visits = {p: [a for a in shown if a.practitioner == p] for p in there}
+    first, last = _frame(drawn, [s for p in there for s in hours.get(p, [])], shown)
+    columns = tuple(_column(drawn, p, hours.get(p, []), visits[p], (first, last)) for p in there)
+    rows = _rows(first, last)
+    is_now = first <= drawn.now < last
+    return Calendar(
+        drawn.date, columns, _marks(first, rows, drawn.zone), rows,
+        _rows(first, drawn.now) if is_now else None,
+    )  # fmt: skip
+
+
+def state_words(appointment: Appointment, now: datetime, zone: str) -> str:
+    """How the desk reads a visit's state; the same everywhere."""
+    if appointment.status == "booked":
+        late = now - appointment.start
+        if timedelta(0) < late and now < appointment.end + timedelta(hours=4):
+            return f"Not arrived · {_minutes(late)} late" if late >= LATE else "Expected now"
+        return "Confirmed"
+    if appointment.status == "arrived":
+        return f"Arrived {hour_24(appointment.arrived, zone)}" if appointment.arrived else "Arrived"
+    if appointment.status == "checked-in":
+        at = appointment.checked_in
+        return f"Checked in {hour_24(at, zone)}" if at else "Checked in"
+    words = {"fulfilled": "Done", "noshow": "Did not come", "pending": "Requested"}
+    return words.get(appointment.status, appointment.status.capitalize())
+
+
+def tone(appointment: Appointment) -> str:
+    """The colour of a state; its word stands beside it."""
+    kinds = {"arrived": "warn", "checked-in": "ok", "fulfilled": "done", "noshow": "done"}
+    return kinds.get(appointment.status, "booked")
+
+
+def waiting_now(found: Sequence[Appointment], now: datetime) -> list[tuple[Appointment, int]]:
+    """Who is in the house and for how many minutes, longest first."""
+    here = [a for a in found if a.status in PRESENT]
+    since = [(a, a.arrived or a.checked_in or a.start) for a in here]
+    return [
+        (a, max(0, int((now - at).total_seconds()) // 60))
+        for a, at in sorted(since, key=lambda each: (each[1], each[0].id))
+    ]
+
+
+def _column(
+    drawn: Drawn, practitioner: str, hours: list[Span], found: list[Appointment], frame: Span
+) -> Column:
+    visits = _beside([_visit(drawn, a, frame[0]) for a in sorted(found, key=lambda a: a.start)])
+    free = hours
+    for a in found:
+        free = without(free, (a.start, a.end))
+    # What is over can no longer be booked.
+    openings = [(max(s, drawn.now), e) for s, e in free if e > drawn.now]
+    openings = [(_up(s, frame[0]), e) for s, e in openings]
+    openings = [(s, e) for s, e in openings if e - s >= OPEN_MIN]
+    shut = [frame]
+    for each in [*hours, *((a.start, a.end) for a in found)]:
+        shut = without(shut, each)
+    blocks = [
+        *visits,
+        *(_space(drawn, "open", s, frame[0], "Open") for s in openings),
+        *(_space(drawn, "off", s, frame[0], _off_words(s, hours, drawn.zone)) for s in shut),
+    ]
+    blocks.sort(key=lambda b: (b.row, b.lane))
+    line = _line(drawn, found, len(openings))
+    return Column(practitioner, drawn.names[practitioner], line, tuple(blocks))
+
+
+def _line(drawn: Drawn, found: list[Appointment], openings: int) -> str:
+    booked = sum(1 for a in found if a.status != "noshow")
+    parts = [f"{booked} booked", f"{openings} open"]
+    waits = [drawn.now - a.start for a in found if a.status in PRESENT]
+    late = max(waits, default=timedelta(0))
+    if timedelta(minutes=10) <= late < timedelta(hours=4):
+        parts[1:] = [f"running {_minutes(late)} late"]
+    return ", ".join(parts)
+
+
+def _visit(drawn: Drawn, appointment: Appointment, first: datetime) -> Block:
+    kind = drawn.setup.visit_type(appointment.visit_type)
+    what = kind.name if kind else "Visit"
+    words = state_words(appointment, drawn.now, drawn.zone)
+    return Block(
+        kind=tone(appointment),
+        start=appointment.start,
+        end=appointment.end,
+        row=_rows(first, appointment.start),
+        span=max(2, _rows(appointment.start, appointment.end)),
+        time=hour_24(appointment.start, drawn.zone),
+        title=drawn.names.get(appointment.patient, ""),
+        detail=f"{words} · {what}",
+        appointment=appointment,
+    )
+
+
+def _space(drawn: Drawn, kind: str, span: Span, first: datetime, title: str) -> Block:
+    start, end = span
+    return Block(
+        kind, start, end, _rows(first, start), max(1, _rows(start, end)),
+        hour_24(start, drawn.zone) if kind == "open" else "", title, "",
+    )  # fmt: skip
+
+
+def _off_words(span: Span, hours: list[Span], zone: str) -> str:
+    if not hours:
+        return "Not here today"
+    if span[1] <= hours[0][0]:
+        return f"From {hour_24(span[1], zone)}"
+    if span[0] >= hours[-1][1]:
+        return f"Until {hour_24(span[0], zone)}"
+    return "Break"
+
+
+def _beside(blocks: list[Block]) -> list[Block]:
+    """Visits at the same time stand side by side."""
+    placed: list[Block] = []
+    cluster: list[Block] = []
+    end: datetime | None = None
+    for block in blocks:
+        if end is not None and block.start >= end:
+            placed += _lanes(cluster)
+            cluster, end = [], None
+        cluster.append(block)
+        end = max(end, block.end) if end else block.end
+    return placed + _lanes(cluster)
+
+
+def _lanes(cluster: list[Block]) -> list[Block]:
+    ends: list[datetime] = []
+    lanes: list[int] = []
+    for block in cluster:
+        free = next((n for n, end in enumerate(ends) if end <= block.start), len(ends))
+        ends[free : free + 1] = [block.end]
+        lanes.append(free)
+    most = min(len(ends), LANES_MAX)
+    pairs = zip(cluster, lanes, strict=True)
+    return [replace(b, lane=min(n, most - 1), lanes=most) for b, n in pairs]
+
+
+def _frame(drawn: Drawn, hours: list[Span], found: Sequence[Appointment]) -> Span:
+    """From the full hour before the first to the full hour after the last thing of the day."""
+    spans = [*hours, *((a.start, a.end) for a in found)]
+    zone = ZoneInfo(drawn.zone)
+    midnight = datetime(drawn.date.year, drawn.date.month, drawn.date.day, tzinfo=zone)
+    if not spans:
+        return tuple(midnight.replace(hour=h) for h in EMPTY_DAY)  # pyright: ignore[reportReturnType]
+    first = min(s for s, _ in spans).astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    last = max(e for _, e in spans).astimezone(zone)
+    rest = -(last.minute * 60 + last.second) % 3600
+    return max(first, midnight), last + timedelta(seconds=rest)
+
+
+def _marks(first: datetime, rows: int, zone: str) -> tuple[tuple[int, str], ...]:
+    every = MARK_MINUTES // ROW_MINUTES
+    minutes = ((row, timedelta(minutes=row * ROW_MINUTES)) for row in range(0, rows, every))
+    return tuple((row, hour_24(first + ahead, zone)) for row, ahead in minutes)
+
+
+def _rows(start: datetime, end: datetime) -> int:
+    # Elapsed minutes, so that a day on which the clocks change keeps its order.
+    return round((end - start).total_seconds()) // (ROW_MINUTES * 60)
+
+
+def _up(at: datetime, first: datetime) -> datetime:
+    """The next full row."""
+    seconds = (first - at).total_seconds() % (ROW_MINUTES * 60)
+    return at + timedelta(seconds=seconds)
+
+
+def _minutes(late: timedelta) -> str:
+    minutes = int(late.total_seconds()) // 60
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,229 @@
+"""Appointments over its JSON door: openings, holds, bookings, the day and the waiting list."""
+
+from datetime import date
+from typing import Any, Protocol, TypeVar
+
+import httpx
+import msgspec
+
+from polyclinic.foundation.errors import Conflict, NotProcessable
+from polyclinic.foundation.peers import Peers
+from polyclinic.services.portal.domain.booking import Appointment, Hold, Opening, Setup, Waiting
+from polyclinic.services.portal.gateways.answers import decoded_as, refusal
+
+NAME = "appointments"
+T = TypeVar("T")
+
+
+class Taken(Conflict):
+    """That time was just taken."""
+
+    def __init__(self, message: str | None = None, *, nearest: tuple[Opening, ...] = ()) -> None:
+        super().__init__(message, place="start")
+        self.nearest = nearest
+
+
+class Refused(Conflict):
+    """It cannot be done to this appointment any more."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which openings are looked for."""
+
+    visit_type: str
+    begins: date
+    days: int = 28
+    clinicians: tuple[str, ...] = ()
+    site: str = ""
+    limit: int = 60
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """What is booked, with a hold or without one."""
+
+    opening: Opening
+    patient: str
+    hold: str | None = None
+    reason: str = ""
+    override: str = ""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody waits for."""
+
+    patient: str
+    visit_type: str
+    begins: date
+    until: date
+    practitioner: str | None = None
+    site: str | None = None
+
+
+class Appointments(Protocol):
+    """The appointments service; every change names its try, so that it is made once."""
+
+    async def setup(self, token: str) -> Setup: ...
+
+    async def openings(self, token: str, asked: Asked) -> list[Opening]: ...
+
+    async def hold(self, token: str, key: str, patient: str, opening: Opening) -> Hold:
+        """Raises Taken."""
+        ...
+
+    async def book(self, token: str, key: str, booking: Booking) -> Appointment:
+        """Raises Taken, or Conflict when the patient is elsewhere at that time."""
+        ...
+
+    async def move(
+        self, token: str, key: str, appointment: str, booking: Booking
+    ) -> Appointment: ...
+
+    async def deed(
+        self, token: str, key: str, appointment: str, verb: str, reason: str = ""
+    ) -> Appointment:
+        """arrive, check-in, fulfil, no-show, undo, cancel"""
+        ...
+
+    async def mine(self, token: str) -> list[Appointment]: ...
+
+    async def day(self, token: str, on: date, site: str) -> list[Appointment]: ...
+
+    async def read(self, token: str, appointment: str) -> Appointment: ...
+
+    async def invitation(self, token: str, appointment: str) -> bytes: ...
+
+    async def wait(self, token: str, key: str, wish: Wish) -> Waiting: ...
+
+    async def waiting(self, token: str) -> list[Waiting]: ...
+
+    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> None: ...
+
+
+class _List(msgspec.Struct, frozen=True):
+    openings: list[Opening] = []
+    appointments: list[Appointment] = []
+    waiting: list[Waiting] = []
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    """What a 409 or 422 says, and what is free near the place that was asked for."""
+
+    error_description: str = ""
+    place: str | None = None
+    nearest: list[Opening] | None = None
+
+
+class HttpAppointments:
+    """The appointments service as its door speaks."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+
+    async def setup(self, token: str) -> Setup:
+        return await self._ask(token, "GET", "/setup", Setup)
+
+    async def openings(self, token: str, asked: Asked) -> list[Opening]:
+        params: list[tuple[str, str]] = [
+            ("visit_type", asked.visit_type),
+            ("from", asked.begins.isoformat()),
+            ("days", str(asked.days)),
+            ("limit", str(asked.limit)),
+        ]
+        if asked.clinicians:
+            params.append(("clinicians", ",".join(asked.clinicians)))
+        if asked.site:
+            params.append(("site", asked.site))
+        return (await self._ask(token, "GET", "/openings", _List, params=params)).openings
+
+    async def hold(self, token: str, key: str, patient: str, opening: Opening) -> Hold:
+        body = {**_place(opening), "patient": patient}
+        return await self._tell(token, key, "/holds", Hold, body)
+
+    async def book(self, token: str, key: str, booking: Booking) -> Appointment:
+        body = {**_wanted(booking), "patient": booking.patient}
+        if booking.reason:
+            body["reason"] = booking.reason
+        return await self._tell(token, key, "/bookings", Appointment, body)
+
+    async def move(self, token: str, key: str, appointment: str, booking: Booking) -> Appointment:
+        path = f"/{appointment}/reschedule"
+        return await self._tell(token, key, path, Appointment, _wanted(booking))
+
+    async def deed(
+        self, token: str, key: str, appointment: str, verb: str, reason: str = ""
+    ) -> Appointment:
+        body = {"reason": reason} if reason else {}
+        return await self._tell(token, key, f"/{appointment}/{verb}", Appointment, body)
+
+    async def mine(self, token: str) -> list[Appointment]:
+        return (await self._ask(token, "GET", "/mine", _List)).appointments
+
+    async def day(self, token: str, on: date, site: str) -> list[Appointment]:
+        params = [("date", on.isoformat()), ("site", site)]
+        return (await self._ask(token, "GET", "/day", _List, params=params)).appointments
+
+    async def read(self, token: str, appointment: str) -> Appointment:
+        return await self._ask(token, "GET", f"/{appointment}", Appointment)
+
+    async def invitation(self, token: str, appointment: str) -> bytes:
+        path = f"/{appointment}/invitation.ics"
+        return _checked(await self._send(token, "GET", path)).content
+
+    async def wait(self, token: str, key: str, wish: Wish) -> Waiting:
+        return await self._tell(token, key, "/waitlist", Waiting, msgspec.to_builtins(wish))
+
+    async def waiting(self, token: str) -> list[Waiting]:
+        return (await self._ask(token, "GET", "/waitlist", _List)).waiting
+
+    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> None:
+        answer = await self._send(
+            token, "POST", f"/waitlist/{waiting}/offer", key=key, json=_place(opening)
+        )
+        _checked(answer)
+
+    async def _ask(self, token: str, method: str, path: str, kind: type[T], **sent: Any) -> T:
+        answer = _checked(await self._send(token, method, path, **sent))
+        return decoded_as(answer.content, kind, NAME)
+
+    async def _tell(
+        self, token: str, key: str, path: str, kind: type[T], body: dict[str, Any]
+    ) -> T:
+        return await self._ask(token, "POST", path, kind, key=key, json=body)
+
+    async def _send(
+        self, token: str, method: str, path: str, key: str | None = None, **sent: Any
+    ) -> httpx.Response:
+        headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
+        if key is not None:
+            headers["idempotency-key"] = key
+        return await self._peers.send(NAME, method, f"/{NAME}{path}", headers=headers, **sent)
+
+
+def _place(opening: Opening) -> dict[str, Any]:
+    return {
+        "visit_type": opening.visit_type,
+        "practitioner": opening.practitioner,
+        "site": opening.site,
+        "start": opening.start.isoformat(),
+    }
+
+
+def _wanted(booking: Booking) -> dict[str, Any]:
+    body: dict[str, Any] = {"hold": booking.hold} if booking.hold else _place(booking.opening)
+    if booking.override:
+        body["override"] = booking.override
+    return body
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    """Raises what a refusal means for a page: taken with what is nearest, or why not."""
+    if answer.is_success:
+        return answer
+    if answer.status_code in (409, 422):
+        said = decoded_as(answer.content, _Refusal, NAME)
+        if answer.status_code == 422:
+            raise NotProcessable(said.error_description or None, place=said.place)
+        if said.nearest is not None:
+            raise Taken(said.error_description or None, nearest=tuple(said.nearest))
+        raise Refused(said.error_description or None, place=said.place)
+    raise refusal(answer.status_code, NAME)

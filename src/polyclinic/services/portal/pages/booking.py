@@ -1,0 +1,262 @@
+"""Booking in four pages: what, when, why, check. Whatever happens to the place, answers stay."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polyclinic.foundation import clock
+from polyclinic.foundation.errors import Invalid
+from polyclinic.services.portal.actions import drafts, visits
+from polyclinic.services.portal.domain import times
+from polyclinic.services.portal.domain.booking import Opening, Setup, chosen
+from polyclinic.services.portal.domain.draft import REASON_MAX, Draft, read_reason
+from polyclinic.services.portal.domain.session import Signed
+from polyclinic.services.portal.pages.door import draw, form, portal, redirect, signed_in
+from polyclinic.services.portal.pages.visits import read_row
+
+patients_only = signed_in("patient")
+STEPS = ("What you need", "Choose a time", "About your visit", "Check and confirm")
+MOVE_STEPS = ("Choose a time", "Check and confirm")
+
+
+@patients_only
+async def get_kinds(request: Request, signed: Signed) -> Response:
+    return await _kinds(request, signed, request.query_params.get("kind", ""))
+
+
+@patients_only
+async def post_kind(request: Request, signed: Signed) -> Response:
+    given = await form(request, signed)
+    kind = given.get("kind", "")
+    try:
+        draft = await visits.begin(portal(request), signed.session, kind, clock.now())
+    except Invalid as wrong:
+        return await _kinds(request, signed, "", wrong.message)
+    return redirect(_to(draft, "time"))
+
+
+@patients_only
+async def get_times(request: Request, signed: Signed) -> Response:
+    draft = await _draft(request, signed)
+    return (
+        redirect(f"/visits/{draft.booked}/booked")
+        if draft.booked
+        else await _times(request, signed, draft)
+    )
+
+
+@patients_only
+async def post_time(request: Request, signed: Signed) -> Response:
+    """Keeps the chosen time; a taken one leads back with the nearest."""
+    given = await form(request, signed)
+    draft = await _draft(request, signed)
+    asked = given.get("clinician", ""), _day(given.get("from", ""))
+    found = await visits.find_times(
+        portal(request), signed.session, draft.visit_type, asked[0], asked[1]
+    )
+    opening = chosen(given.get("opening", ""), (*draft.nearest, *found.openings))
+    if opening is None and given.get("opening"):
+        opening = _written(given["opening"], draft, found.setup)
+    if opening is None:
+        return await _times(request, signed, draft, "Choose a time.", asked)
+    kept = await visits.choose(portal(request), signed.session, draft, opening, clock.now())
+    if kept.opening is None:
+        return await _times(request, signed, kept, "", asked)
+    if kept.reason or kept.moves:
+        return redirect(_to(kept, "check"))
+    return redirect(_to(kept, "about"))
+
+
+@patients_only
+async def get_about(request: Request, signed: Signed) -> Response:
+    draft = await _draft(request, signed)
+    if draft.opening is None:
+        return redirect(_to(draft, "time"))
+    return await _about(request, signed, draft, draft.reason)
+
+
+@patients_only
+async def post_about(request: Request, signed: Signed) -> Response:
+    given = await form(request, signed)
+    draft = await _draft(request, signed)
+    reason, error = read_reason(given.get("reason", ""))
+    if error:
+        return await _about(request, signed, draft, reason, error)
+    draft = msgspec.structs.replace(draft, reason=reason)
+    await drafts.save(portal(request), signed.session, draft, clock.now())
+    return redirect(_to(draft, "check" if draft.opening else "time"))
+
+
+@patients_only
+async def get_check(request: Request, signed: Signed) -> Response:
+    draft = await _draft(request, signed)
+    if draft.booked:
+        return redirect(f"/visits/{draft.booked}/booked")
+    if draft.opening is None:
+        return redirect(_to(draft, "time"))
+    setup, summary = await _summary(request, signed, draft)
+    moved = None
+    if draft.moves:
+        at_work, now = portal(request), clock.now()
+        found = await visits.list_visits(at_work, signed.session, now)
+        old = await visits.find_visit(at_work, signed.session, draft.moves, now)
+        moved = read_row(request, found, old)
+    return draw(
+        request,
+        "patient/book_check.html",
+        signed,
+        draft=draft,
+        kind=setup.visit_type(draft.visit_type),
+        moved=moved,
+        names=MOVE_STEPS if draft.moves else STEPS,
+        **summary,
+    )
+
+
+@patients_only
+async def post_check(request: Request, signed: Signed) -> Response:
+    """Books; the same press of the button sent twice leads to the same appointment."""
+    await form(request, signed)
+    draft = await _draft(request, signed)
+    done = await visits.confirm(portal(request), signed.session, draft, clock.now())
+    if done.booked is None:
+        return await _times(request, signed, done)
+    return redirect(f"/visits/{done.booked}/booked" + ("?was=moved" if done.moves else ""))
+
+
+@patients_only
+async def post_wait(request: Request, signed: Signed) -> Response:
+    await form(request, signed)
+    draft = await _draft(request, signed)
+    await visits.wait_for(portal(request), signed.session, draft)
+    return redirect("/visits?done=waiting")
+
+
+async def _kinds(request: Request, signed: Signed, kind: str, error: str = "") -> Response:
+    setup = await visits.setup_of(portal(request), signed.session)
+    offered = [each for each in setup.visit_types if each.patients_book]
+    return draw(
+        request,
+        "patient/book_kind.html",
+        signed,
+        422 if error else 200,
+        kinds=offered,
+        kind=kind,
+        error=error,
+        names=STEPS,
+    )
+
+
+async def _times(
+    request: Request,
+    signed: Signed,
+    draft: Draft,
+    error: str = "",
+    asked: tuple[str, date] | None = None,
+) -> Response:
+    """The openings; after a lost place with what was nearest, and all answers still there."""
+    at_work, now = portal(request), clock.now()
+    params = request.query_params
+    clinician, begins = asked or (
+        params.get("clinician", draft.clinician), _day(params.get("from", ""))
+    )  # fmt: skip
+    found = await visits.find_times(at_work, signed.session, draft.visit_type, clinician, begins)
+    nearest = visits.by_day(at_work, found.setup, list(draft.nearest), found.people)
+    zone = _zone(request, found.setup, draft.lost, *found.openings)
+    moved = None
+    if draft.moves:
+        known = await visits.list_visits(at_work, signed.session, now)
+        old = await visits.find_visit(at_work, signed.session, draft.moves, now)
+        moved = read_row(request, known, old)
+    lost = times.moment_words(draft.lost.start, zone, clock.today()) if draft.lost else ""
+    return draw(
+        request,
+        "patient/book_time.html",
+        signed,
+        409 if draft.problem and request.method == "POST" else 422 if error else 200,
+        draft=draft,
+        kind=found.setup.visit_type(draft.visit_type),
+        found=found,
+        nearest=nearest,
+        lost=lost,
+        clinician=clinician if clinician in found.clinicians else "",
+        begins=begins,
+        later=begins + timedelta(days=visits.DAYS_ASKED),
+        today_is=clock.today(),
+        zone_words=times.zone_words(zone, now),
+        moved=moved,
+        error=error,
+        names=MOVE_STEPS if draft.moves else STEPS,
+    )
+
+
+async def _about(
+    request: Request, signed: Signed, draft: Draft, reason: str, error: str = ""
+) -> Response:
+    setup, summary = await _summary(request, signed, draft)
+    return draw(
+        request,
+        "patient/book_about.html",
+        signed,
+        422 if error else 200,
+        draft=draft,
+        kind=setup.visit_type(draft.visit_type),
+        reason=reason,
+        reason_max=REASON_MAX,
+        error=error,
+        names=STEPS,
+        **summary,
+    )
+
+
+async def _summary(request: Request, signed: Signed, draft: Draft) -> tuple[Setup, dict[str, Any]]:
+    """What was chosen, in words, and how the clinic reaches the patient."""
+    at_work, now = portal(request), clock.now()
+    opening = draft.opening
+    assert opening is not None
+    setup = await visits.setup_of(at_work, signed.session)
+    named = await visits.people(at_work, signed.session.tokens.access, [opening.practitioner])
+    zone, site = _zone(request, setup, opening), setup.site(opening.site)
+    return setup, {
+        "day": times.day(opening.start, zone, clock.today()),
+        "time": times.hour(opening.start, zone),
+        "zone_words": times.zone_words(zone, opening.start),
+        "who": named.clinician(opening.practitioner),
+        "site": site,
+        "people": named,
+        "contact": await visits.contact(at_work, signed.session),
+        "held_until": (
+            times.hour(draft.hold.ends, zone) if draft.hold and draft.is_held(now) else ""
+        ),
+    }
+
+
+async def _draft(request: Request, signed: Signed) -> Draft:
+    key = request.path_params["draft"]
+    return await drafts.load(portal(request), signed.session, key, clock.now())
+
+
+def _to(draft: Draft, page: str) -> str:
+    return f"/visits/book/{draft.id}/{page}"
+
+
+def _zone(request: Request, setup: Setup, *openings: Opening | None) -> str:
+    site = next((o.site for o in openings if o is not None), "")
+    own = setup.sites[0].time_zone if setup.sites else portal(request).settings.time_zone
+    return setup.zone(site, own)
+
+
+def _day(text: str) -> date:
+    """A date to look from; never one that is over."""
+    try:
+        return max(date.fromisoformat(text), clock.today())
+    except ValueError:
+        return clock.today()
+
+
+def _written(value: str, draft: Draft, setup: Setup) -> Opening | None:
+    """A time that was on the page when it was sent and has gone from the list since."""
+    return times.read_opening(value, draft.visit_type, setup)
