@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -80,6 +81,11 @@ async def assemble(
             await _set_to_work(stack, running)
         await stack.enter_async_context(_watch_loop(at_work))
         hops = Hops(root.derive("front door hop"))
+        # What stands after the start stays: the collector need not walk over it again and again,
+        # and short-lived requests are cheaper to leave alone a little longer.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
 
 

@@ -8,14 +8,26 @@ from polyclinic.fhirserver.store.rows import Document
 from polyclinic.standards.fhir import codec
 
 
-@dataclass(frozen=True, slots=True)
 class Hit:
-    """A resource that matches, opened and read."""
+    """A resource that matches, opened; it is read when somebody looks inside."""
 
-    document: Document
-    resource: dict[str, Any]
-    patient: int | None
-    key: Any
+    __slots__ = ("_resource", "document", "key", "patient")
+
+    def __init__(
+        self,
+        document: Document,
+        resource: dict[str, Any] | None,
+        patient: int | None,
+        key: Any,
+    ) -> None:
+        self.document, self.patient, self.key = document, patient, key
+        self._resource = resource
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        if self._resource is None:
+            self._resource = content(self.document)
+        return self._resource
 
 
 @dataclass(frozen=True, slots=True)

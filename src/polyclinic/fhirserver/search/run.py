@@ -12,7 +12,7 @@ from polyclinic.fhirserver.search.chart import ChartAsk, Charts
 from polyclinic.fhirserver.search.conditions import conditions
 from polyclinic.fhirserver.search.cursor import Cursor
 from polyclinic.fhirserver.search.frequencies import Frequencies
-from polyclinic.fhirserver.search.hits import Hit, Page, content
+from polyclinic.fhirserver.search.hits import Hit, Page
 from polyclinic.fhirserver.search.plan import (
     Order,
     Plan,
@@ -24,7 +24,7 @@ from polyclinic.fhirserver.search.plan import (
 )
 from polyclinic.fhirserver.search.resolve import OtherOwner, Resolver
 from polyclinic.fhirserver.search.sorting import sort_key
-from polyclinic.fhirserver.search.verify import matches
+from polyclinic.fhirserver.search.verify import holds, literals, matches
 from polyclinic.fhirserver.store.log import Released
 from polyclinic.fhirserver.store.rows import load_keys, open_or_hide
 from polyclinic.fhirserver.store.store import Store
@@ -128,7 +128,7 @@ class Search:
         while True:
             limit = max(wanted - len(hits), 10)
             rows = await self._candidates(plan, target, after, limit)
-            for row in await self._open(rows, target.query, pace):
+            for row in await self._open(rows, target, pace):
                 if row is not None:
                     hits.append(row)
             if len(hits) >= wanted:
@@ -196,17 +196,19 @@ class Search:
             by_date,
         )
 
-    async def _open(self, rows: list[Any], query: Query, pace: Pace) -> list[Hit | None]:
+    async def _open(self, rows: list[Any], target: Target, pace: Pace) -> list[Hit | None]:
         await load_keys(self._store.keys, rows)
+        query = target.query
+        written = literals(query.criteria) if target.asked.exact else None
         found: list[Hit | None] = []
         for row in rows:
             document = open_or_hide(self._store.vault, self._store.keys, query.type, row)
-            resource = content(document)
+            hit = Hit(document, None, row["patient"], row["key"])
             # Nobody can tell whether a record that does not open would match: it is shown as such.
-            if document.body is None or matches(resource, query.criteria):
-                found.append(Hit(document, resource, row["patient"], row["key"]))
-            else:
-                found.append(None)
+            is_hit = document.body is None or (
+                written is not None and holds(document.body, written)
+            )
+            found.append(hit if is_hit or matches(hit.resource, query.criteria) else None)
             await pace.step()
         return found
 
@@ -216,7 +218,7 @@ class Search:
         rows = await self._candidates(plan, target, None, OPENED_MAX + 1)
         if len(rows) > OPENED_MAX:
             raise TooCostly(f"More than {OPENED_MAX} records would have to be opened and sorted.")
-        return [hit for hit in await self._open(rows, target.query, Pace()) if hit is not None]
+        return [hit for hit in await self._open(rows, target, Pace()) if hit is not None]
 
     async def _sorted(self, target: Target, after: Cursor | None) -> tuple[list[Hit], bool]:
         """Orders that the index does not keep: all hits are opened and sorted."""

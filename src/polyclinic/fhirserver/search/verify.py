@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from polyclinic.fhirserver.index import EARLIEST, LATEST
 from polyclinic.fhirserver.search.asks import (
     CompositeAsk,
@@ -33,6 +35,33 @@ from polyclinic.standards.fhir.search_values import (
 
 def params_of(criteria: Sequence[Criterion]) -> frozenset[str]:
     return frozenset(criterion.param for criterion in criteria)
+
+
+def literals(criteria: Sequence[Criterion]) -> tuple[bytes, ...] | None:
+    """What a resource must have written in it, when every criterion is one plain code or reference.
+
+    Where the index alone decides (each term is a 64-bit keyed hash of type, parameter and value),
+    finding the value itself among the opened bytes confirms the hit without decoding them; whoever
+    does not have it so is decoded and compared in full.
+    """
+    found: list[bytes] = []
+    for criterion in criteria:
+        ask = criterion.asks[0] if len(criterion.asks) == 1 and not criterion.modifier else None
+        if isinstance(ask, TokenAsk) and ask.code and ask.system != "":
+            found += [_quoted(text) for text in (ask.code, ask.system) if text]
+        elif isinstance(ask, ReferenceAsk) and ask.id and len(ask.types) == 1:
+            found.append(f'{ask.types[0]}/{ask.id}"'.encode())
+        else:
+            return None
+    return tuple(found)
+
+
+def _quoted(text: str) -> bytes:
+    return msgspec.json.encode(text)
+
+
+def holds(body: bytes, written: tuple[bytes, ...]) -> bool:
+    return all(text in body for text in written)
 
 
 def matches(resource: dict[str, Any], criteria: Sequence[Criterion]) -> bool:
