@@ -15,8 +15,8 @@ from polyclinic.fhirserver.door import show_problem as show_fhir_problem
 from polyclinic.foundation import outbox
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.service import Job, Service
-from polyclinic.services.appointments.actions.state import open_desk
-from polyclinic.services.appointments.jobs import count_terms, keep_log_months
+from polyclinic.services.appointments.actions.opening import open_desk
+from polyclinic.services.appointments.jobs import audit, count_terms, keep_log_months, sweep
 from polyclinic.services.appointments.routes import routes
 from polyclinic.services.appointments.routes.answers import show_problem as show_json_problem
 from polyclinic.services.appointments.settings import AppointmentsSettings
@@ -43,6 +43,8 @@ service = Service(
     start=open_desk,
     says=True,
     jobs=(
+        Job("end holds", 30, sweep),
+        Job("audit", 24 * 3600, audit),
         Job("count terms", 120, count_terms),
         Job("keep log months", 6 * 3600, keep_log_months),
     ),

@@ -9,9 +9,9 @@ from polyclinic.services.appointments.domain.openings import Opening
 class PlaceTaken(Conflict):
     """That time was just taken."""
 
-    def __init__(self, message: str | None = None, *, nearest: tuple[Opening, ...] = ()) -> None:
-        super().__init__(message, place="start")
-        self.nearest = nearest
+    def __init__(self, nearest: tuple[Opening, ...] = (), visit_type: str = "") -> None:
+        super().__init__(place="start")
+        self.nearest, self.visit_type = nearest, visit_type
 
 
 class AlreadyThere(Conflict):
@@ -28,6 +28,10 @@ class WrongState(Conflict):
 
 class StillRunning(Conflict):
     """The first request with this Idempotency-Key is still being carried out."""
+
+
+class TooManyRaces(Conflict):
+    """Others are changing the same thing; try again."""
 
 
 class KeyReused(NotProcessable):

@@ -102,6 +102,14 @@ def slot_id(number: int, visit_type: str, start: int) -> str:
     return f"{number}.{start}.{visit_type}"
 
 
+def bundle(found: Sequence[Resource]) -> Resource:
+    """A searchset of computed resources."""
+    value: Resource = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+    if found:
+        value["entry"] = [{"resource": each, "search": {"mode": "match"}} for each in found]
+    return value
+
+
 def outcome_text(problem: str, nearest: Sequence[Opening]) -> str:
     times = ", ".join(instant(moment_of(each.start)) for each in nearest)
     return f"{problem} Nearest: {times}." if times else problem

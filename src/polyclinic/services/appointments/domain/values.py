@@ -43,6 +43,9 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
         return any((self.reason, self.comment, self.overbooking))
 
 
+NO_NOTE = Note()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where and when: a clinician, a room if one is needed, and the time with its buffers."""

@@ -71,14 +71,6 @@ async def answer(tx: Transaction, given: Sequence[tuple[Once, Stored]]) -> None:
         )
 
 
-async def forget(tx: Transaction, names: Sequence[bytes]) -> None:
-    """Gives back claims of requests that were refused; their refusal is kept by itself."""
-    if names:
-        await tx.execute(
-            "DELETE FROM appointments.idempotency WHERE name = ANY ($1::bytea[])", list(names)
-        )
-
-
 async def sweep(database: Database, hours: int) -> None:
     query = "DELETE FROM appointments.idempotency WHERE at < now() - make_interval(hours => $1)"
     await database.execute(query, hours)

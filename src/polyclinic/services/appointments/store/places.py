@@ -65,6 +65,10 @@ SELECT booking, resource, count(*) AS count, NULL::bytea AS name
 FROM took GROUP BY booking, resource
 UNION ALL SELECT NULL, NULL, 0, name FROM claimed"""
 
+_GIVE_BACK: LiteralString = """
+WITH atoms AS (DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[])),
+holds AS (DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[]))
+DELETE FROM appointments.idempotency WHERE name = ANY ($2::bytea[])"""
 _RELEASE: LiteralString = "DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[])"
 _RELEASE_HOLDS: LiteralString = "DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[])"
 
@@ -92,6 +96,11 @@ def _took(ask: Asked, claimed: set[bytes], got: dict[tuple[UUID, int], int]) -> 
         if got.get((ask.booking, want.resource), 0) != want.last - want.first
     )
     return Took(ask.once is None or ask.once.name in claimed, lacking)
+
+
+async def give_back(tx: Transaction, bookings: Iterable[UUID], names: Iterable[bytes]) -> None:
+    """Undoes what lost bookings took, claims included."""
+    await tx.execute(_GIVE_BACK, sorted(bookings), sorted(names))
 
 
 async def release(tx: Transaction, bookings: Iterable[UUID]) -> None:
@@ -127,6 +136,23 @@ async def taken_seats(tx: Transaction, clinician: int, start: int) -> set[int]:
     low = seat_resource(clinician, 0)
     rows = await tx.fetch(query, low, low + SEATS_MAX, start)
     return {row["resource"] - low for row in rows}
+
+
+async def adopt_hold(tx: Transaction, hold: UUID, booking: UUID) -> None:
+    """What is still a hold's own becomes a booking's; what was taken over since stays away."""
+    query = "UPDATE appointments.atom SET booking = $2, expires = NULL WHERE booking = $1"
+    await tx.execute(query, hold, booking)
+    await end_holds(tx, [hold])
+
+
+async def release_others(tx: Transaction, booking: UUID, wants: Sequence[Want]) -> None:
+    """After a move: gives back what the booking no longer needs."""
+    query = (
+        "DELETE FROM appointments.atom a WHERE a.booking = $1 AND NOT EXISTS ("
+        " SELECT FROM unnest($2::bigint[], $3::int[], $4::int[]) AS w(resource, first, last)"
+        " WHERE w.resource = a.resource AND a.at >= w.first AND a.at < w.last)"
+    )
+    await tx.execute(query, booking, *_turned(list(wants), 3))
 
 
 async def lock_atoms(tx: Transaction, booking: UUID) -> None:
