@@ -98,6 +98,7 @@ class Clinic:
     programs: dict[str, Program] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     surroundings: dict[str, str] = field(default_factory=dict)
+    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         word, *more = words
@@ -110,9 +111,12 @@ class Clinic:
         )
 
     def token(self, scope: str = "system/*.cruds", client: str = "story") -> str:
-        given = self.command("token", "--client", client, "--scope", scope)
-        assert given.returncode == 0, given.stderr
-        return given.stdout.splitlines()[-1]
+        """What `polyclinic token` prints; asked once for each use, as a script would keep it."""
+        if (client, scope) not in self.tokens:
+            given = self.command("token", "--client", client, "--scope", scope)
+            assert given.returncode == 0, given.stderr
+            self.tokens[client, scope] = given.stdout.splitlines()[-1]
+        return self.tokens[client, scope]
 
     def api(self, token: str | None = None, **more: Any) -> httpx.Client:
         headers = {"authorization": f"Bearer {token}"} if token else {}

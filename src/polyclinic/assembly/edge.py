@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from polyclinic.assembly import answers
 from polyclinic.assembly.hop import Hops
-from polyclinic.assembly.proxy import Inbound, proxy
+from polyclinic.assembly.inbound import Inbound
+from polyclinic.assembly.proxy import has_body, proxy
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.http import Message, Receive, Send, request_id_of
 from polyclinic.foundation.peers import Peers
@@ -50,6 +51,9 @@ class Edge:
         if scope["type"] != "http":
             return
         passed_on = self._hops.arrive(scope)
+        if has_body(scope):
+            inbound = Inbound(receive, send)
+            receive, send = inbound.receive, inbound.send
         token = telemetry.request_id.set(_number(scope))
         try:
             await self._answer(scope, receive, send, passed_on=passed_on)
@@ -66,9 +70,6 @@ class Edge:
             response.headers["x-request-id"] = telemetry.request_id.get()
             await response(scope, receive, send)
         elif (app := self._apps.get(name)) is not None:
-            if passed_on:
-                inbound = Inbound(scope, receive, send)
-                receive, send = inbound.receive, inbound.send
             await app(scope, receive, send)
         elif passed_on:
             # Two processes that each hold the other for the owner would pass it round for ever.

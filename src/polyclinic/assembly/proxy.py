@@ -71,28 +71,6 @@ class _Upload:
             pass
 
 
-class Inbound:
-    """A request that one of our doors passed on: its body is read to the end before the answer.
-
-    A server that answers early and closes while bytes still arrive resets the connection, and the
-    answer (a 413, say) would be lost on the way back.
-    """
-
-    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
-        self._ended = not _has_body(scope)
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
-        return message
-
-    async def send(self, message: Message) -> None:
-        while not self._ended:
-            await self.receive()
-        await self._send(message)
-
-
 async def proxy(
     peers: Peers, hops: Hops, name: str, scope: Message, receive: Receive, send: Send
 ) -> None:
@@ -128,13 +106,13 @@ def _request(
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     headers = [(k, v) for k, v in _passed(scope["headers"], _OWN) if k != HEADER]
     headers.append((HEADER, hops.write(scope)))
-    if not _has_body(scope):
+    if not has_body(scope):
         upload.no_body()
     return httpx.Request(
         scope["method"],
         client.base_url,
         headers=headers,
-        content=upload.parts() if _has_body(scope) else None,
+        content=upload.parts() if has_body(scope) else None,
         extensions={"target": target, "timeout": TIMEOUTS},
     )
 
@@ -189,5 +167,5 @@ def _declared(scope: Message) -> int:
     return int(said) if said.isdigit() and len(said) < 20 else 0
 
 
-def _has_body(scope: Message) -> bool:
+def has_body(scope: Message) -> bool:
     return any(key in (b"content-length", b"transfer-encoding") for key, _ in scope["headers"])
