@@ -22,7 +22,7 @@ async def size(door: Door) -> tuple[int, ...]:
     query = """SELECT (SELECT count(*) FROM records.resource),
         (SELECT count(*) FROM records.version),
         (SELECT count(*) FROM records.posting), (SELECT count(*) FROM records.date_range),
-        (SELECT count(*) FROM records.outbox)"""
+        (SELECT count(*) FROM records.outbox) + (SELECT count(*) FROM records.feed_entry)"""
     return tuple((await door.sql(query))[0])
 
 
