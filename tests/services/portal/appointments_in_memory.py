@@ -12,9 +12,11 @@ from polyclinic.foundation.errors import NotFound, Unavailable
 from polyclinic.services.portal.domain.booking import (
     Appointment,
     Clinician,
+    DayColumn,
+    DayOf,
     Hold,
+    Hours,
     Opening,
-    Rule,
     Setup,
     Site,
     VisitType,
@@ -31,18 +33,6 @@ from polyclinic.services.portal.gateways.appointments import (
 ZONE = ZoneInfo("America/New_York")
 RUIZ, NAIR = "Practitioner/ruiz", "Practitioner/nair"
 TYPES = ("review", "nurse", "video")
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-def _week(practitioner: str, *halves: tuple[str, str]) -> Clinician:
-    rules = tuple(
-        Rule(weekday=day, opens=opens, to=to, site="northside", visit_types=TYPES)
-        for day in DAYS
-        for opens, to in halves
-    )
-    return Clinician(practitioner=practitioner, time_zone=ZONE.key, rules=rules)
-
-
 SETUP = Setup(
     visit_types=(
         VisitType(id="review", name="Blood pressure review", minutes=20),
@@ -52,10 +42,11 @@ SETUP = Setup(
     ),
     sites=(Site(id="northside", name="Northside Clinic", time_zone=ZONE.key),),
     clinicians=(
-        _week(RUIZ, ("09:00", "12:00"), ("13:00", "17:00")),
-        _week(NAIR, ("10:00", "16:00")),
+        Clinician(RUIZ, TYPES, ("northside",)),
+        Clinician(NAIR, TYPES, ("northside",)),
     ),
 )
+HOURS = {RUIZ: ((9, 12), (13, 17)), NAIR: ((10, 16),)}
 
 
 def on(days: int, hour: int, minute: int = 0) -> datetime:
@@ -74,6 +65,7 @@ def visit(key: str, patient: str, start: datetime, **changed: object) -> Appoint
         "start": start,
         "end": start + timedelta(minutes=20),
         "status": "booked",
+        "visit_name": "Blood pressure review",
         **changed,
     }
     return Appointment(**values)  # pyright: ignore
@@ -113,7 +105,7 @@ class AppointmentsInMemory:
         kind = self.setup_.visit_type(asked.visit_type)
         assert kind is not None
         clinicians = asked.clinicians or (RUIZ, NAIR)
-        first = datetime.combine(asked.begins, time(9), ZONE)
+        first = asked.begins.astimezone(ZONE).replace(hour=9, minute=0)
         starts = (
             first + timedelta(days=d, minutes=40 * n) for d in range(asked.days) for n in range(10)
         )
@@ -149,6 +141,7 @@ class AppointmentsInMemory:
             start=o.start,
             end=o.end,
             status="booked",
+            visit_name=next(t.name for t in self.setup_.visit_types if t.id == o.visit_type),
             overbooked=bool(booking.override),
         )
         self.keys[key] = made
@@ -187,9 +180,17 @@ class AppointmentsInMemory:
         self._listen()
         return [a for a in self.found if a.patient == self.me]
 
-    async def day(self, token: str, on: date, site: str) -> list[Appointment]:
+    async def day(self, token: str, on: date, site: str) -> DayOf:
         self._listen()
-        return [a for a in self.found if a.start.astimezone(ZONE).date() == on]
+        columns: list[DayColumn] = []
+        for who, halves in HOURS.items():
+            hours = tuple(
+                Hours(*(datetime.combine(on, time(h), ZONE) for h in half)) for half in halves
+            )
+            mine = [a for a in self.found if a.practitioner == who and a.status != "cancelled"]
+            today = tuple(a for a in mine if a.start.astimezone(ZONE).date() == on)
+            columns.append(DayColumn(who, hours, today))
+        return DayOf(tuple(columns), ZONE.key)
 
     async def read(self, token: str, appointment: str) -> Appointment:
         self._listen()
@@ -219,8 +220,8 @@ class AppointmentsInMemory:
         self._listen()
         return self.listed
 
-    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> None:
-        self._listen()
+    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> Hold:
+        return await self.hold(token, key, "", opening)
 
     def _listen(self) -> None:
         if self.down:
@@ -231,7 +232,7 @@ class AppointmentsInMemory:
         return Opening(start, end, who, "northside", kind.id)
 
     async def _near(self, lost: Opening) -> Sequence[Opening]:
-        asked = Asked(visit_type=lost.visit_type, begins=lost.start.date(), limit=3)
+        asked = Asked(visit_type=lost.visit_type, begins=lost.start, limit=3)
         return await self.openings("", asked)
 
     def _change(self, key: str, **changed: object) -> Appointment:

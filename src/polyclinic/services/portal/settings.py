@@ -10,7 +10,6 @@ class PortalSettings(Settings, frozen=True, kw_only=True):
     phone: str = "617 555 0100"
     time_zone: str = "America/New_York"
     emergency: str = "911"
-    cancel_hours: int = 24
     idle_minutes: int = 30
     warn_seconds: int = 120
     session_hours: int = 12
@@ -21,7 +20,6 @@ NOTES = {
     "phone": "The number that patients are told to call.",
     "time_zone": "The clinic's own clock, where a site does not say its own.",
     "emergency": "The number that patients are told to call in an emergency.",
-    "cancel_hours": "How long before a visit patients are told to call rather than change it here.",
     "idle_minutes": "After how many minutes without a page somebody is signed out.",
     "warn_seconds": "How long before that the page asks whether to go on; at least 120.",
     "session_hours": "The longest time between two sign-ins.",

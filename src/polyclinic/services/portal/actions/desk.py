@@ -36,7 +36,6 @@ class Day:
 class Own:
     """A clinician's list, and whose charts it opens."""
 
-    setup: Setup
     zone: str
     found: list[Appointment]
     people: People
@@ -56,34 +55,36 @@ class Visit:
 async def open_day(portal: Portal, session: Session, on: date, site: str, now: datetime) -> Day:
     token = session.tokens.access
     setup = await answered(portal, NAME, portal.appointments.setup(token))
-    place = _site(setup, site)
+    place = setup.site(site) or (setup.sites[0] if setup.sites else None)
     zone = place.time_zone if place else portal.settings.time_zone
-    found, listed = await asyncio.gather(
+    of, listed = await asyncio.gather(
         answered(portal, NAME, portal.appointments.day(token, on, place.id if place else "")),
         answered(portal, NAME, portal.appointments.waiting(token)),
     )
     waiting = [w for w in listed if w.status in ("waiting", "offered")]
-    named = await _named(portal, token, setup, found, waiting)
-    names = {p: named.clinician(p) for p in _clinicians(setup, found)}
-    names |= {a.patient: named.patient(a.patient) for a in found}
-    drawn = Drawn(setup, place.id if place else "", zone, on, now, names)
-    return Day(setup, place, zone, calendar(drawn, found), waiting_now(found, now), waiting, named)
+    found = of.appointments
+    clinicians = {c.practitioner for c in of.columns}
+    clinicians |= {w.practitioner for w in waiting if w.practitioner}
+    patients = {a.patient for a in found} | {w.patient for w in waiting}
+    named = await people(portal, token, clinicians, patients)
+    names = {each: named.clinician(each) for each in clinicians}
+    names |= {each: named.patient(each) for each in patients}
+    drawn = calendar(Drawn(zone, on, now, names), of.columns)
+    return Day(setup, place, zone, drawn, waiting_now(found, now), waiting, named)
 
 
 async def my_day(portal: Portal, session: Session, on: date) -> Own:
     """A clinician's own visits of a day at all sites; charts open where records knows why."""
     token = session.tokens.access
-    setup = await answered(portal, NAME, portal.appointments.setup(token))
-    found = await answered(portal, NAME, portal.appointments.day(token, on, ""))
-    mine = [a for a in found if a.practitioner == session.person and a.status != "cancelled"]
+    of = await answered(portal, NAME, portal.appointments.day(token, on, ""))
+    mine = [a for a in of.appointments if a.practitioner == session.person]
     mine.sort(key=lambda a: (a.start, a.id))
     named = await people(portal, token, [], {a.patient for a in mine})
     try:
         open_charts = await related(portal, token, [a.patient_id for a in mine])
     except Unavailable:
         open_charts = None
-    zone = setup.zone(mine[0].site if mine else "", _first_zone(portal, setup))
-    return Own(setup, zone, mine, named, open_charts)
+    return Own(of.time_zone, mine, named, open_charts)
 
 
 async def open_visit(portal: Portal, session: Session, key: str) -> Visit:
@@ -146,30 +147,6 @@ async def try_again(portal: Portal, session: Session, service: str, event: str) 
         raise NotFound("There is no such service here.")
     token = session.tokens.access
     await answered(portal, service, portal.dead_letters.again(token, service, event))
-
-
-async def _named(
-    portal: Portal,
-    token: str,
-    setup: Setup,
-    found: list[Appointment],
-    waiting: list[Waiting],
-) -> People:
-    patients = {a.patient for a in found} | {w.patient for w in waiting}
-    waited = {w.practitioner for w in waiting if w.practitioner}
-    return await people(portal, token, _clinicians(setup, found) | waited, patients)
-
-
-def _clinicians(setup: Setup, found: list[Appointment]) -> set[str]:
-    return {c.practitioner for c in setup.clinicians} | {a.practitioner for a in found}
-
-
-def _site(setup: Setup, wanted: str) -> Site | None:
-    return setup.site(wanted) or (setup.sites[0] if setup.sites else None)
-
-
-def _first_zone(portal: Portal, setup: Setup) -> str:
-    return setup.sites[0].time_zone if setup.sites else portal.settings.time_zone
 
 
 def today_at(zone: str, now: datetime) -> date:

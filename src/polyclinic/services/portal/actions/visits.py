@@ -12,13 +12,14 @@ from polyclinic.services.portal.actions import drafts
 from polyclinic.services.portal.actions.people import People, people
 from polyclinic.services.portal.actions.state import Portal, answered
 from polyclinic.services.portal.domain import booking as rules
+from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.booking import Appointment, Opening, Setup
 from polyclinic.services.portal.domain.draft import Draft
 from polyclinic.services.portal.domain.patient import Patient, read_patient
 from polyclinic.services.portal.domain.session import Session
 from polyclinic.services.portal.domain.times import SlotDay, slot_days
 from polyclinic.services.portal.gateways import Taken
-from polyclinic.services.portal.gateways.appointments import NAME, Asked, Booking, Wish
+from polyclinic.services.portal.gateways.appointments import NAME, Asked, Booking, HoldOver, Wish
 
 DAYS_ASKED = 28
 OPENINGS_ASKED = 120
@@ -99,9 +100,10 @@ async def find_times(
     if setup.visit_type(visit_type) is None:
         raise NotFound("There is no such kind of visit.")
     wanted = (clinician,) if clinician in offering else ()
+    zone = setup.sites[0].time_zone if setup.sites else portal.settings.time_zone
     asked = Asked(
         visit_type=visit_type,
-        begins=begins,
+        begins=times.midnight(begins, zone),
         days=DAYS_ASKED,
         clinicians=wanted,
         limit=OPENINGS_ASKED,
@@ -149,17 +151,17 @@ async def choose(
     """Keeps a place for the time that the rest takes; a lost one is told in the draft."""
     if draft.opening == opening and draft.is_held(now):
         return draft
-    token = session.tokens.access
+    token, key = session.tokens.access, draft.key("hold")
     asked = msgspec.structs.replace(draft, opening=opening)
+    if draft.waiting:
+        work = portal.appointments.offer(token, key, draft.waiting, opening)
+    else:
+        work = portal.appointments.hold(token, key, draft.patient, opening)
     try:
-        hold = await answered(
-            portal,
-            NAME,
-            portal.appointments.hold(token, draft.key("hold"), draft.patient, opening),
-        )
+        hold = await answered(portal, NAME, work)
     except Taken as taken:
         held = asked.losing(taken.nearest, taken.message)
-    except Conflict as refused:
+    except (Conflict, Invalid) as refused:
         held = asked.losing((), refused.message)
     else:
         held = draft.choosing(opening, hold)
@@ -171,21 +173,8 @@ async def confirm(portal: Portal, session: Session, draft: Draft, now: datetime)
     """Books or moves; a lost place leaves a draft with every answer and what is nearest."""
     if draft.booked or draft.opening is None:
         return draft
-    booking = Booking(
-        opening=draft.opening,
-        patient=draft.patient,
-        # A hold that has ended no longer helps; the place itself may still be free.
-        hold=draft.hold.id if draft.hold and draft.is_held(now) else None,
-        reason=draft.reason,
-        override=draft.override,
-    )
-    token, key = session.tokens.access, draft.key("book")
     try:
-        if draft.moves:
-            work = portal.appointments.move(token, key, draft.moves, booking)
-        else:
-            work = portal.appointments.book(token, key, booking)
-        made = await answered(portal, NAME, work)
+        made = await _book(portal, session, draft, draft.opening)
     except Taken as taken:
         done = draft.losing(taken.nearest, taken.message)
     except (Conflict, Invalid) as refused:
@@ -194,6 +183,34 @@ async def confirm(portal: Portal, session: Session, draft: Draft, now: datetime)
         done = msgspec.structs.replace(draft, booked=made.id)
     await drafts.save(portal, session, done, now)
     return done
+
+
+async def _book(portal: Portal, session: Session, draft: Draft, opening: Opening) -> Appointment:
+    """With the hold first, and always under the same key: if the answer to the first try was lost,
+    the second hears it. A hold that has ended leaves the place to whoever is first."""
+    booking = Booking(
+        opening=opening,
+        patient=draft.patient,
+        hold=draft.hold.id if draft.hold else None,
+        reason=draft.reason,
+        override=draft.override,
+    )
+    try:
+        return await _send(portal, session, draft, booking, draft.key("book"))
+    except HoldOver:
+        late = msgspec.structs.replace(booking, hold=None)
+        return await _send(portal, session, draft, late, draft.key("book-late"))
+
+
+async def _send(
+    portal: Portal, session: Session, draft: Draft, booking: Booking, key: str
+) -> Appointment:
+    token = session.tokens.access
+    if draft.moves:
+        work = portal.appointments.move(token, key, draft.moves, booking)
+    else:
+        work = portal.appointments.book(token, key, booking)
+    return await answered(portal, NAME, work)
 
 
 async def cancel(portal: Portal, session: Session, key: str, reason: str, turn: str) -> None:

@@ -32,13 +32,6 @@ class VisitType(msgspec.Struct, frozen=True):
         return f"{self.minutes} minutes" + (", by video" if self.is_video else "")
 
 
-class Holiday(msgspec.Struct, frozen=True):
-    """A day on which a site is closed."""
-
-    date: str
-    name: str = ""
-
-
 class Site(msgspec.Struct, frozen=True):
     """A place of the clinic."""
 
@@ -46,43 +39,14 @@ class Site(msgspec.Struct, frozen=True):
     name: str
     time_zone: str
     location: str | None = None
-    holidays: tuple[Holiday, ...] = ()
-
-
-class Rule(msgspec.Struct, frozen=True, rename={"opens": "from"}):
-    """Hours of every week, by the clinician's own clock."""
-
-    weekday: str
-    opens: str
-    to: str
-    site: str
-    visit_types: tuple[str, ...] = ()
-    valid_from: str | None = None
-    valid_until: str | None = None
-
-
-class Exceptional(msgspec.Struct, frozen=True, rename={"opens": "from"}):
-    """One date that differs."""
-
-    date: str
-    kind: str
-    opens: str = "00:00"
-    to: str = "24:00"
-    site: str | None = None
-    visit_types: tuple[str, ...] = ()
 
 
 class Clinician(msgspec.Struct, frozen=True):
-    """Somebody with hours."""
+    """Somebody with hours: for what, and where."""
 
     practitioner: str
-    time_zone: str
-    rules: tuple[Rule, ...] = ()
-    exceptions: tuple[Exceptional, ...] = ()
-
-    def offers(self, visit_type: str) -> bool:
-        hours = (*self.rules, *self.exceptions)
-        return any(visit_type in each.visit_types for each in hours)
+    visit_types: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -90,7 +54,8 @@ class Setup(msgspec.Struct, frozen=True):
 
     visit_types: tuple[VisitType, ...] = ()
     sites: tuple[Site, ...] = ()
-    clinicians: tuple[Clinician, ...] = ()
+    clinicians: tuple[Clinician, ...] = msgspec.field(name="practitioners", default=())
+    cancel_hours: int = 24
 
     def visit_type(self, name: str) -> VisitType | None:
         return next((each for each in self.visit_types if each.id == name), None)
@@ -103,7 +68,7 @@ class Setup(msgspec.Struct, frozen=True):
         return found.time_zone if found else otherwise
 
     def offering(self, visit_type: str) -> list[str]:
-        return [c.practitioner for c in self.clinicians if c.offers(visit_type)]
+        return [c.practitioner for c in self.clinicians if visit_type in c.visit_types]
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -125,7 +90,7 @@ class Hold(msgspec.Struct, frozen=True):
     """A place that is kept for a while."""
 
     id: str
-    ends: datetime
+    ends: datetime = msgspec.field(name="expires")
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +108,10 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
     arrived: datetime | None = None
     checked_in: datetime | None = None
     overbooked: bool = False
-    changeable_until: datetime | None = None
+    # What it was called when it was booked, should the set-up not know it any more.
+    visit_name: str = "Visit"
+    mode: str = "in-person"
+    reason: str | None = None
 
     @property
     def is_standing(self) -> bool:
@@ -161,11 +129,37 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     patient: str
     visit_type: str
     status: str
-    made: datetime
+    made: datetime = msgspec.field(name="since")
     practitioner: str | None = None
     site: str | None = None
-    offer: Opening | None = None
+    hold: str | None = None
     offer_ends: datetime | None = None
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """A stretch of a day in which somebody is there."""
+
+    start: datetime
+    end: datetime
+
+
+class DayColumn(msgspec.Struct, frozen=True):
+    """One clinician's hours and appointments on a day."""
+
+    practitioner: str
+    hours: tuple[Hours, ...] = ()
+    appointments: tuple[Appointment, ...] = ()
+
+
+class DayOf(msgspec.Struct, frozen=True):
+    """A site's day."""
+
+    columns: tuple[DayColumn, ...] = ()
+    time_zone: str = "UTC"
+
+    @property
+    def appointments(self) -> list[Appointment]:
+        return [a for column in self.columns for a in column.appointments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +209,7 @@ def can_change(appointment: Appointment, now: datetime, cancel_hours: int) -> bo
 
 
 def last_change(appointment: Appointment, cancel_hours: int) -> datetime:
-    return appointment.changeable_until or appointment.start - timedelta(hours=cancel_hours)
+    return appointment.start - timedelta(hours=cancel_hours)
 
 
 def chosen(value: str, offered: Sequence[Opening]) -> Opening | None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from polyclinic.services.portal.domain.booking import PRESENT, Appointment, Setup
-from polyclinic.services.portal.domain.hours import Span, hours_on, without
+from polyclinic.services.portal.domain.booking import PRESENT, Appointment, DayColumn
 from polyclinic.services.portal.domain.times import hour_24
 
 ROW_MINUTES = 5
@@ -15,6 +14,7 @@ OPEN_MIN = timedelta(minutes=10)  # what is shorter is a pause between two visit
 LATE = timedelta(minutes=5)
 COLUMNS_MAX = 8
 LANES_MAX = 3
+Span = tuple[datetime, datetime]
 # A day without hours is drawn as one from eight to five.
 EMPTY_DAY = (8, 17)
 
@@ -68,33 +68,27 @@ class Calendar:
 class Drawn:
     """What a calendar is drawn from."""
 
-    setup: Setup
-    site: str
     zone: str
     date: date
     now: datetime
     names: Mapping[str, str]
 
 
-def calendar(drawn: Drawn, found: Sequence[Appointment]) -> Calendar:
-    """Columns of those who have hours or visits on this day, in the set-up's order."""
-    shown = [a for a in found if a.status not in ("cancelled", "entered-in-error")]
-    hours = {
-        c.practitioner: hours_on(drawn.setup, c, drawn.date, drawn.site)
-        for c in drawn.setup.clinicians
-    }
-    busy = {a.practitioner for a in shown}
-    there = [p for p, spans in hours.items() if spans or p in busy]
-    there += sorted(busy - set(there))
-    visits = {p: [a for a in shown if a.practitioner == p] for p in there}
-    first, last = _frame(drawn, [s for p in there for s in hours.get(p, [])], shown)
-    columns = tuple(_column(drawn, p, hours.get(p, []), visits[p], (first, last)) for p in there)
+def calendar(drawn: Drawn, found: Sequence[DayColumn]) -> Calendar:
+    """Columns of those who have hours or visits on this day."""
+    first, last = _frame(drawn, found)
+    columns = tuple(_column(drawn, each, (first, last)) for each in found)
     rows = _rows(first, last)
-    is_now = first <= drawn.now < last
-    return Calendar(
-        drawn.date, columns, _marks(first, rows, drawn.zone), rows,
-        _rows(first, drawn.now) if is_now else None,
-    )  # fmt: skip
+    now_row = _rows(first, drawn.now) if first <= drawn.now < last else None
+    return Calendar(drawn.date, columns, _marks(first, rows, drawn.zone), rows, now_row)
+
+
+def without(spans: list[Span], taken: Span) -> list[Span]:
+    """What is left of spans once one is taken out of them."""
+    left: list[Span] = []
+    for start, end in spans:
+        left += [(start, min(end, taken[0])), (max(start, taken[1]), end)]
+    return [(start, end) for start, end in left if start < end]
 
 
 def state_words(appointment: Appointment, now: datetime, zone: str) -> str:
@@ -129,28 +123,30 @@ def waiting_now(found: Sequence[Appointment], now: datetime) -> list[tuple[Appoi
     ]
 
 
-def _column(
-    drawn: Drawn, practitioner: str, hours: list[Span], found: list[Appointment], frame: Span
-) -> Column:
-    visits = _beside([_visit(drawn, a, frame[0]) for a in sorted(found, key=lambda a: a.start)])
-    free = hours
-    for a in found:
-        free = without(free, (a.start, a.end))
+def without_all(spans: list[Span], taken: Sequence[Span]) -> list[Span]:
+    for each in taken:
+        spans = without(spans, each)
+    return spans
+
+
+def _column(drawn: Drawn, of: DayColumn, frame: Span) -> Column:
+    found = sorted(of.appointments, key=lambda a: (a.start, a.id))
+    hours: list[Span] = [(h.start, h.end) for h in of.hours]
+    visits = _beside([_visit(drawn, a, frame[0]) for a in found])
+    free, shut = hours, without_all([frame], hours)
+    free = without_all(free, [(a.start, a.end) for a in found])
+    shut = without_all(shut, [(a.start, a.end) for a in found])
     # What is over can no longer be booked.
-    openings = [(max(s, drawn.now), e) for s, e in free if e > drawn.now]
-    openings = [(_up(s, frame[0]), e) for s, e in openings]
-    openings = [(s, e) for s, e in openings if e - s >= OPEN_MIN]
-    shut = [frame]
-    for each in [*hours, *((a.start, a.end) for a in found)]:
-        shut = without(shut, each)
+    ahead = [(_up(max(s, drawn.now), frame[0]), e) for s, e in free if e > drawn.now]
+    openings = [(s, e) for s, e in ahead if e - s >= OPEN_MIN]
     blocks = [
         *visits,
-        *(_space(drawn, "open", s, frame[0], "Open") for s in openings),
+        *(_space(drawn, "open", span, frame[0], "Open") for span in openings),
         *(_space(drawn, "off", s, frame[0], _off_words(s, hours, drawn.zone)) for s in shut),
     ]
     blocks.sort(key=lambda b: (b.row, b.lane))
     line = _line(drawn, found, len(openings))
-    return Column(practitioner, drawn.names[practitioner], line, tuple(blocks))
+    return Column(of.practitioner, drawn.names[of.practitioner], line, tuple(blocks))
 
 
 def _line(drawn: Drawn, found: list[Appointment], openings: int) -> str:
@@ -164,8 +160,6 @@ def _line(drawn: Drawn, found: list[Appointment], openings: int) -> str:
 
 
 def _visit(drawn: Drawn, appointment: Appointment, first: datetime) -> Block:
-    kind = drawn.setup.visit_type(appointment.visit_type)
-    what = kind.name if kind else "Visit"
     words = state_words(appointment, drawn.now, drawn.zone)
     return Block(
         kind=tone(appointment),
@@ -175,7 +169,7 @@ def _visit(drawn: Drawn, appointment: Appointment, first: datetime) -> Block:
         span=max(2, _rows(appointment.start, appointment.end)),
         time=hour_24(appointment.start, drawn.zone),
         title=drawn.names.get(appointment.patient, ""),
-        detail=f"{words} · {what}",
+        detail=f"{words} · {appointment.visit_name}",
         appointment=appointment,
     )
 
@@ -224,13 +218,13 @@ def _lanes(cluster: list[Block]) -> list[Block]:
     return [replace(b, lane=min(n, most - 1), lanes=most) for b, n in pairs]
 
 
-def _frame(drawn: Drawn, hours: list[Span], found: Sequence[Appointment]) -> Span:
+def _frame(drawn: Drawn, found: Sequence[DayColumn]) -> Span:
     """From the full hour before the first to the full hour after the last thing of the day."""
-    spans = [*hours, *((a.start, a.end) for a in found)]
+    spans = [(x.start, x.end) for c in found for x in (*c.hours, *c.appointments)]
     zone = ZoneInfo(drawn.zone)
     midnight = datetime(drawn.date.year, drawn.date.month, drawn.date.day, tzinfo=zone)
     if not spans:
-        return tuple(midnight.replace(hour=h) for h in EMPTY_DAY)  # pyright: ignore[reportReturnType]
+        return midnight.replace(hour=EMPTY_DAY[0]), midnight.replace(hour=EMPTY_DAY[1])
     first = min(s for s, _ in spans).astimezone(zone).replace(minute=0, second=0, microsecond=0)
     last = max(e for _, e in spans).astimezone(zone)
     rest = -(last.minute * 60 + last.second) % 3600

@@ -25,6 +25,10 @@ def local(at: datetime, zone: str) -> datetime:
     return at.astimezone(ZoneInfo(zone))
 
 
+def midnight(of: date, zone: str) -> datetime:
+    return datetime(of.year, of.month, of.day, tzinfo=ZoneInfo(zone))
+
+
 def zone_words(zone: str, at: datetime) -> str:
     """Eastern time (EST), Berlin time (CET)"""
     short = local(at, zone).tzname() or ""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from polyclinic.services.portal.domain import booking as rules
 from polyclinic.services.portal.domain import times
-from polyclinic.services.portal.domain.booking import Appointment, Said, Setup
+from polyclinic.services.portal.domain.booking import VIDEO, Appointment, Said, Setup
 
 # Codes of HL7's appointment-cancellation-reason, in words that one says.
 CANCEL_REASONS: Mapping[str, str] = {
@@ -47,7 +47,6 @@ class Row:
     said: Said
     can_change: bool
     last_change: str
-    cancel_hours: int
     visit_type: str
     is_coming: bool
 
@@ -63,18 +62,16 @@ def row(
     who: str,
     zone: str,
     now: datetime,
-    cancel_hours: int,
 ) -> Row:
     here = times.local(appointment.start, zone)
     today = times.local(now, zone).date()
-    kind, site = setup.visit_type(appointment.visit_type), setup.site(appointment.site)
-    is_video = bool(kind and kind.is_video)
+    site, is_video = setup.site(appointment.site), appointment.mode == VIDEO
     room = room_words(appointment.room)
     place = ", ".join(p for p in (site.name if site else "", room) if p)
-    last = rules.last_change(appointment, cancel_hours)
+    last = rules.last_change(appointment, setup.cancel_hours)
     return Row(
         id=appointment.id,
-        what=kind.name if kind else "Visit",
+        what=appointment.visit_name,
         who=who,
         where="Video visit" if is_video else place,
         is_video=is_video,
@@ -88,9 +85,8 @@ def row(
         length=f"{round((appointment.end - appointment.start).total_seconds() / 60)} minutes",
         iso=here.isoformat(timespec="minutes"),
         said=rules.said(appointment),
-        can_change=rules.can_change(appointment, now, cancel_hours),
+        can_change=rules.can_change(appointment, now, setup.cancel_hours),
         last_change=times.moment_words(last, zone, today),
-        cancel_hours=cancel_hours,
         visit_type=appointment.visit_type,
         is_coming=appointment.is_standing and appointment.end > now,
     )

@@ -1,14 +1,21 @@
 """Appointments over its JSON door: openings, holds, bookings, the day and the waiting list."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
 import httpx
 import msgspec
 
-from polyclinic.foundation.errors import Conflict, NotProcessable
+from polyclinic.foundation.errors import Conflict, NotProcessable, Problem, Unavailable
 from polyclinic.foundation.peers import Peers
-from polyclinic.services.portal.domain.booking import Appointment, Hold, Opening, Setup, Waiting
+from polyclinic.services.portal.domain.booking import (
+    Appointment,
+    DayOf,
+    Hold,
+    Opening,
+    Setup,
+    Waiting,
+)
 from polyclinic.services.portal.gateways.answers import decoded_as, refusal
 
 NAME = "appointments"
@@ -27,11 +34,15 @@ class Refused(Conflict):
     """It cannot be done to this appointment any more."""
 
 
+class HoldOver(Refused):
+    """The place is no longer kept; it may be free all the same."""
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Which openings are looked for."""
 
     visit_type: str
-    begins: date
+    begins: datetime
     days: int = 28
     clinicians: tuple[str, ...] = ()
     site: str = ""
@@ -53,7 +64,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     patient: str
     visit_type: str
-    begins: date
+    begins: date = msgspec.field(name="from")
     until: date
     practitioner: str | None = None
     site: str | None = None
@@ -86,7 +97,7 @@ class Appointments(Protocol):
 
     async def mine(self, token: str) -> list[Appointment]: ...
 
-    async def day(self, token: str, on: date, site: str) -> list[Appointment]: ...
+    async def day(self, token: str, on: date, site: str) -> DayOf: ...
 
     async def read(self, token: str, appointment: str) -> Appointment: ...
 
@@ -96,21 +107,50 @@ class Appointments(Protocol):
 
     async def waiting(self, token: str) -> list[Waiting]: ...
 
-    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> None: ...
+    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> Hold:
+        """Keeps a place for somebody who waits; raises Taken."""
+        ...
 
 
-class _List(msgspec.Struct, frozen=True):
-    openings: list[Opening] = []
-    appointments: list[Appointment] = []
-    waiting: list[Waiting] = []
+class _Openings(msgspec.Struct, frozen=True):
+    openings: list[Opening]
+
+
+class _Appointment(msgspec.Struct, frozen=True):
+    appointment: Appointment
+
+
+class _Appointments(msgspec.Struct, frozen=True):
+    appointments: list[Appointment]
+
+
+class _Hold(msgspec.Struct, frozen=True):
+    hold: Hold
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    waiting: Waiting
+
+
+class _WaitingList(msgspec.Struct, frozen=True):
+    waiting: list[Waiting]
+
+
+class _Offer(msgspec.Struct, frozen=True):
+    hold: str
+
+
+class _Offered(msgspec.Struct, frozen=True):
+    offer: _Offer
 
 
 class _Refusal(msgspec.Struct, frozen=True):
     """What a 409 or 422 says, and what is free near the place that was asked for."""
 
+    kind: str = ""
     error_description: str = ""
     place: str | None = None
-    nearest: list[Opening] | None = None
+    nearest: list[Opening] = []
 
 
 class HttpAppointments:
@@ -120,7 +160,7 @@ class HttpAppointments:
         self._peers = peers
 
     async def setup(self, token: str) -> Setup:
-        return await self._ask(token, "GET", "/setup", Setup)
+        return await self._ask(token, "GET", "/visit-types", Setup)
 
     async def openings(self, token: str, asked: Asked) -> list[Opening]:
         params: list[tuple[str, str]] = [
@@ -129,57 +169,59 @@ class HttpAppointments:
             ("days", str(asked.days)),
             ("limit", str(asked.limit)),
         ]
-        if asked.clinicians:
-            params.append(("clinicians", ",".join(asked.clinicians)))
+        params += [("practitioner", each) for each in asked.clinicians]
         if asked.site:
             params.append(("site", asked.site))
-        return (await self._ask(token, "GET", "/openings", _List, params=params)).openings
+        return (await self._ask(token, "GET", "/openings", _Openings, params=params)).openings
 
     async def hold(self, token: str, key: str, patient: str, opening: Opening) -> Hold:
         body = {**_place(opening), "patient": patient}
-        return await self._tell(token, key, "/holds", Hold, body)
+        return (await self._tell(token, key, "/holds", _Hold, body)).hold
 
     async def book(self, token: str, key: str, booking: Booking) -> Appointment:
         body = {**_wanted(booking), "patient": booking.patient}
         if booking.reason:
             body["reason"] = booking.reason
-        return await self._tell(token, key, "/bookings", Appointment, body)
+        return (await self._tell(token, key, "/bookings", _Appointment, body)).appointment
 
     async def move(self, token: str, key: str, appointment: str, booking: Booking) -> Appointment:
         path = f"/{appointment}/reschedule"
-        return await self._tell(token, key, path, Appointment, _wanted(booking))
+        return (await self._tell(token, key, path, _Appointment, _wanted(booking))).appointment
 
     async def deed(
         self, token: str, key: str, appointment: str, verb: str, reason: str = ""
     ) -> Appointment:
         body = {"reason": reason} if reason else {}
-        return await self._tell(token, key, f"/{appointment}/{verb}", Appointment, body)
+        path = f"/{appointment}/{verb}"
+        return (await self._tell(token, key, path, _Appointment, body)).appointment
 
     async def mine(self, token: str) -> list[Appointment]:
-        return (await self._ask(token, "GET", "/mine", _List)).appointments
+        return (await self._ask(token, "GET", "/mine", _Appointments)).appointments
 
-    async def day(self, token: str, on: date, site: str) -> list[Appointment]:
-        params = [("date", on.isoformat()), ("site", site)]
-        return (await self._ask(token, "GET", "/day", _List, params=params)).appointments
+    async def day(self, token: str, on: date, site: str) -> DayOf:
+        params = [("date", on.isoformat()), *([("site", site)] if site else [])]
+        return await self._ask(token, "GET", "/day", DayOf, params=params)
 
     async def read(self, token: str, appointment: str) -> Appointment:
-        return await self._ask(token, "GET", f"/{appointment}", Appointment)
+        return (await self._ask(token, "GET", f"/{appointment}", _Appointment)).appointment
 
     async def invitation(self, token: str, appointment: str) -> bytes:
         path = f"/{appointment}/invitation.ics"
         return _checked(await self._send(token, "GET", path)).content
 
     async def wait(self, token: str, key: str, wish: Wish) -> Waiting:
-        return await self._tell(token, key, "/waitlist", Waiting, msgspec.to_builtins(wish))
+        body = msgspec.to_builtins(wish)
+        return (await self._tell(token, key, "/waitlist", _Waiting, body)).waiting
 
     async def waiting(self, token: str) -> list[Waiting]:
-        return (await self._ask(token, "GET", "/waitlist", _List)).waiting
+        return (await self._ask(token, "GET", "/waitlist", _WaitingList)).waiting
 
-    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> None:
-        answer = await self._send(
-            token, "POST", f"/waitlist/{waiting}/offer", key=key, json=_place(opening)
-        )
-        _checked(answer)
+    async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> Hold:
+        path = f"/waitlist/{waiting}/offer"
+        made = await self._tell(token, key, path, _Offered, _place(opening))
+        listed = await self.waiting(token)
+        ends = next((w.offer_ends for w in listed if w.id == waiting and w.offer_ends), None)
+        return Hold(made.offer.hold, ends or opening.start)
 
     async def _ask(self, token: str, method: str, path: str, kind: type[T], **sent: Any) -> T:
         answer = _checked(await self._send(token, method, path, **sent))
@@ -220,10 +262,17 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
         return answer
     if answer.status_code in (409, 422):
-        said = decoded_as(answer.content, _Refusal, NAME)
-        if answer.status_code == 422:
-            raise NotProcessable(said.error_description or None, place=said.place)
-        if said.nearest is not None:
-            raise Taken(said.error_description or None, nearest=tuple(said.nearest))
-        raise Refused(said.error_description or None, place=said.place)
+        raise _refused(answer.status_code, decoded_as(answer.content, _Refusal, NAME))
     raise refusal(answer.status_code, NAME)
+
+
+def _refused(status: int, said: _Refusal) -> Problem:
+    message = said.error_description or None
+    if status == 422:
+        return NotProcessable(message, place=said.place)
+    if said.kind == "PlaceTaken":
+        return Taken(message, nearest=tuple(said.nearest))
+    if said.kind == "StillRunning":
+        # The first press of the button is on its way; whoever asks again hears its answer.
+        return Unavailable("Your request is still being carried out.", place=NAME)
+    return (HoldOver if said.kind == "HoldEnded" else Refused)(message, place=said.place)

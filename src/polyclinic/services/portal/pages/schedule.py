@@ -113,7 +113,7 @@ async def _visit_page(request: Request, signed: Signed, error: str = "") -> Resp
     at_work, now = portal(request), clock.now()
     found = await desk.open_visit(at_work, signed.session, request.path_params["visit"])
     a, zone = found.appointment, found.zone
-    kind, site = found.setup.visit_type(a.visit_type), found.setup.site(a.site)
+    site = found.setup.site(a.site)
     return draw(
         request,
         "staff/visit.html",
@@ -124,7 +124,7 @@ async def _visit_page(request: Request, signed: Signed, error: str = "") -> Resp
         who=found.people.formal(a.patient),
         patient=found.people.patients.get(a.patient),
         clinician=found.people.clinician(a.practitioner),
-        what=kind.name if kind else "Visit",
+        what=a.visit_name,
         when=times.day(a.start, zone, desk.today_at(zone, now)),
         time=f"{times.hour_24(a.start, zone)} to {times.hour_24(a.end, zone)}",
         zone_words=times.zone_words(zone, a.start),
@@ -163,7 +163,6 @@ def _waits(day: desk.Day, waiting: Waiting, today: date) -> dict[str, object]:
 
 
 def _line(own: desk.Own, appointment: Appointment, at: datetime) -> dict[str, object]:
-    kind = own.setup.visit_type(appointment.visit_type)
     patient = own.people.patients.get(appointment.patient)
     return {
         "a": appointment,
@@ -171,8 +170,9 @@ def _line(own: desk.Own, appointment: Appointment, at: datetime) -> dict[str, ob
         "until": times.hour_24(appointment.end, own.zone),
         "patient": patient,
         "who": own.people.formal(appointment.patient),
-        "what": kind.name if kind else "Visit",
-        "is_video": bool(kind and kind.is_video),
+        "what": appointment.visit_name,
+        "reason": appointment.reason or "",
+        "is_video": appointment.mode == "video",
         "room": room_words(appointment.room),
         "state": state_words(appointment, at, own.zone),
         "tone": tone(appointment),

@@ -114,7 +114,7 @@ def read_row(request: Request, found: visits.Visits, appointment: Appointment) -
     settings = portal(request).settings
     zone = found.setup.zone(appointment.site, settings.time_zone)
     who = found.people.clinician(appointment.practitioner)
-    return row(found.setup, appointment, who, zone, clock.now(), settings.cancel_hours)
+    return row(found.setup, appointment, who, zone, clock.now())
 
 
 def _own(found: visits.Visits, key: str) -> Appointment:
