@@ -59,6 +59,8 @@ async def test_a_denied_read_names_whose_chart_it_was(clinic: Clinic):
 async def test_a_search_is_a_row_for_each_patient_it_shows(clinic: Clinic):
     found = await logged(clinic, SYSTEM, "GET", "Observation?_id=a1,a2,b1,c1")
     assert found == (200, [("s", "ann", 0, 2), ("s", "bob", 0, 1), ("s", "cyd", 0, 1)])
+    shared = await logged(clinic, SYSTEM, "GET", "Observation?_id=ab")
+    assert shared == (200, [("s", "ann", 0, 1), ("s", "bob", 0, 1)])
 
 
 async def test_a_search_does_not_log_what_it_does_not_show(clinic: Clinic):

@@ -1,7 +1,7 @@
 """From criteria to what the index can answer: terms that must occur, and ranges."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import LiteralString
 
 from polyclinic.fhirserver.index import (
@@ -64,6 +64,8 @@ def conditions(terms: Terms, query: Query) -> Conditions:
         elif criterion.param == "_id":
             asked = tuple(a.code for a in criterion.asks if isinstance(a, TokenAsk) and a.code)
             ids = asked if ids is None else tuple(i for i in ids if i in asked)
+            # An id has no system: only the opened resource says no to one.
+            exact = exact and not any(isinstance(a, TokenAsk) and a.system for a in criterion.asks)
         elif criterion.type in ("date", "number", "quantity") and not _is_personal(
             query, criterion
         ):
@@ -153,7 +155,10 @@ def _text_terms(terms: Terms, kind: str, criterion: Criterion, text: str) -> _Kn
 def _day_terms(terms: Terms, kind: str, param: str, ask: DateAsk) -> _Known:
     if ask.prefix == "eq":
         precision = date_precision(ask.low, ask.high)
-        return (terms.day_terms(kind, param, ask.low.date(), precision)[-1],), precision == 3, False
+        day = ask.low.date()
+        # A time of day is asked of the opened resource: the index knows whole days.
+        exact = precision == 3 and ask.high - ask.low == timedelta(days=1)
+        return (terms.day_terms(kind, param, day, precision)[-1],), exact, False
     if (years := _years(ask)) is not None:
         return tuple(terms.term(kind, param, "date", f"{y:04}") for y in years), False, False
     return None, False, False

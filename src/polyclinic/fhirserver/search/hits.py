@@ -11,16 +11,16 @@ from polyclinic.standards.fhir import codec
 class Hit:
     """A resource that matches, opened; it is read when somebody looks inside."""
 
-    __slots__ = ("_resource", "document", "key", "patient")
+    __slots__ = ("_resource", "document", "key", "patients")
 
     def __init__(
         self,
         document: Document,
         resource: dict[str, Any] | None,
-        patient: int | None,
+        patients: tuple[int | None, ...],  # all in whose charts it lies
         key: Any,
     ) -> None:
-        self.document, self.patient, self.key = document, patient, key
+        self.document, self.patients, self.key = document, patients, key
         self._resource = resource
 
     @property

@@ -67,7 +67,7 @@ async def _read(store: Store, errand: Errand, kind: str, name: str) -> Hit | Non
         return None
     except Unreadable:
         document = Document(kind, name, 0, clock.now(), None, UNREADABLE)
-    return Hit(document, content(document), None, None)
+    return Hit(document, content(document), (), None)
 
 
 async def _pointing(

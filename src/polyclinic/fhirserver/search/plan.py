@@ -24,7 +24,7 @@ from polyclinic.fhirserver.terms import Terms, param_number
 from polyclinic.standards.fhir.definitions import type_number
 
 COLUMNS: LiteralString = (
-    "r.pid, r.version, r.updated, r.method, r.id, r.patient, r.at, r.envelope, "
+    "r.pid, r.version, r.updated, r.method, r.id, r.patient, r.others, r.at, r.envelope, "
 )
 
 

@@ -92,7 +92,8 @@ class Search:
         """One row a patient of what is about to be shown; a search that finds nothing too."""
         counts: dict[int | None, int] = {}
         for hit in hits:
-            counts[hit.patient] = counts.get(hit.patient, 0) + 1
+            for patient in hit.patients:
+                counts[patient] = counts.get(patient, 0) + 1
         number = type_number(kind)
         await self._store.released(
             [Released(errand, patient, number, n) for patient, n in (counts or {None: 0}).items()]
@@ -203,7 +204,8 @@ class Search:
         found: list[Hit | None] = []
         for row in rows:
             document = open_or_hide(self._store.vault, self._store.keys, query.type, row)
-            hit = Hit(document, None, row["patient"], row["key"])
+            patients = (row["patient"], *(row["others"] or ()))
+            hit = Hit(document, None, patients, row["key"])
             # Nobody can tell whether a record that does not open would match: it is shown as such.
             is_hit = document.body is None or (
                 written is not None and holds(document.body, written)
