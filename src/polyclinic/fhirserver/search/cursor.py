@@ -45,15 +45,22 @@ class Cursors:
         nonce = os.urandom(12)
         content = msgspec.msgpack.encode(cursor)
         sealed = nonce + self.cipher.encrypt(nonce, content, _bound(actor, resource_type))
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return _written(sealed)
 
     def open(self, text: str, actor: str, resource_type: str) -> Cursor:
         try:
             sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            if _written(sealed) != text:
+                # Base64 has several spellings of the same bytes; ours has one.
+                raise BadCursor(place="_page")
             content = self.cipher.decrypt(sealed[:12], sealed[12:], _bound(actor, resource_type))
             return msgspec.msgpack.decode(content, type=Cursor)
         except (ValueError, InvalidTag, msgspec.DecodeError) as bad:
             raise BadCursor(place="_page") from bad
+
+
+def _written(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _bound(actor: str, resource_type: str) -> bytes:
