@@ -81,12 +81,16 @@ async def assemble(
             await _set_to_work(stack, running)
         await stack.enter_async_context(_watch_loop(at_work))
         hops = Hops(root.derive("front door hop"))
-        # What stands after the start stays: the collector need not walk over it again and again,
-        # and short-lived requests are cheaper to leave alone a little longer.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        _spare_the_collector()
         yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
+
+
+def _spare_the_collector() -> None:
+    """What stands after the start stays: the collector need not walk over it again and again."""
+    gc.collect()
+    gc.freeze()
+    # Short-lived requests are cheaper to leave alone a little longer.
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _peers_elsewhere(platform: Platform, names: tuple[str, ...]) -> Peers:
