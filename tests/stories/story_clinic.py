@@ -86,7 +86,7 @@ class Program:
         return [json.loads(s) for s in self.said.read_text().splitlines() if s.startswith("{")]
 
 
-@dataclass
+@dataclass(eq=False)
 class Clinic:
     """A running clinic: its front door, how the operator reaches it, and its processes."""
 
