@@ -140,6 +140,17 @@ class Door:
         finally:
             await connection.close()
 
+    async def said(self, subject: str) -> list[str]:
+        """The kinds of events about a subject, numbered already or not, in order."""
+        rows = await self.sql(
+            "SELECT kind FROM ("
+            " SELECT 1 AS part, seq AS n, kind, subject FROM appointments.feed_entry"
+            " UNION ALL SELECT 2, position, kind, subject FROM appointments.outbox) AS e"
+            " WHERE subject = $1 AND kind !~ '^Resource' ORDER BY part, n",
+            subject,
+        )
+        return [row["kind"] for row in rows]
+
     async def empty(self) -> None:
         """Takes every booking away; set-up and keys stay."""
         await self.sql("DELETE FROM appointments.atom")

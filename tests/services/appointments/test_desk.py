@@ -166,10 +166,7 @@ async def test_the_day_goes_from_arrival_to_the_end_and_a_step_back(door: Door):
         assert answer.status_code == 200, answer.text
         assert answer.json()["appointment"]["status"] == status
     assert (await door.ask(TOM, "POST", f"{url}/no-show", {})).status_code == 409
-    kinds = [row["kind"] for row in await door.sql(
-        "SELECT kind FROM appointments.outbox WHERE subject = $1 ORDER BY position",
-        f"Appointment/{mine['id']}",
-    )]  # fmt: skip
+    kinds = await door.said(f"Appointment/{mine['id']}")
     assert kinds == [
         "AppointmentBooked", "PatientArrived", "PatientCheckedIn", "AppointmentFulfilled",
         "PatientCheckedIn",

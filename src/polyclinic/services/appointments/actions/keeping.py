@@ -37,7 +37,7 @@ async def atomically(desk: Desk, act: Callable[[Transaction], Awaitable[T]]) -> 
     """Two who wait for each other are told apart by PostgreSQL; the one sent away tries again."""
     for _ in range(ATTEMPTS):
         try:
-            async with desk.running.database.transaction() as tx:
+            async with desk.turn, desk.running.database.transaction() as tx:
                 return await act(tx)
         except RACES:
             continue

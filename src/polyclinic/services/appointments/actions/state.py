@@ -1,5 +1,6 @@
 """What a running appointments service holds; all of it is safe to lose."""
 
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +39,9 @@ class Desk:
     lanes: "Lanes"
     nearest: dict[Any, Any] = field(default_factory=dict[Any, Any])
     in_flight: set[bytes] = field(default_factory=set[bytes])
+    # Of the pool's five connections two are the lanes' and two these transactions'; the fifth is
+    # for what they ask in between (keys, row numbers), so that nobody waits for himself.
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
     def settings(self) -> AppointmentsSettings:
