@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import hashlib
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -228,8 +229,26 @@ async def _measure_lag(metrics: list[telemetry.Metrics]) -> None:
 
 async def _repeat(job: Job, running: Running) -> None:
     while True:
+        wait = job.every_seconds
+        try:
+            await _run_once(job, running)
+        except Exception as bug:  # noqa: BLE001 - a job that fails is logged and tried again soon
+            telemetry.log_bug("job failed", bug, service=running.service.name, kind=job.name)
+            wait = min(wait, RETRY_SECONDS)
+        await asyncio.sleep(wait)
+
+
+RETRY_SECONDS = 60.0
+
+
+async def _run_once(job: Job, running: Running) -> None:
+    """Runs a job unless another replica is at it; the lock ends with its connection."""
+    name = f"{running.service.name}|{job.name}".encode()
+    number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+    async with running.database.connection() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
+            return
         try:
             await job.run(running)
-        except Exception as bug:  # noqa: BLE001 - a job that fails is logged and tried again in time
-            telemetry.log_bug("job failed", bug, service=running.service.name, kind=job.name)
-        await asyncio.sleep(job.every_seconds)
+        finally:
+            await connection.fetchval("SELECT pg_advisory_unlock($1)", number)
