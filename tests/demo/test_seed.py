@@ -21,8 +21,10 @@ class Platform:
         self.fails: dict[str, list[httpx.Response]] = {}
 
     def __call__(self, request):
-        assert request.headers["authorization"] == "Bearer a-token"
         path = request.url.path
+        if path.startswith("/appointments/"):
+            return httpx.Response(404)  # this platform has no appointments
+        assert request.headers["authorization"] == "Bearer a-token"
         if self.fails.get(path):
             return self.fails[path].pop(0)
         body = json.loads(request.content)

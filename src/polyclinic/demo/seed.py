@@ -15,6 +15,8 @@ import msgspec
 
 from polyclinic.demo.fixture import PATH, Relation, bundles, relations
 from polyclinic.demo.people import sign_ins
+from polyclinic.demo.week import Visit, setup, visits
+from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Problem
 
 # What the token must open: any record, and accounts (identity's word for it).
@@ -71,6 +73,7 @@ async def seed(
     )
     progress(total - 1, total, "sign-ins")
     await _post(client, await operator_token(), "/identity/operator/accounts", _accounts())
+    await _week(client, operator_token)
     progress(total, total, "done")
     return SeedResult(resources, len(related), len(sign_ins()))
 
@@ -86,6 +89,55 @@ async def _import(client: httpx.AsyncClient, token: str, number: int, line: byte
     if imported.status == "refused":
         raise NotSeeded(f"Records refused line {number + 1} of the demo clinic: {imported.refused}")
     return imported.resources if imported.status == "imported" else 0
+
+
+async def _week(client: httpx.AsyncClient, operator_token: OperatorToken) -> None:
+    """The week and some visits, where there are appointments; who has a visit gets no second."""
+    if (await client.get("/appointments/health/ready")).status_code != 200:
+        return
+    headers = {"authorization": f"Bearer {await operator_token()}"}
+    kept = await client.get("/appointments/setup", headers=headers)
+    if kept.status_code != 200 or kept.json()["version"] == 0:
+        answer = await client.put("/appointments/setup", json=setup(clock.today()), headers=headers)
+        if not answer.is_success:
+            raise NotSeeded(f"The week was refused: {_refusal('/appointments/setup', answer)}")
+    done: set[str] = set()
+    for visit in visits():
+        if visit.patient not in done and await _has_visit(client, headers, visit):
+            done.add(visit.patient)
+        if visit.patient not in done:
+            await _book(client, headers, visit)
+
+
+async def _has_visit(client: httpx.AsyncClient, headers: dict[str, str], visit: Visit) -> bool:
+    url = f"/appointments/mine?patient={visit.patient}"
+    listed = (await client.get(url, headers=headers)).json()["appointments"]
+    now = clock.now().isoformat()
+    # The seed's own of this very run is another visit type, so it does not stand in its way.
+    return any(each["start"] > now and each["visit_type"] == visit.visit_type for each in listed)
+
+
+async def _book(client: httpx.AsyncClient, headers: dict[str, str], visit: Visit) -> None:
+    asked = {
+        "visit_type": visit.visit_type,
+        "practitioner": visit.practitioner,
+        "limit": str(visit.skip + 1),
+    }
+    found = await client.get("/appointments/openings", params=asked, headers=headers)
+    if not found.is_success or not (openings := found.json()["openings"]):
+        return
+    body = {
+        "visit_type": visit.visit_type,
+        "practitioner": visit.practitioner,
+        "start": openings[-1]["start"],
+        "patient": visit.patient,
+        "reason": visit.reason,
+    }
+    key = f"demo/{visit.patient}/{visit.visit_type}/{clock.today()}"
+    sent = headers | {"idempotency-key": key}
+    answer = await client.post("/appointments/bookings", json=body, headers=sent)
+    if answer.status_code not in (201, 409, 422):
+        raise NotSeeded(f"A visit was refused: {_refusal('/appointments/bookings', answer)}")
 
 
 def _accounts() -> bytes:
