@@ -5,7 +5,8 @@ from random import Random
 from typing import Any
 
 from fhir_clinic import SYSTEM, Clinic, caller, clinician, patient
-from oracle import DIRECTORY, Oracle, Who, folded
+from oracle import DIRECTORY, Oracle, Who
+from oracle_values import folded
 
 DIRECTORY.update(["CodeSystem", "ConceptMap", "ValueSet"])
 

@@ -4,7 +4,8 @@ from random import Random
 from typing import Any
 
 from fhir_clinic import SYSTEM, Clinic, together
-from oracle import V3, Oracle, patients_of
+from oracle import Oracle
+from oracle_values import V3, patients_of
 
 PATIENTS = ("ann", "bob", "cyd", "dan")
 PRACTITIONERS = ("dora", "emil", "fred")

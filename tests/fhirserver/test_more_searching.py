@@ -23,7 +23,8 @@ from more_world import (
     labelled,
     reference,
 )  # fmt: skip
-from oracle import Oracle, folded
+from oracle import Oracle
+from oracle_values import folded
 
 from polyclinic.fhirserver.search import plan as plans
 from polyclinic.fhirserver.search import resolve, run, value_sets

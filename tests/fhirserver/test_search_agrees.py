@@ -8,7 +8,8 @@ import pytest
 from fhir_clinic import SYSTEM, Answered, Clinic, caller, open_clinic
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from oracle import PARAMETERS, Oracle, Who
+from oracle import Oracle, Who
+from oracle_values import PARAMETERS
 from small_world import BIRTHS, DATES, GIVEN, NUMBERS, PATIENTS, PRACTITIONERS, STATUSES, build
 
 from polyclinic.fhirserver.search import plan as plans
