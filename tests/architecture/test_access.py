@@ -34,14 +34,16 @@ NO_ROWS = {
 }
 NO_GRANT = {
     "store/write.py: clear": "deletes index rows of row numbers that `lock` found with a Grant",
-    "bundle/transaction.py: Transactions._resolve": "claims hashes of criteria; the searches that "
+    "rest/conditional.py: Conditional.claim": "claims hashes of criteria; the searches that "
     "follow take their Grant from the errand",
+    "rest/conditional.py: Conditional.give_up": "takes these claims back",
 }
 # Public methods of the store and of search that take no Grant.
 NO_GRANT_METHODS = {
     "Store.released": "writes the access log",
     "Kept.released": "the same, as a history sees the store",
     "Search.log": "writes the access log of hits that `page` found with a Grant",
+    "Search.log_chart": "the same of hits that `chart` found",
     "load_keys": "opens keys of rows that were read with a Grant",
 }
 # Statements that name `resource` or `version` without ACCESS or MAY_WRITE.

@@ -18,6 +18,7 @@ from polyclinic.fhirserver.rest import capability, reading
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE, Answer, outcome
 from polyclinic.fhirserver.rest.interactions import Ask, Interactions
 from polyclinic.fhirserver.rest.owners import Owners
+from polyclinic.fhirserver.rest.patch import MEDIA_TYPE as JSON_PATCH
 from polyclinic.fhirserver.rest.registered import Registered
 from polyclinic.fhirserver.search.resolve import OtherOwner
 from polyclinic.fhirserver.search.run import Search
@@ -48,6 +49,7 @@ class FhirServer:
     interactions: Interactions
     transactions: Transactions
     foreign: frozenset[str]
+    registered: Mapping[str, Registered] | None = None
 
     @classmethod
     def over(
@@ -70,7 +72,8 @@ class FhirServer:
         interactions = Interactions(store, search, foreign, registered)
         if running.elsewhere:
             interactions.owners = Owners(running.peers, running.elsewhere)
-        return cls(store, search, interactions, Transactions(interactions), foreign)
+        transactions = Transactions(interactions)
+        return cls(store, search, interactions, transactions, foreign, registered)
 
     def access(self, caller: Caller) -> Access:
         return _access(self, caller)
@@ -121,7 +124,10 @@ async def show_problem(_: Request, problem: Problem, status: int) -> Response:
 async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -> Answer:
     if path == ("metadata",):
         _need(request, "GET", "HEAD")
-        return Answer(200, capability.statement(base_of(request), server.foreign, VERSION))
+        found = capability.statement(
+            base_of(request), server.foreign, VERSION, registered=server.registered
+        )
+        return Answer(200, found)
     caller = await http.caller(request)
     errand = server.errand(caller, http.bearer(request))
     pairs = request.query_params.multi_items()
@@ -131,8 +137,6 @@ async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -
             raise NotSupported("Search one type at a time, such as /fhir/Patient.", place="url")
         return await _bundle(server, request, errand)
     body = await _body(request) if request.method in ("POST", "PUT", "PATCH") else b""
-    if request.method == "PATCH":
-        raise MethodRefused("PATCH is not offered yet.", place="url")
     ask = Ask(request.method, path, pairs, body, headers=dict(request.headers))
     return await server.interactions.carry(errand, ask, base_of(request))
 
@@ -153,9 +157,12 @@ async def _bundle(server: FhirServer, request: Request, errand: Errand) -> Answe
 async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_search = request.url.path.endswith("/_search")
+    is_patch = request.method == "PATCH"
     if is_search and kind != _FORM:
         raise WrongMediaType(f"POST _search takes {_FORM}.", place="Content-Type")
-    if not is_search and kind not in _JSON:
+    if is_patch and kind != JSON_PATCH:
+        raise WrongMediaType(f"A patch is sent as {JSON_PATCH}.", place="Content-Type")
+    if not is_search and not is_patch and kind not in _JSON:
         raise WrongMediaType(f"This door takes {_JSON[0]}.", place="Content-Type")
     return await http.body(request)
 
@@ -170,12 +177,16 @@ def _offered(path: tuple[str, ...]) -> str:
     match path:
         case ():
             return "POST"
-        case (_,) if path != ("metadata",):
-            return "GET, HEAD, POST"
+        case (_,) if path not in (("metadata",), ("_history",)):
+            return "GET, HEAD, POST, PUT, PATCH, DELETE"
         case (_, "_search"):
             return "GET, HEAD, POST"
+        case (_, "_history"):
+            return "GET, HEAD"
+        case (*_, last) if last.startswith("$"):
+            return "GET, POST"
         case (_, _):
-            return "GET, HEAD, PUT, DELETE"
+            return "GET, HEAD, PUT, PATCH, DELETE"
         case _:
             return "GET, HEAD"
 
@@ -191,9 +202,13 @@ def _template(path: tuple[str, ...]) -> str:
     """The route's shape for metrics: the type stays, ids do not."""
     if not path:
         return "/fhir"
-    if path[0] == "metadata" or not reading.is_type(path[0]):
-        return "/fhir/metadata" if path[0] == "metadata" else "/fhir/{unknown}"
+    if path in (("metadata",), ("_history",)):
+        return f"/fhir/{path[0]}"
+    if not reading.is_type(path[0]):
+        return "/fhir/{unknown}"
     rest = {1: "", 2: "/{id}", 3: "/{id}/{part}", 4: "/{id}/_history/{version}"}
-    if path[1:2] == ("_search",):
-        return f"/fhir/{path[0]}/_search"
+    if path[1:] in (("_search",), ("_history",), ("$validate",)):
+        return f"/fhir/{path[0]}/{path[1]}"
+    if path[2:] in (("$everything",), ("$validate",)):
+        return f"/fhir/{path[0]}/{{id}}/{path[2]}"
     return f"/fhir/{path[0]}{rest.get(len(path), '/…')}"

@@ -3,11 +3,9 @@
 https://hl7.org/fhir/R4/http.html#transaction
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, LiteralString
-from urllib.parse import parse_qsl
+from dataclasses import replace
+from typing import Any
 
 from polyclinic.fhirserver.bundle.entries import (
     Entry,
@@ -15,32 +13,25 @@ from polyclinic.fhirserver.bundle.entries import (
     located,
     read_entries,
 )
+from polyclinic.fhirserver.bundle.plan import ORDER, Plan
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.answer import Answer
-from polyclinic.fhirserver.rest.interactions import Interactions, written
-from polyclinic.fhirserver.search.query import parse
+from polyclinic.fhirserver.rest.ask import written
+from polyclinic.fhirserver.rest.conditional import Criteria, Superseded, canonical
+from polyclinic.fhirserver.rest.interactions import Interactions
+from polyclinic.fhirserver.rest.patch import patched_draft
+from polyclinic.fhirserver.rest.update import matched_draft
 from polyclinic.fhirserver.store.draft import Draft
-from polyclinic.fhirserver.store.store import ATTEMPTS, RACES, Outcome
-from polyclinic.foundation import ids
+from polyclinic.fhirserver.store.store import Outcome
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Conflict, Invalid, NotProcessable, Problem, Stale
+from polyclinic.foundation.errors import Invalid, NotProcessable, Problem, Stale
 from polyclinic.foundation.work import Pace
+from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.references import references, rewrite_references
 
-# Whoever asks for the same criteria waits here until the other has committed, then searches.
-_CLAIM: LiteralString = """
-    INSERT INTO conditional_claim (hash) SELECT h FROM unnest($1::bytea[]) AS t(h) ORDER BY h
-    ON CONFLICT (hash) DO UPDATE SET at = now()"""
-
-_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3, "HEAD": 3}
-
-
 Along = Callable[[Transaction], Awaitable[None]]
-
-
-class Ambiguous(Stale):
-    """The criteria match more than one resource."""
+_LETTER = {"POST": "c", "PUT": "u", "PATCH": "u", "DELETE": "d"}
 
 
 class NothingMatches(NotProcessable):
@@ -49,23 +40,14 @@ class NothingMatches(NotProcessable):
     code = "not-found"
 
 
-@dataclass(slots=True)
-class Plan:
-    """A transaction on its way: what each entry writes and where references lead."""
-
-    entries: list[Entry]
-    targets: dict[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
-    found: dict[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
-    links: dict[str, str] = field(default_factory=dict[str, str])
-
-
 class Transactions:
     """Carries transactions out; a few at a time, because each holds a connection."""
 
-    def __init__(self, interactions: Interactions, *, at_once: int = 2) -> None:
+    def __init__(self, interactions: Interactions) -> None:
         self._interactions = interactions
-        self._store = interactions.store
-        self._places = asyncio.Semaphore(at_once)
+        self._parts = interactions.parts
+        self._store = interactions.parts.store
+        self._conditional = interactions.parts.conditional
 
     async def carry(
         self, errand: Errand, bundle: dict[str, Any], base: str
@@ -93,96 +75,87 @@ class Transactions:
         """
         for entry in writes:
             self._check_write(errand, entry)
-        async with self._places:
-            for attempt in range(ATTEMPTS):
-                try:
-                    async with self._store.database.transaction() as tx:
-                        if along is not None:
-                            await along(tx)
-                        return await self._keep_once(tx, errand, writes, check=check)
-                except RACES as race:
-                    if attempt == ATTEMPTS - 1:
-                        text = "Others are changing the same resources; try again."
-                        raise Conflict(text) from race
-        raise AssertionError
+        sent = [codec.encode(e.ask.resource) if e.ask.resource else None for e in writes]
+        attempts = 0
+
+        async def once(tx: Transaction) -> dict[int, Answer]:
+            nonlocal attempts
+            attempts += 1
+            # An attempt writes its own ids into the references; the next begins with what was sent.
+            entries = writes if attempts == 1 else list(map(_anew, writes, sent))
+            if along is not None:
+                await along(tx)
+            return await self._keep_once(tx, errand, entries, check=check)
+
+        return await self._conditional.alone(once)
 
     def _check_write(self, errand: Errand, entry: Entry) -> None:
         """Type, path and grant of one entry, before any row is locked."""
-        kind = reading.a_type(entry.ask.path[0])
-        letter = {"POST": "c", "PUT": "u", "DELETE": "d"}[entry.ask.method]
-        errand.access.to(letter, kind)
-        self._interactions.need_own(kind)
-        length = 1 if entry.ask.method == "POST" else 2
-        if len(entry.ask.path) != length or entry.ask.pairs:
+        kind, method = reading.a_type(entry.ask.path[0]), entry.ask.method
+        self._parts.may_write(errand, _LETTER[method], kind)
+        if method == "PATCH":
+            errand.access.to("r", kind)
+        by_id = len(entry.ask.path) == 2 and not entry.ask.pairs and method != "POST"
+        by_type = len(entry.ask.path) == 1 and bool(entry.ask.pairs) == (method != "POST")
+        if not (by_id or by_type):
             raise Invalid(
-                "A POST goes to Type, a PUT or DELETE to Type/id.",
+                "A POST goes to Type, a PUT, PATCH or DELETE to Type/id or Type?criteria.",
                 place=f"{entry.place}.request.url",
             )
 
     async def _keep_once(
         self, tx: Transaction, errand: Errand, writes: list[Entry], *, check: bool
     ) -> dict[int, Answer]:
-        plan = Plan(sorted(writes, key=lambda e: _ORDER[e.ask.method]))
-        await self._resolve(tx, errand, plan)
+        plan = Plan(sorted(writes, key=lambda e: ORDER[e.ask.method]))
+        claimed = await self._resolve(tx, errand, plan)
         drafts = await self._drafts(errand, plan, check=check)
         try:
             kept = await self._store.apply(tx, [draft for _, draft in drafts])
         except Problem as problem:
             await self._store.denials([draft for _, draft in drafts])
             raise self._at_entry(problem, drafts) from problem
-        answers = {n: self._already(target) for n, target in plan.found.items()}
+        await self._conditional.give_up(tx, claimed)
+        answers = dict(plan.done)
         for (entry, _), outcome in zip(drafts, kept, strict=True):
             assert isinstance(outcome, Outcome)
             answers[entry.number] = _answer(entry, outcome)
         return answers
 
-    def _already(self, target: tuple[str, str]) -> Answer:
-        # ifNoneExist that matches: 200, and nothing is written.
-        return Answer(200, None, None, f"{target[0]}/{target[1]}")
-
     def _at_entry(self, problem: Problem, drafts: list[tuple[Entry, Draft]]) -> Problem:
         for entry, draft in drafts:
             if problem.place == f"{draft.type}/{draft.id}":
+                if isinstance(problem, Stale) and _is_for_any_version(entry):
+                    return Superseded()
                 return located(problem, entry.place)
         return problem
 
-    async def _resolve(self, tx: Transaction, errand: Errand, plan: Plan) -> None:
-        """Gives every entry its place and every link its meaning."""
-        wanted = {
-            (e.ask.path[0], e.if_none_exist) for e in plan.entries if e.if_none_exist is not None
-        }
-        if wanted:
-            claims = sorted(self._store.terms.claim(kind, text) for kind, text in wanted)
-            await tx.execute(_CLAIM, claims)
-        existing = await self._search_all(errand, wanted, may_be_absent=True)
-        _place_entries(plan, existing)
+    async def _resolve(self, tx: Transaction, errand: Errand, plan: Plan) -> set[Criteria]:
+        """Gives every entry its place and every link its meaning; answers what it claimed."""
+        wanted = {c for entry in plan.entries if (c := _criteria(entry)) is not None}
+        await self._conditional.claim(tx, wanted)
+        plan.place(await self._search_all(errand, wanted, may_be_absent=True))
         asked = {
-            _conditional(value, place)
+            value: _conditional(value, place)
             for entry in plan.entries
             if entry.ask.resource is not None
             for _, _, value, place in references(entry.ask.resource)
             if "?" in value and value not in plan.links
         }
-        matched = await self._search_all(errand, asked, may_be_absent=False)
-        for (kind, text), target in matched.items():
-            plan.links[f"{kind}?{text}"] = f"{target[0]}/{target[1]}"
+        matched = await self._search_all(errand, asked.values(), may_be_absent=False)
+        for value, criteria in asked.items():
+            plan.links[value] = f"{criteria[0]}/{matched[criteria]}"
+        return wanted
 
     async def _search_all(
-        self, errand: Errand, wanted: Iterable[tuple[str, str]], *, may_be_absent: bool
-    ) -> dict[tuple[str, str], tuple[str, str]]:
-        found: dict[tuple[str, str], tuple[str, str]] = {}
-        for kind, text in sorted(wanted):
-            query = parse(kind, [*parse_qsl(text), ("_count", "2")])
-            if not query.criteria:
-                raise Invalid("The criteria are empty.", place=f"{kind}?")
-            grant = errand.access.to("s", kind)
-            page = await self._interactions.search.page(errand, grant, query, None)
-            if len(page.hits) > 1:
-                raise Ambiguous(place=kind)
-            if page.hits:
-                found[(kind, text)] = (kind, page.hits[0].document.id)
+        self, errand: Errand, wanted: Iterable[Criteria], *, may_be_absent: bool
+    ) -> dict[Criteria, str]:
+        found: dict[Criteria, str] = {}
+        for criteria in sorted(set(wanted)):
+            name = await self._conditional.find(errand, criteria)
+            if name is not None:
+                found[criteria] = name
             elif not may_be_absent:
-                raise NothingMatches(f"A conditional reference to {kind} matches nothing.")
+                raise NothingMatches(f"A conditional reference to {criteria[0]} matches nothing.")
         return found
 
     async def _drafts(
@@ -192,7 +165,7 @@ class Transactions:
         taken: set[tuple[str, str]] = set()
         pace = Pace()
         for entry in plan.entries:
-            if entry.number in plan.found:
+            if entry.number in plan.done:
                 continue
             kind, name = plan.targets[entry.number]
             if (kind, name) in taken:
@@ -200,64 +173,61 @@ class Transactions:
                     f"Two entries write {kind}/{name}.", place=f"{entry.place}.request.url"
                 )
             taken.add((kind, name))
-            drafts.append((entry, self._draft(errand, plan, entry, check=check)))
+            try:
+                draft = await self._draft(errand, plan, entry)
+            except Problem as problem:
+                raise located(problem, entry.place) from problem
+            draft.check = check
+            if draft.resource is not None:
+                rewrite_references(draft.resource, plan.links)
+            self._store.drafting.index(draft)
+            drafts.append((entry, draft))
             await pace.step()
         return drafts
 
-    def _draft(self, errand: Errand, plan: Plan, entry: Entry, *, check: bool) -> Draft:
-        kind, name = plan.targets[entry.number]
-        method, resource = entry.ask.method, entry.ask.resource
-        if method != "DELETE":
-            assert resource is not None
-            rewrite_references(resource, plan.links)
-        else:
-            resource = None
-        letter = {"POST": "c", "PUT": "u", "DELETE": "d"}[method]
-        match = reading.version_of(entry.ask.headers.get("if-match"))
-        draft = Draft(
-            errand, errand.access.to(letter, kind), kind, name, resource,
-            if_match=match, check=check,
-            may_create=method == "POST" or errand.access.wide,
+    async def _draft(self, errand: Errand, plan: Plan, entry: Entry) -> Draft:
+        (kind, name), ask = plan.targets[entry.number], entry.ask
+        if ask.method == "PATCH":
+            return await patched_draft(self._parts, errand, kind, name, ask)
+        if ask.method == "PUT" and len(ask.path) == 1:
+            assert ask.resource is not None
+            found = plan.matched.get(entry.number)
+            return matched_draft(errand, ask, found, ask.resource, name)
+        return Draft(
+            errand, errand.access.to(_LETTER[ask.method], kind), kind, name,
+            ask.resource if ask.method != "DELETE" else None, if_match=ask.if_match,
+            may_create=ask.method == "POST" or errand.access.wide,
         )  # fmt: skip
-        self._store.drafting.index(draft)
-        return draft
 
 
-def _place_entries(plan: Plan, existing: dict[tuple[str, str], tuple[str, str]]) -> None:
-    for entry in plan.entries:
-        kind, wanted = entry.ask.path[0], entry.if_none_exist
-        if entry.ask.method == "POST":
-            target = existing.get((kind, wanted)) if wanted is not None else None
-            if target is not None:
-                plan.found[entry.number] = target
-            else:
-                target = (kind, ids.new_id())
-                if wanted is not None:
-                    # The same criteria twice in one Bundle mean the same new resource.
-                    existing[(kind, wanted)] = target
-        else:
-            target = (kind, reading.an_id(entry.ask.path[1]))
-            stated = (entry.ask.resource or {}).get("id", target[1])
-            if stated != target[1]:
-                raise Invalid(
-                    "The resource's id must be the one of the url.",
-                    place=f"{entry.place}.resource.id",
-                )
-        plan.targets[entry.number] = target
-        if entry.full_url is not None and entry.ask.method != "DELETE":
-            plan.links[entry.full_url] = f"{target[0]}/{target[1]}"
-        if wanted is not None:
-            plan.links[f"{kind}?{wanted}"] = f"{target[0]}/{target[1]}"
+def _anew(entry: Entry, sent: bytes | None) -> Entry:
+    resource = codec.decode_kept(sent) if sent is not None else None
+    return Entry(
+        entry.number, entry.full_url, replace(entry.ask, resource=resource), entry.if_none_exist
+    )
 
 
-def _conditional(value: str, place: str) -> tuple[str, str]:
+def _is_for_any_version(entry: Entry) -> bool:
+    """A patch without If-Match is for whatever is current when it is carried out."""
+    return entry.ask.method == "PATCH" and entry.ask.if_match is None
+
+
+def _criteria(entry: Entry) -> Criteria | None:
+    try:
+        return entry.criteria
+    except Problem as problem:
+        raise located(problem, entry.place) from problem
+
+
+def _conditional(value: str, place: str) -> Criteria:
     kind, _, text = value.partition("?")
     try:
-        return reading.a_type(kind), text
+        known = reading.a_type(kind)
     except Problem as unknown:
         raise Invalid(
             "The reference is neither an address nor Type?criteria.", place=place
         ) from unknown
+    return canonical(known, text)
 
 
 def _answer(entry: Entry, outcome: Outcome) -> Answer:

@@ -13,6 +13,7 @@ from polyclinic.fhirserver.store.rows import UNREADABLE, Document
 from polyclinic.fhirserver.summary import shortened
 from polyclinic.foundation.errors import Issue, Problem
 
+Pairs = Sequence[tuple[str, str]]
 _METHODS = {"C": "POST", "U": "PUT", "D": "DELETE"}
 
 
@@ -26,11 +27,7 @@ def searchset(
     """The Bundle of a search: matches, what they include, and where the next page is."""
     entries = [_found(query, hit, base, "match") for hit in page.hits]
     entries += [_found(query, hit, base, "include") for hit in others]
-    asked = urlencode(list(query.pairs))
-    here = f"{base}/{query.type}"
-    links = [{"relation": "self", "url": f"{here}?{asked}" if asked else here}]
-    if after is not None:
-        links.append({"relation": "next", "url": f"{here}?_page={after}"})
+    links = _links(f"{base}/{query.type}", query.pairs, after)
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if page.total is not None:
         bundle["total"] = page.total
@@ -42,14 +39,10 @@ def searchset(
 
 def _found(query: Query, hit: Hit, base: str, mode: str) -> dict[str, Any]:
     document = hit.document
-    if document.body is None:
-        return {"resource": _closed(document), "search": {"mode": "outcome"}}
-    body = shortened(query, hit.resource) if query.summary != "false" or query.elements else None
-    return {
-        "fullUrl": f"{base}/{document.type}/{document.id}",
-        "resource": _raw(body or document.body),
-        "search": {"mode": mode},
-    }
+    found = _whole(hit, base, mode)
+    if document.body is not None and (query.summary != "false" or query.elements):
+        found["resource"] = _raw(shortened(query, hit.resource))
+    return found
 
 
 def versions(found: Sequence[Document], count: int, base: str) -> bytes:
@@ -65,6 +58,54 @@ def versions(found: Sequence[Document], count: int, base: str) -> bytes:
         url = f"{base}/{last.type}/{last.id}/_history?_count={count}&_before={last.version}"
         bundle["link"] = [{"relation": "next", "url": url}]
     return msgspec.json.encode(bundle)
+
+
+def changes(
+    found: Sequence[Document], where: str, said: Pairs, base: str, after: str | None
+) -> bytes:
+    """The Bundle of a type's history, or of everything's; `where` is its address."""
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
+    bundle["link"] = _links(f"{base}/{where}", said, after)
+    if found:
+        bundle["entry"] = [_past(document, base) for document in found]
+    return msgspec.json.encode(bundle)
+
+
+def collected(
+    hits: Sequence[Hit],
+    others: Sequence[Hit],
+    asked: tuple[str, Pairs],
+    base: str,
+    after: str | None,
+) -> bytes:
+    """The Bundle of an operation that collects whole resources, and what these refer to."""
+    where, said = asked
+    entries = [_whole(hit, base, "match") for hit in hits]
+    entries += [_whole(hit, base, "include") for hit in others]
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    bundle["link"] = _links(f"{base}/{where}", said, after)
+    if entries:
+        bundle["entry"] = entries
+    return msgspec.json.encode(bundle)
+
+
+def _links(here: str, said: Pairs, after: str | None) -> list[dict[str, str]]:
+    asked = urlencode(list(said))
+    links = [{"relation": "self", "url": f"{here}?{asked}" if asked else here}]
+    if after is not None:
+        links.append({"relation": "next", "url": f"{here}?_page={after}"})
+    return links
+
+
+def _whole(hit: Hit, base: str, mode: str) -> dict[str, Any]:
+    document = hit.document
+    if document.body is None:
+        return {"resource": _closed(document), "search": {"mode": "outcome"}}
+    return {
+        "fullUrl": f"{base}/{document.type}/{document.id}",
+        "resource": _raw(document.body),
+        "search": {"mode": mode},
+    }
 
 
 def _closed(document: Document) -> Any:

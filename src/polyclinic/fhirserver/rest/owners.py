@@ -11,6 +11,8 @@ from polyclinic.foundation.peers import Peers
 from polyclinic.standards.fhir import codec
 
 _PASSED = ("prefer", "if-match", "if-none-match", "if-none-exist", "idempotency-key")
+# Of these kinds of content the kind itself says how it is read.
+_KEPT = ("application/x-www-form-urlencoded", "application/json-patch+json")
 _RETURNED = ("etag", "last-modified", "retry-after")
 
 
@@ -32,8 +34,7 @@ class Owners:
             content = codec.encode(ask.resource)
         if content:
             sent = ask.headers.get("content-type", "")
-            is_form = sent.startswith("application/x-www-form-urlencoded")
-            headers["content-type"] = sent if is_form else "application/fhir+json"
+            headers["content-type"] = sent if sent.startswith(_KEPT) else "application/fhir+json"
         path = "/fhir/" + "/".join(quote(part, safe="$") for part in ask.path)
         answer = await self._peers.send(
             self.elsewhere[self._kind(ask.path)],

@@ -33,7 +33,7 @@ async def included(
         for target in _targets(include, hit)
         if target not in seen
     ]
-    found = await _read_all(store, errand, list(dict.fromkeys(targets)))
+    found = await read_all(store, errand, list(dict.fromkeys(targets)))
     for include in query.revincludes:
         found += await _pointing(search, errand, include, hits)
     once = {(hit.document.type, hit.document.id): hit for hit in found}
@@ -52,7 +52,7 @@ def _targets(include: Include, hit: Hit) -> list[tuple[str, str]]:
     ]
 
 
-async def _read_all(store: Store, errand: Errand, targets: list[tuple[str, str]]) -> list[Hit]:
+async def read_all(store: Store, errand: Errand, targets: list[tuple[str, str]]) -> list[Hit]:
     if len(targets) > INCLUDED_MAX:
         raise TooCostly(f"The page would include more than {INCLUDED_MAX} resources.")
     found = await asyncio.gather(*(_read(store, errand, *target) for target in targets))

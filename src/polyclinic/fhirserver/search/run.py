@@ -1,6 +1,7 @@
 """Carries a search out: candidates are opened, verified, logged and only then shown."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from polyclinic.fhirserver.search.plan import (
     statement,
     undated,
 )
+from polyclinic.fhirserver.search.query import parse
 from polyclinic.fhirserver.search.resolve import OtherOwner, Resolver
 from polyclinic.fhirserver.search.sorting import sort_key
 from polyclinic.fhirserver.search.verify import holds, literals, matches
@@ -32,10 +34,22 @@ from polyclinic.foundation.errors import Forbidden, TooCostly
 from polyclinic.foundation.telemetry import Metrics
 from polyclinic.foundation.work import Pace
 from polyclinic.standards.fhir.definitions import in_patient_compartment, type_number
+from polyclinic.standards.fhir.search_values import patients_of
 
 OPENED_MAX = 2000  # candidates opened for one answer; beyond that the question must be narrower
 COUNTED_MAX = 100_000
 _PID_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPage:
+    """A page of one patient's resources of one type, newest first below a row."""
+
+    kind: str
+    patient: str
+    below: int | None
+    since: datetime | None
+    count: int
 
 
 class NoRelation(Forbidden):
@@ -75,7 +89,7 @@ class Search:
         else:
             hits, more = await self._walk(target, order, after)
         if not hits and grant.practitioner is not None and asked_chart is not None:
-            await self._need_relation(errand, grant, query.type, asked_chart)
+            await self.need_relation(errand, grant, query.type, asked_chart)
         total = await self._total(target) if self._wants_total(query) else None
         await self.log(errand, query.type, hits)
         return Page(hits, _cursor(query, hits) if more else None, total)
@@ -87,6 +101,31 @@ class Search:
             return []
         asked = conditions(self._store.terms, plain)
         return await self._all(Target(plain, asked, grant, self._chart_of(grant, plain)))
+
+    async def chart(self, grant: Grant, asked: ChartPage) -> tuple[list[Hit], int | None]:
+        """What lies in one chart of one type, and the row to go on below; `log_chart` logs it."""
+        person = self._store.terms.person(f"Patient/{asked.patient}")
+        since = asked.since.isoformat() if asked.since is not None else ""
+        query = parse(asked.kind, [("_lastUpdated", f"ge{since}")] if since else [])
+        query = replace(query, count=asked.count)
+        target = Target(query, conditions(self._store.terms, query), grant, person)
+        after = Cursor((), asked.below) if asked.below is not None else None
+        hits, more = await self._walk(target, Order("pid"), after)
+        # Two people may share a number of 64 bits: what the resource says decides.
+        own = [hit for hit in hits if _is_about(hit, asked.patient)]
+        return own, hits[-1].document.pid if more else None
+
+    async def log_chart(self, errand: Errand, chart: int, hits: Sequence[Hit]) -> None:
+        """One row for the page of a chart; further patients of what is on it have their own."""
+        counts = {chart: len(hits)}
+        for hit in hits:
+            for patient in {*hit.patients} - {None, chart}:
+                assert patient is not None
+                counts[patient] = counts.get(patient, 0) + 1
+        number = type_number("Patient")
+        await self._store.released(
+            [Released(errand, patient, number, n) for patient, n in counts.items()]
+        )
 
     async def log(self, errand: Errand, kind: str, hits: Sequence[Hit]) -> None:
         """One row a patient of what is about to be shown; a search that finds nothing too."""
@@ -248,7 +287,8 @@ class Search:
             raise TooCostly(f"There are more than {COUNTED_MAX - 1}; ask for _total=estimate.")
         return found
 
-    async def _need_relation(self, errand: Errand, grant: Grant, kind: str, chart: int) -> None:
+    async def need_relation(self, errand: Errand, grant: Grant, kind: str, chart: int) -> None:
+        """Raises NoRelation, and logs it, for a clinician who does not care for this patient."""
         if grant.open_types[type_number(kind) // 8] >> (type_number(kind) % 8) & 1:
             return
         known = await self._store.database.fetchval(
@@ -267,6 +307,10 @@ def _leads_to_chart(kind: str, param: str) -> bool:
     own = in_patient_compartment(kind)
     # `patient` is everywhere the part of such a parameter that is a patient.
     return param in own or (param == "patient" and bool(own))
+
+
+def _is_about(hit: Hit, patient: str) -> bool:
+    return hit.document.body is None or patient in patients_of(hit.resource)
 
 
 def _is_charted(kind: str) -> bool:

@@ -8,9 +8,11 @@ import asyncpg
 
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.store import changes as changing
 from polyclinic.fhirserver.store import history as histories
 from polyclinic.fhirserver.store import read as reading
 from polyclinic.fhirserver.store import write as writing
+from polyclinic.fhirserver.store.changes import Span
 from polyclinic.fhirserver.store.draft import Draft, Drafting
 from polyclinic.fhirserver.store.history import Window
 from polyclinic.fhirserver.store.keys import Keys
@@ -51,6 +53,10 @@ CHUNK = 500  # changes a statement; larger ones only hold locks longer
 
 class NotYours(Forbidden):
     """Your access does not include this change."""
+
+
+class LabelStays(Forbidden):
+    """Only a system client may take a security label away."""
 
 
 class DanglingReference(NotProcessable):
@@ -128,6 +134,12 @@ class Store:
     ) -> list[Document]:
         """The versions that the caller may see, newest first."""
         return await histories.history(self, errand, grant, (kind, name), window)
+
+    async def changes(
+        self, errand: Errand, grant: Grant, kinds: Sequence[str], span: Span
+    ) -> list[Document]:
+        """What changed in several types, newest first."""
+        return await changing.changes(self, errand, grant, kinds, span)
 
     async def released(self, entries: Sequence[Released]) -> None:
         """Logs what a search is about to show; it must be durable before the answer leaves."""
@@ -263,20 +275,9 @@ class Store:
         self, draft: Draft, before: Any, pid: int, now: Any, referred: set[tuple[str, str]]
     ) -> tuple[Outcome, Any]:
         place = f"{draft.type}/{draft.id}"
-        if before is not None and not before["allowed"]:
-            draft.denied = _patients(before)
-            raise NoSuchResource(place=place)
-        if before is not None and not before["writable"]:
-            draft.denied = _patients(before)
-            raise NotYours(place=place)
-        if before is None and draft.resource is None:
-            raise NoSuchResource(place=place)
-        if before is None and not draft.may_create:
-            raise NoSuchResource(place=place)
+        _need_right(draft, before, place)
         version = before["version"] + 1 if before is not None else 1
-        if draft.if_match is not None and draft.if_match != version - 1:
-            text = f"The current version is {version - 1}; you sent If-Match {draft.if_match}."
-            raise Stale(text, place=place, issues=(Issue(text, "If-Match", Stale.code),))
+        _need_version(draft, version - 1, place)
         if draft.resource is None and before is not None and before["envelope"] is None:
             # Deleting twice is one deletion.
             gone = Document(draft.type, draft.id, version - 1, before["updated"], None, "D", pid)
@@ -320,6 +321,33 @@ class _Undone(Exception):
     def __init__(self, number: int, problem: Problem, patients: tuple[int | None, ...]) -> None:
         super().__init__()
         self.number, self.problem, self.patients = number, problem, patients
+
+
+def _need_right(draft: Draft, before: Any, place: str) -> None:
+    """Refuses a change of what may not be seen, not be changed, or not be made here."""
+    if before is None:
+        if draft.resource is None or not draft.may_create:
+            raise NoSuchResource(place=place)
+        return
+    if not before["allowed"]:
+        draft.denied = _patients(before)
+        raise NoSuchResource(place=place)
+    if not before["writable"]:
+        draft.denied = _patients(before)
+        raise NotYours(place=place)
+    taken = before["labels"] & ~draft.indexed.labels if draft.indexed is not None else 0
+    if taken and before["envelope"] is not None and not draft.errand.access.wide:
+        draft.denied = _patients(before)
+        raise LabelStays(place=place)
+
+
+def _need_version(draft: Draft, current: int, place: str) -> None:
+    if draft.if_match is None or draft.if_match == current:
+        return
+    text = f"The current version is {current}; you sent If-Match {draft.if_match}."
+    if draft.if_match == 0:
+        text = "The criteria match nothing, but there is another resource of that id."
+    raise Stale(text, place=place, issues=(Issue(text, "If-Match", Stale.code),))
 
 
 def _patients(row: Any) -> tuple[int | None, ...]:

@@ -3,9 +3,11 @@
 import json
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 # FHIR asks for 18 significant digits; beyond these bounds a number is an attack or a mistake.
 DECIMAL_CHARACTERS_MAX = 64
@@ -24,9 +26,18 @@ class BadJson(ValueError):
 def decode(body: bytes) -> dict[str, Any]:
     """Refuses, as BadJson, what is no JSON object, nests too deeply, repeats a key in an object,
     or holds NaN, a number out of all bounds, a lone surrogate, a NUL or bad UTF-8."""
+    return _checked(body, _decoder)
+
+
+def decode_list(body: bytes) -> list[Any]:
+    """A JSON array, such as a JSON Patch, with the same refusals."""
+    return _checked(body, _list_decoder)
+
+
+def _checked(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        resource = _decoder.decode(body)
-        again = _encoder.encode(resource)
+        value = decoder.decode(body)
+        again = _encoder.encode(value)
     except RecursionError as error:
         raise BadJson("The JSON is nested too deeply.") from error
     except UnicodeDecodeError as error:
@@ -39,7 +50,7 @@ def decode(body: bytes) -> dict[str, Any]:
     # A colon written as an escape would blur that count: then the slow parser decides.
     if body.count(b":") != again.count(b":") or b"\\u003" in body:
         _refuse_repeated_keys(body)
-    return resource
+    return value
 
 
 def decode_kept(body: bytes) -> dict[str, Any]:
@@ -61,6 +72,7 @@ def _decimal(text: str) -> Decimal:
 
 
 _decoder = msgspec.json.Decoder(dict[str, Any], float_hook=_decimal)
+_list_decoder = msgspec.json.Decoder(list[Any], float_hook=_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -13,7 +13,7 @@ from polyclinic.standards.fhir.paths import Unsupported
 from polyclinic.standards.fhir.search_values.charts import CHART_DATES
 from polyclinic.standards.fhir.search_values.composites import add_composite
 from polyclinic.standards.fhir.search_values.plans import Node, add_parameter, walk
-from polyclinic.standards.fhir.search_values.readers import number_range
+from polyclinic.standards.fhir.search_values.readers import literal, number_range
 from polyclinic.standards.fhir.search_values.texts import normalise_text
 from polyclinic.standards.fhir.search_values.values import (
     CompositeValue,
@@ -40,6 +40,7 @@ __all__ = [
     "clinical_date",
     "date_range",
     "extract",
+    "literal",
     "normalise_text",
     "number_range",
     "patients_of",

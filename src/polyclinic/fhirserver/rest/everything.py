@@ -1,0 +1,139 @@
+"""`Patient/id/$everything`: a chart, type by type, and the directory that it refers to.
+
+https://hl7.org/fhir/R4/operation-patient-everything.html
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from polyclinic.fhirserver.access import DIRECTORY, Grant
+from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.rest import reading
+from polyclinic.fhirserver.rest.answer import Answer
+from polyclinic.fhirserver.rest.ask import Ask
+from polyclinic.fhirserver.rest.bundles import collected
+from polyclinic.fhirserver.rest.parts import Parts
+from polyclinic.fhirserver.search.cursor import Cursor
+from polyclinic.fhirserver.search.hits import Hit
+from polyclinic.fhirserver.search.include import read_all
+from polyclinic.fhirserver.search.run import ChartPage
+from polyclinic.foundation.errors import Invalid
+from polyclinic.standards.fhir.dates import date_range
+from polyclinic.standards.fhir.definitions import in_patient_compartment, resource_types
+from polyclinic.standards.fhir.references import references
+from polyclinic.standards.fhir.search_values import literal
+
+COUNT_DEFAULT, COUNT_MAX = 100, 1000
+KINDS = ("Patient", *(k for k in resource_types() if k != "Patient" and in_patient_compartment(k)))
+_OFFERED = frozenset({"_count", "_since", "_type", "_page"})
+_IGNORED = frozenset({"_format", "_pretty"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What of the chart is asked for, and where the page begins."""
+
+    kinds: tuple[str, ...]
+    since: datetime | None
+    count: int
+    after: Cursor | None
+
+
+async def everything(parts: Parts, errand: Errand, name: str, ask: Ask, base: str) -> Answer:
+    """One page; the patient comes first, and nobody's chart opens who has no Grant for it."""
+    grant = errand.access.to("r", "Patient")
+    parts.need_own("Patient")
+    where = f"Patient/{name}/$everything"
+    said = _said(ask)
+    after = None
+    if "_page" in said:
+        after = parts.cursors.open(said["_page"], errand.access.actor, where)
+        said = dict(after.pairs)
+    wanted = _wanted(parts, grant, said, after)
+    if after is None:
+        await parts.search.need_relation(errand, grant, "Observation", parts.person(name))
+    hits, cursor = await _page(parts, grant, name, wanted)
+    if after is None and not any(hit.document.type == "Patient" for hit in hits):
+        # A chart without its patient is nobody's to see, whichever types were asked for.
+        await parts.store.read(errand, grant, "Patient", name)
+    await parts.search.log_chart(errand, parts.person(name), hits)
+    others = await read_all(parts.store, errand, _directory(hits))
+    sealed = None
+    if cursor is not None:
+        sealed = parts.cursors.seal(
+            Cursor(tuple(said.items()), cursor.pid, cursor.moment, cursor.text),
+            errand.access.actor, where,
+        )  # fmt: skip
+    return Answer(200, collected(hits, others, (where, list(said.items())), base, sealed))
+
+
+async def _page(
+    parts: Parts, grant: Grant, name: str, wanted: _Wanted
+) -> tuple[list[Hit], Cursor | None]:
+    hits: list[Hit] = []
+    start, below = 0, None
+    if wanted.after is not None:
+        start, below = wanted.kinds.index(wanted.after.text or ""), wanted.after.pid
+    for at, kind in enumerate(wanted.kinds[start:], start):
+        if len(hits) == wanted.count:
+            return hits, Cursor((), (1 << 63) - 1, None, kind)
+        asked = ChartPage(kind, name, below, wanted.since, wanted.count - len(hits))
+        found, last = await parts.search.chart(grant, asked)
+        hits += found
+        if last is not None:
+            return hits, Cursor((), last, None, wanted.kinds[at])
+        below = None
+    return hits, None
+
+
+def _said(ask: Ask) -> dict[str, str]:
+    """Parameters of the query, or of a Parameters resource that was posted."""
+    pairs = [*ask.pairs]
+    if ask.method == "POST" and (ask.body.strip() or ask.resource is not None):
+        stated = reading.checked(reading.of_type(ask.decoded(), "Parameters"))
+        pairs += [(p["name"], _text(p)) for p in stated.get("parameter", ())]
+    for name, _ in pairs:
+        if name not in _OFFERED | _IGNORED:
+            raise Invalid(f"$everything has no parameter {name[:64]!r} here.", place=name[:64])
+    said: dict[str, str] = {}
+    for name, value in pairs:
+        if name in _OFFERED:
+            said[name] = f"{said[name]},{value}" if name == "_type" and name in said else value
+    return said
+
+
+def _text(parameter: dict[str, Any]) -> str:
+    values = [value for key, value in parameter.items() if key.startswith("value")]
+    return str(values[0]) if values else ""
+
+
+def _wanted(parts: Parts, grant: Grant, said: dict[str, str], after: Cursor | None) -> _Wanted:
+    asked = [kind for kind in said.get("_type", "").split(",") if kind]
+    for kind in asked:
+        if kind not in KINDS:
+            raise Invalid(f"No chart holds a {kind[:64]!r}.", place="_type")
+    count = said.get("_count", str(COUNT_DEFAULT))
+    if not (count.isascii() and count.isdecimal() and len(count) < 10):
+        raise Invalid("_count is a number of entries, such as 100.", place="_count")
+    try:
+        since = date_range(said["_since"])[0] if "_since" in said else None
+    except ValueError as bad:
+        text = "_since is an instant such as 2026-11-22T08:30:00Z."
+        raise Invalid(text, place="_since") from bad
+    kinds = tuple(
+        kind for kind in KINDS
+        if (not asked or kind in asked) and kind not in parts.foreign and grant.allows_type(kind)
+    )  # fmt: skip
+    return _Wanted(kinds, since, max(1, min(int(count), COUNT_MAX)), after)
+
+
+def _directory(hits: list[Hit]) -> list[tuple[str, str]]:
+    """Whom and what of the clinic the page refers to: people at work, places, medications."""
+    found: dict[tuple[str, str], None] = {}
+    for hit in hits:
+        for _, _, value, _ in references(hit.resource):
+            target = literal(value)
+            if target is not None and target[0] in DIRECTORY:
+                found[target] = None
+    return list(found)
