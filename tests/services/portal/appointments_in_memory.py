@@ -25,10 +25,12 @@ from polyclinic.services.portal.domain.booking import (
 from polyclinic.services.portal.gateways.appointments import (
     Asked,
     Booking,
+    HoldOver,
     Refused,
     Taken,
     Wish,
 )
+from polyclinic.services.portal.gateways.events import DeadLetter
 
 ZONE = ZoneInfo("America/New_York")
 RUIZ, NAIR = "Practitioner/ruiz", "Practitioner/nair"
@@ -93,6 +95,8 @@ class AppointmentsInMemory:
     reasons: dict[str, str] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
     holds: dict[str, Opening] = field(default_factory=dict)
+    offered: list[str] = field(default_factory=list)
+    ended_holds: bool = False
     down: bool = False
     me: str = "Patient/maria"
 
@@ -129,6 +133,8 @@ class AppointmentsInMemory:
         self._listen()
         if key in self.keys:
             return self.keys[key]  # pyright: ignore
+        if booking.hold and self.ended_holds:
+            raise HoldOver
         if booking.opening.start in self.taken and not booking.override:
             raise Taken(nearest=tuple(await self._near(booking.opening)))
         o = booking.opening
@@ -221,6 +227,7 @@ class AppointmentsInMemory:
         return self.listed
 
     async def offer(self, token: str, key: str, waiting: str, opening: Opening) -> Hold:
+        self.offered.append(waiting)
         return await self.hold(token, key, "", opening)
 
     def _listen(self) -> None:
@@ -239,3 +246,29 @@ class AppointmentsInMemory:
         n = next(n for n, a in enumerate(self.found) if a.id == key)
         self.found[n] = msgspec.structs.replace(self.found[n], **changed)
         return self.found[n]
+
+
+@dataclass
+class DeadLettersInMemory:
+    """One event that had no effect, until it is tried again."""
+
+    letters: list[DeadLetter] = field(
+        default_factory=lambda: [
+            DeadLetter(
+                event="01985b6e-0000-7000-8000-000000000001",
+                at=clock.now(),
+                source="appointments",
+                kind="AppointmentBooked",
+                reason="LookupError",
+                tries=5,
+            )
+        ]
+    )
+
+    async def of(self, token: str, service: str) -> list[DeadLetter] | None:
+        return self.letters
+
+    async def again(self, token: str, service: str, event: str) -> None:
+        if not self.letters:
+            raise NotFound("There is no such event here any more.")
+        self.letters.clear()

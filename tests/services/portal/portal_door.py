@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from appointments_in_memory import AppointmentsInMemory
+from appointments_in_memory import AppointmentsInMemory, DeadLettersInMemory
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Callers
@@ -23,7 +23,7 @@ from polyclinic.services.portal import service
 from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import COOKIE, Session, Tokens, new_secret
-from polyclinic.services.portal.gateways import Health, HttpDeadLetters, Parameters
+from polyclinic.services.portal.gateways import Health, Parameters
 from polyclinic.services.portal.settings import PortalSettings
 
 Resource = Mapping[str, Any]
@@ -132,7 +132,9 @@ class Door:
         now = clock.now().timestamp()
         tokens = Tokens(f"{role}-token", "refresh-1", changed.pop("expires_at", now + 900))
         name = {"patient": "Maria Keller", "clinician": "Dr Ana Ruiz"}.get(role, "Sam Park")
-        session = Session(f"subject-{role}", role, person, name, new_secret(), tokens)
+        session = Session(
+            changed.pop("subject", f"subject-{role}"), role, person, name, new_secret(), tokens
+        )
         secret = await sessions.open_session(self.portal, session, clock.now())
         return Visitor(self.client({COOKIE: secret}), session, secret)
 
@@ -193,7 +195,7 @@ async def open_portal(
         identity=identity,
         records=records,
         appointments=appointments,
-        dead_letters=HttpDeadLetters(peers),
+        dead_letters=DeadLettersInMemory(),
         health=Health(peers),
     )
     running.state = portal

@@ -115,10 +115,12 @@ async def find_times(
     return Times(setup, named, by_day(portal, setup, found, named), offering, found)
 
 
-def by_day(portal: Portal, setup: Setup, found: list[Opening], named: People) -> list[SlotDay]:
+def by_day(
+    portal: Portal, setup: Setup, found: list[Opening], named: People, *, once: bool = True
+) -> list[SlotDay]:
     zones = {o.site: setup.zone(o.site, portal.settings.time_zone) for o in found}
     names = {o.practitioner: named.clinician(o.practitioner) for o in found}
-    return slot_days(found, names, zones, clock.today())
+    return slot_days(found, names, zones, clock.today(), once=once)
 
 
 async def begin(portal: Portal, session: Session, visit_type: str, now: datetime) -> Draft:

@@ -90,15 +90,25 @@ class SlotDay:
     words: str
     slots: tuple[Slot, ...]
 
+    @property
+    def brief(self) -> str:
+        """Tue 24 Nov"""
+        return f"{short_weekday(self.date)} {self.date.day} {short_month(self.date)}"
+
 
 def slot_days(
-    openings: Sequence[Opening], names: dict[str, str], zones: dict[str, str], today: date
+    openings: Sequence[Opening],
+    names: dict[str, str],
+    zones: dict[str, str],
+    today: date,
+    *,
+    once: bool = True,
 ) -> list[SlotDay]:
     """Openings by day, soonest first; a time that several clinicians have is offered once."""
     by_day: dict[date, list[Slot]] = {}
     seen: set[tuple[datetime, str]] = set()
     for opening in sorted(openings, key=lambda o: (o.start, o.practitioner)):
-        if (opening.start, opening.site) in seen:
+        if once and (opening.start, opening.site) in seen:
             continue
         seen.add((opening.start, opening.site))
         zone = zones[opening.site]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from polyclinic.services.portal.domain import booking as rules
 from polyclinic.services.portal.domain import times
-from polyclinic.services.portal.domain.booking import VIDEO, Appointment, Said, Setup
+from polyclinic.services.portal.domain.booking import PRESENT, VIDEO, Appointment, Said, Setup
 
 # Codes of HL7's appointment-cancellation-reason, in words that one says.
 CANCEL_REASONS: Mapping[str, str] = {
@@ -49,6 +49,7 @@ class Row:
     last_change: str
     visit_type: str
     is_coming: bool
+    is_here: bool
 
     @property
     def named(self) -> str:
@@ -88,6 +89,7 @@ def row(
         can_change=rules.can_change(appointment, now, setup.cancel_hours),
         last_change=times.moment_words(last, zone, today),
         visit_type=appointment.visit_type,
+        is_here=appointment.status in PRESENT,
         is_coming=appointment.is_standing and appointment.end > now,
     )
 

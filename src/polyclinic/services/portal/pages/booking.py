@@ -164,7 +164,7 @@ async def _times(
         params.get("clinician", draft.clinician), _day(params.get("from", ""))
     )  # fmt: skip
     found = await visits.find_times(at_work, signed.session, draft.visit_type, clinician, begins)
-    nearest = visits.by_day(at_work, found.setup, list(draft.nearest), found.people)
+    nearest = visits.by_day(at_work, found.setup, list(draft.nearest), found.people, once=False)
     zone = _zone(request, found.setup, draft.lost, *found.openings)
     moved = None
     if draft.moves:

@@ -145,6 +145,7 @@ def _here(day: desk.Day, appointment: Appointment, minutes: int) -> dict[str, ob
         "who": day.people.patient(appointment.patient),
         "with_": day.people.clinician(appointment.practitioner),
         "at": times.hour_24(appointment.arrived or appointment.start, day.zone),
+        "time": times.hour_24(appointment.start, day.zone),
         "minutes": minutes,
     }
 
@@ -158,7 +159,7 @@ def _waits(day: desk.Day, waiting: Waiting, today: date) -> dict[str, object]:
         "who": day.people.patient(waiting.patient),
         "what": kind.name if kind else "Visit",
         "wish": who,
-        "since": "today" if days < 1 else "1 day" if days == 1 else f"{days} days",
+        "since": "since today" if days < 1 else "1 day" if days == 1 else f"{days} days",
     }
 
 

@@ -9,6 +9,7 @@ from polyclinic.foundation.html import HEADERS
 from polyclinic.services.portal.actions import visits
 from polyclinic.services.portal.domain.booking import Appointment
 from polyclinic.services.portal.domain.session import Signed
+from polyclinic.services.portal.domain.times import zone_words
 from polyclinic.services.portal.domain.visit_words import CANCEL_REASONS, Row, row
 from polyclinic.services.portal.pages.door import draw, form, portal, redirect, signed_in
 
@@ -126,7 +127,7 @@ def _own(found: visits.Visits, key: str) -> Appointment:
 
 def _zones(request: Request, found: visits.Visits) -> list[str]:
     """The clocks that times on this page are by; one, unless visits lie in two zones."""
-    zones = [
-        read_row(request, found, a).zone_words for a in (*found.coming, *found.past[:PAST_SHOWN])
-    ]
-    return list(dict.fromkeys(zones))
+    otherwise = portal(request).settings.time_zone
+    shown = (*found.coming, *found.past[:PAST_SHOWN])
+    zones = dict.fromkeys(found.setup.zone(a.site, otherwise) for a in shown)
+    return [zone_words(each, clock.now()) for each in zones]
