@@ -72,18 +72,22 @@ async def _page(
     parts: Parts, grant: Grant, name: str, wanted: _Wanted
 ) -> tuple[list[Hit], Cursor | None]:
     hits: list[Hit] = []
-    start, below = 0, None
+    start, below = KINDS[0], None
     if wanted.after is not None:
-        start, below = wanted.kinds.index(wanted.after.text or ""), wanted.after.pid
-    for at, kind in enumerate(wanted.kinds[start:], start):
+        start, below = wanted.after.text or start, wanted.after.pid
+    for kind in wanted.kinds:
+        # By the order of all types: a scope may have been narrowed since the page before.
+        if KINDS.index(kind) < KINDS.index(start):
+            continue
+        if kind != start:
+            below = None
         if len(hits) == wanted.count:
             return hits, Cursor((), (1 << 63) - 1, None, kind)
         asked = ChartPage(kind, name, below, wanted.since, wanted.count - len(hits))
         found, last = await parts.search.chart(grant, asked)
         hits += found
         if last is not None:
-            return hits, Cursor((), last, None, wanted.kinds[at])
-        below = None
+            return hits, Cursor((), last, None, kind)
     return hits, None
 
 
