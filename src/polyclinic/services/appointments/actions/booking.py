@@ -109,6 +109,9 @@ async def _place(desk: Desk, world: World, visitor: Visitor, asked: Request) -> 
         return await held_place(desk, world, visitor, asked), asked.hold
     is_over = asked.note.overbooking is not None
     place = await place_for(desk, world, visitor, asked, is_over=is_over)
+    shared = world.visit(asked.visit_type).capacity > 1
+    if not is_over and not shared and _is_known_taken(desk, place):
+        await refuse(desk, visitor, place)
     return place, ids.new_uuid()
 
 
@@ -127,8 +130,6 @@ async def place_for(
     place = place_of(asked.practitioner, number, site, visit, asked.start)
     if is_over:
         return place
-    if visit.capacity == 1 and _is_known_taken(desk, place):
-        await refuse(desk, visitor, place)
     if visit.room_kind is not None:
         room = await choose_room(desk, world, place, set())
         if room is None:

@@ -106,8 +106,6 @@ async def _new_place(desk: Desk, visitor: Visitor, asked: Request, found: Appoin
         visit_type=asked.visit_type or found.place.visit_type,
         practitioner=asked.practitioner or found.place.practitioner,
     )
-    # What the appointment itself takes must not stand in its way.
-    desk.calendar.drop(found.place)
     return await place_for(desk, world, visitor, wanted)
 
 
