@@ -133,6 +133,9 @@ def reads(kind: str) -> list[str]:
         f"{kind}?_id=hid-{kind}&_elements=id", f"{kind}?_sort=-_lastUpdated&_count=1",
         f"{kind}?_sort=_id&_summary=true", f"{kind}?_lastUpdated=gt2000&_total=estimate",
         f"{kind}?_include=*", f"Patient/hid/{kind}", f"{kind}?_nonsense=1",
+        f"{kind}/_history?_count=200", f"{kind}/_history?_count=1", f"{kind}/_history?_since=2000",
+        f"{kind}?_tag:missing=true&_total=accurate", f"{kind}?_tag:not=x&_count=1",
+        f"{kind}?_tag:not-in=http://hl7.org/fhir/ValueSet/observation-status&_total=accurate",
     ]  # fmt: skip
     if kind in CHARTED:
         found += [f"Patient/{who}/{kind}?_total=accurate" for who in ("ann", "bob", "eve", "nil")]
@@ -153,11 +156,23 @@ def reads_by_parameters(kind: str) -> list[str]:
         for target in parameter.target[:2]:
             found.append(f"{kind}?{code}={target}/hid-{target}&_total=accurate")
         found.append(f"{kind}?_include={kind}:{code}")
+        found.append(f"{kind}?{code}:missing=false&_total=accurate")
+        found.append(f"{kind}?{code}:identifier=x&_total=accurate")
         for target in parameter.target[:1]:
+            found.append(f"{kind}?{code}:{target}._tag:missing=true&_total=accurate")
+            found.append(f"{target}?_has:{kind}:{code}:_tag:missing=true&_total=accurate")
             found.append(f"{kind}?{code}:{target}._id=hid-{target},nil&_total=accurate")
             found.append(f"{target}?_has:{kind}:{code}:_id=hid-{kind}&_total=accurate")
         for seen in ("Patient?_id=ann,bob,eve", "Practitioner?_id=dora"):
             found.append(f"{seen}&_revinclude={kind}:{code}")
+    return found
+
+
+def reads_of_charts() -> list[str]:
+    found = ["_history?_count=200", "_history?_count=1", "_history?_since=2000&_count=7"]
+    for who in ("ann", "bob", "eve", "nil"):
+        base = f"Patient/{who}/$everything"
+        found += [base, f"{base}?_count=3", f"{base}?_type=Observation,Encounter&_since=2000"]
     return found
 
 
@@ -198,6 +213,36 @@ async def test_no_search_by_any_parameter_tells_of_what_is_hidden(twins, role, e
     chosen = urls[list(CALLERS).index(role) :: every]
     for start in range(0, len(chosen), 100):
         await agree(twins, CALLERS[role], chosen[start : start + 100])
+
+
+@pytest.mark.parametrize("role", CALLERS)
+async def test_no_chart_and_no_history_of_all_tells_of_what_is_hidden(twins, role):
+    await agree(twins, CALLERS[role], reads_of_charts())
+    for url in ("_history?_count=40", "Patient/ann/$everything?_count=9"):
+        walks = []
+        for twin in twins:
+            answers = [await twin.ask(CALLERS[role], "GET", url)]
+            while answers[-1].next is not None:
+                answers.append(await twin.ask(CALLERS[role], "GET", answers[-1].next))
+            walks.append([said(answer) for answer in answers])
+        assert walks[0] == walks[1], url
+        assert len(walks[0]) > 1
+
+
+async def test_no_write_by_criteria_tells_of_what_is_hidden(twins):
+    who, patch = CALLERS["clinician"], {"content-type": "application/json-patch+json"}
+    test = b'[{"op":"test","path":"/status","value":"final"}]'
+    for kind in CHARTED:
+        for name in (f"hid-{kind}", f"eve-{kind}", f"nil-{kind}"):
+            criteria = f"_id={name}"
+            for method, url, body, headers in (
+                ("DELETE", f"{kind}?{criteria}", None, {}),
+                ("PATCH", f"{kind}?{criteria}", test, patch),
+                ("PATCH", f"{kind}/{name}", test, patch),
+                ("PUT", f"{kind}?{criteria}", {**about(kind, name, "ann")}, {}),
+            ):
+                less, more = [await twin.ask(who, method, url, body, headers) for twin in twins]
+                assert said(less) == said(more), (method, url)
 
 
 async def test_the_hidden_is_there_and_the_own_is_seen(twins):
