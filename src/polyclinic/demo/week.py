@@ -58,18 +58,7 @@ def visits() -> tuple[Visit, ...]:
 def setup(today: date) -> dict[str, Any]:
     """The document of `PUT /appointments/setup`."""
     return {
-        "visit_types": [
-            _type("follow-up", "Follow-up visit", 20, after=5, every=15),
-            _type("first-visit", "First visit", 40, after=5, every=30, notice_minutes=24 * 60),
-            _type("child-visit", "Children's visit", 25, after=5, every=30),
-            _type("diabetes-review", "Diabetes review", 30, every=30),
-            _type("video-visit", "Video visit", 15, every=15, mode="video", room_kind=None),
-            _type(
-                "vaccination", "Vaccination clinic", 30, every=30, capacity=8, room_kind=None,
-            ),
-            _type("urgent", "Urgent visit, booked by the desk", 15, every=15, notice_minutes=0,
-                  patients_book=False),
-        ],
+        "visit_types": _visit_types(),
         "sites": [
             {
                 "id": "northside", "name": "Northside Clinic", "time_zone": ZONE,
@@ -98,6 +87,32 @@ def setup(today: date) -> dict[str, Any]:
             ),
         ],
     }  # fmt: skip
+
+
+def _visit_types() -> list[dict[str, Any]]:
+    return [
+        _type("follow-up", "Follow-up visit", 20, after=5, every=15),
+        _type("first-visit", "First visit", 40, after=5, every=30, notice_minutes=24 * 60),
+        _type("child-visit", "Children's visit", 25, after=5, every=30),
+        _type("diabetes-review", "Diabetes review", 30, every=30),
+        _type("video-visit", "Video visit", 15, every=15, mode="video", room_kind=None),
+        _type(
+            "vaccination",
+            "Vaccination clinic",
+            30,
+            every=30,
+            capacity=8,
+            room_kind=None,
+        ),
+        _type(
+            "urgent",
+            "Urgent visit, booked by the desk",
+            15,
+            every=15,
+            notice_minutes=0,
+            patients_book=False,
+        ),
+    ]
 
 
 def _type(name: str, title: str, minutes: int, **more: Any) -> dict[str, Any]:
