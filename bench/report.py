@@ -149,7 +149,8 @@ def _aims(findings: Findings) -> list[str]:
 def _parts(kept: Storage) -> list[str]:
     lines = [
         f"Disk after loading and VACUUM: {kept.resources:,} resources, {kept.versions:,} past "
-        f"versions, {kept.total / 1e6:,.1f} MB.",
+        f"versions, {kept.total / 1e6:,.1f} MB, of which {kept.events / 1e6:,.1f} MB are events "
+        "that wait for their readers (left out of the aim).",
         "",
         _row(["part", "", "MB", "bytes per resource"]),
         _row(["---", "---", "---:", "---:"]),

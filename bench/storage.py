@@ -12,6 +12,8 @@ from bench.platform import Platform
 
 SCHEMA = "records"
 VACUUM = "VACUUM (ANALYZE)"
+# Events wait here for their readers, a month at most; they are not part of what a resource keeps.
+EVENTS = ("outbox", "feed", "feed_entry", "inbox", "reading", "dead_letter")
 # A partition counts as its table; pg_total_relation_size of the parent alone would be zero.
 SIZES = """
     SELECT c.relname AS name, 'table' AS kind, c.relname AS of,
@@ -37,8 +39,15 @@ class Storage:
         return sum(size for _, _, size in self.parts)
 
     @property
+    def events(self) -> int:
+        """Bytes of the event feed and its neighbours."""
+        tables = {f"index of {table}" for table in EVENTS}
+        return sum(size for name, of, size in self.parts if name in EVENTS or of in tables)
+
+    @property
     def each(self) -> float:
-        return self.total / max(1, self.resources)
+        """Bytes a resource keeps: current, history, index and access log."""
+        return (self.total - self.events) / max(1, self.resources)
 
 
 def storage(platform: Platform) -> Storage:

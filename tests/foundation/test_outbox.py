@@ -315,3 +315,20 @@ async def test_a_waiting_reader_is_answered_when_something_is_said(pair):
         async with asyncio.timeout(5):
             await waiting
     assert await listener.heard() == [7]
+
+
+async def test_what_everybody_had_a_month_to_read_is_forgotten(pair):
+    speaker, listener = pair
+    await speaker.say(1, 2)
+    await speaker.sequencer.number()
+    await listener.reader().turn(0)
+    await speaker.database.execute(
+        "UPDATE feed_entry SET at = now() - interval '31 days' WHERE seq = 1"
+    )
+    await speaker.sequencer.trim()
+    kept = await speaker.database.fetch("SELECT subject FROM feed_entry")
+    assert [row["subject"] for row in kept] == ["Thing/2"]
+    await speaker.say(3)
+    await speaker.sequencer.number()
+    await listener.reader().turn(0)
+    assert (await listener.heard())[:2] == [1, 2]

@@ -15,12 +15,16 @@ from polyclinic.foundation.telemetry import Metrics
 
 _ASKED: LiteralString = """
 asked AS MATERIALIZED (
-    SELECT n, gn, patient, type, chart, terms::bigint[] AS terms, at, pid, most
-    FROM unnest($8::int[], $9::int[], $10::bigint[], $11::smallint[], $12::bigint[], $13::text[],
-                $14::timestamptz[], $15::bigint[], $16::int[])
-         AS t(n, gn, patient, type, chart, terms, at, pid, most))"""
+    SELECT n, gn, patient, type, chart, one, two, rest::bigint[] AS rest, at, pid, most
+    FROM unnest($8::int[], $9::int[], $10::bigint[], $11::smallint[], $12::bigint[],
+                $13::bigint[], $14::bigint[], $15::text[], $16::timestamptz[], $17::bigint[],
+                $18::int[])
+         AS t(n, gn, patient, type, chart, one, two, rest, at, pid, most))"""
+# `= ANY` looks through an array in place; `@>` takes it apart first, for each row of the chart.
 _MATCHES: LiteralString = f"""
-    r.envelope IS NOT NULL AND (a.terms = '{{}}' OR r.terms @> a.terms) AND {ACCESS}"""
+    r.envelope IS NOT NULL AND (a.one IS NULL OR a.one = ANY (r.terms))
+    AND (a.two IS NULL OR a.two = ANY (r.terms)) AND (a.rest = '{{}}' OR r.terms @> a.rest)
+    AND {ACCESS}"""
 
 BY_DATE: LiteralString = f"""
 WITH {GRANTS}, {_ASKED}
@@ -92,7 +96,9 @@ def _values(asks: list[ChartAsk]) -> list[object]:
         [ask.patient for ask in asks],
         [ask.type for ask in asks],
         [ask.chart for ask in asks],
-        [array(ask.terms) for ask in asks],
+        [ask.terms[0] if ask.terms else None for ask in asks],
+        [ask.terms[1] if len(ask.terms) > 1 else None for ask in asks],
+        [array(ask.terms[2:]) for ask in asks],
         [ask.at for ask in asks],
         [ask.pid for ask in asks],
         [ask.most for ask in asks],

@@ -31,11 +31,13 @@ from polyclinic.fhirserver.terms import Terms, param_number
 class TermGroup:
     """A resource that matches has at least one of these terms.
 
-    `posted`: its postings can be walked newest first.
+    `posted`: its postings can be walked newest first. `refers`: it stands for a reference, which
+    in a chart nearly every row has.
     """
 
     terms: tuple[int, ...]
     posted: bool
+    refers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _group(terms: Terms, kind: str, criterion: Criterion) -> tuple[TermGroup | N
                 return None, False
             found.extend(known)
             exact, posted = exact and sure, posted and plain
-    return TermGroup(tuple(dict.fromkeys(found)), posted and criterion.type == "token"), exact
+    is_posted, refers = posted and criterion.type == "token", criterion.type == "reference"
+    return TermGroup(tuple(dict.fromkeys(found)), is_posted, refers), exact
 
 
 # Terms (None: the index cannot help), whether they decide alone, whether postings know them.

@@ -223,7 +223,9 @@ class Search:
         if any(len(group.terms) != 1 for group in target.asked.groups):
             return None
         assert target.chart is not None
-        terms = tuple(group.terms[0] for group in target.asked.groups)
+        # The term that most rows of a chart lack is tested first.
+        groups = sorted(target.asked.groups, key=lambda group: group.refers)
+        terms = tuple(group.terms[0] for group in groups)
         return ChartAsk(
             target.grant,
             target.chart,

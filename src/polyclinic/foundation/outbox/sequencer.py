@@ -45,6 +45,15 @@ UPDATE feed SET epoch = uuidv7(), cluster = $1, seq = seq + (SELECT count(*) FRO
 """
 
 
+KEPT_DAYS = 30  # how far back a new or long absent reader can go
+# An event that left the feed cannot come again, so it need not be known for longer.
+TRIM: tuple[LiteralString, ...] = (
+    "DELETE FROM feed_entry WHERE at < now() - make_interval(days => $1)",
+    "DELETE FROM inbox WHERE at < now() - make_interval(days => 2 * $1)",
+)
+TRIM_EVERY_SECONDS = 3600.0
+
+
 class Sequencer:
     """Numbers the events of one service for as long as the service runs."""
 
@@ -71,10 +80,20 @@ class Sequencer:
                 await tx.execute(NEW_EPOCH, cluster)
                 telemetry.log("new epoch", service=self._service)
 
+    async def trim(self) -> None:
+        """Forgets events that every reader had a month to read."""
+        for statement in TRIM:
+            await self._database.execute(statement, KEPT_DAYS)
+
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        trim_at = loop.time() + TRIM_EVERY_SECONDS
         while True:
             try:
                 count = await self.number()
+                if loop.time() >= trim_at:
+                    await self.trim()
+                    trim_at = loop.time() + TRIM_EVERY_SECONDS
             except Problem:
                 count = 0  # the database is away; the service's own requests say so
             await asyncio.sleep(BUSY_SECONDS if count else IDLE_SECONDS)
