@@ -17,6 +17,7 @@ from polyclinic.foundation.peers import Peers
 from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.telemetry import Metrics
+from polyclinic.foundation.tokens import ServiceTokens
 from polyclinic.foundation.vault import RootKey, Vault
 from polyclinic.services.identity import service
 from polyclinic.services.identity.settings import IdentitySettings
@@ -61,6 +62,7 @@ async def open_door(
                 peers,
                 Callers(peers, public_url, wall=lambda: clock.now().timestamp()),
                 Metrics("identity"),
+                ServiceTokens(peers, root_key, "identity", public_url),
             )
             assert service.start is not None
             running.state = await stack.enter_async_context(service.start(running))

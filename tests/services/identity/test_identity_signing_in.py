@@ -34,7 +34,12 @@ async def test_a_patient_gets_the_scopes_of_a_patient_and_their_own_id(door):
     await door.make_account("maria", "patient", "Patient/m-1")
     tokens = await door.signed_in("maria", scope="openid fhirUser user/*.cruds system/*.cruds")
     assert tokens["patient"] == "m-1"
-    assert set(tokens["scope"].split()) == {"openid", "fhirUser", "patient/*.rs"}
+    assert set(tokens["scope"].split()) == {
+        "openid",
+        "fhirUser",
+        "patient/*.rs",
+        "patient/Appointment.cru",
+    }
 
 
 async def test_an_administrator_gets_no_clinical_scope(door):
