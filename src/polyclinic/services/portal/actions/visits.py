@@ -112,15 +112,25 @@ async def find_times(
         answered(portal, NAME, portal.appointments.openings(token, asked)),
         people(portal, token, offering),
     )
-    return Times(setup, named, by_day(portal, setup, found, named), offering, found)
+    is_staff = session.role != "patient"
+    listed = by_day(portal, setup, found, named, is_staff=is_staff)
+    return Times(setup, named, listed, offering, found)
 
 
 def by_day(
-    portal: Portal, setup: Setup, found: list[Opening], named: People, *, once: bool = True
+    portal: Portal,
+    setup: Setup,
+    found: list[Opening],
+    named: People,
+    *,
+    once: bool = True,
+    is_staff: bool = False,
 ) -> list[SlotDay]:
+    """Openings as people choose them; staff read the clock to twenty-four."""
     zones = {o.site: setup.zone(o.site, portal.settings.time_zone) for o in found}
     names = {o.practitioner: named.clinician(o.practitioner) for o in found}
-    return slot_days(found, names, zones, clock.today(), once=once)
+    says = times.hour_24 if is_staff else times.hour
+    return slot_days(found, names, zones, clock.today(), once=once, says=says)
 
 
 async def begin(portal: Portal, session: Session, visit_type: str, now: datetime) -> Draft:

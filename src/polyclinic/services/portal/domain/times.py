@@ -1,6 +1,6 @@
 """Times in words: days, hours and time zones as people say them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -103,6 +103,7 @@ def slot_days(
     today: date,
     *,
     once: bool = True,
+    says: Callable[[datetime, str], str] = hour,
 ) -> list[SlotDay]:
     """Openings by day, soonest first; a time that several clinicians have is offered once."""
     by_day: dict[date, list[Slot]] = {}
@@ -112,7 +113,7 @@ def slot_days(
             continue
         seen.add((opening.start, opening.site))
         zone = zones[opening.site]
-        slot = Slot(opening, hour(opening.start, zone), names[opening.practitioner], opening.site)
+        slot = Slot(opening, says(opening.start, zone), names[opening.practitioner], opening.site)
         by_day.setdefault(local(opening.start, zone).date(), []).append(slot)
     return [SlotDay(each, day_words(each, today), tuple(by_day[each])) for each in sorted(by_day)]
 

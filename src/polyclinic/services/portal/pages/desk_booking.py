@@ -188,7 +188,9 @@ async def _when(
         draft=draft, setup=setup, kind=kind, found=found, people=named,
         clinician=clinician if clinician in found.clinicians else "", begins=begins,
         later=begins + timedelta(days=DAYS_AHEAD),
-        nearest=visits.by_day(at_work, setup, list(draft.nearest), named, once=False),
+        nearest=visits.by_day(
+            at_work, setup, list(draft.nearest), named, once=False, is_staff=True
+        ),
         who=named.formal(draft.patient), patient=named.patients.get(draft.patient),
         typed=given or {}, error=error, zone_words=times.zone_words(zone, now),
         sites=setup.sites,
