@@ -20,12 +20,18 @@ class Platform(Settings, frozen=True, kw_only=True):
     key_file: str | None = None
     public_url: str | None = None
 
+    def __post_init__(self) -> None:
+        # It is the tokens' issuer and is compared letter by letter: one spelling for everybody.
+        if self.public_url is not None:
+            plain = self.public_url.strip().rstrip("/") or None
+            msgspec.structs.force_setattr(self, "public_url", plain)
+
 
 PLATFORM_NOTES = {
     "database_url": "PostgreSQL address of a role that may create roles and schemas.",
     "peers": "Services that run elsewhere: name=url, comma-separated.",
     "key_file": "The file of the root key, from which every other key comes.",
-    "public_url": "The address people see, without a slash at the end; the tokens' issuer.",
+    "public_url": "The address people see; the tokens' issuer. A slash at its end does not matter.",
 }
 
 
