@@ -204,13 +204,22 @@ async def test_the_day_shows_columns_with_hours_and_visits(door: Door):
     ana = day["columns"][0]
     walls = [(h["local_start"][11:16], h["local_end"][11:16]) for h in ana["hours"]]
     assert walls == [("09:00", "12:00"), ("13:00", "17:00")]
-    assert [b["reason"] for b in ana["appointments"]] == ["knee"]
+    assert [b["reason"] for b in ana["appointments"]] == [None], "the desk sees who and when"
+    url = f"/appointments/day?date={at(2, '10:00')[:10]}"
+    own = (await door.ask(clinician("ana"), "GET", url)).json()["columns"]
+    assert [b["reason"] for b in own[0]["appointments"]] == ["knee"]
+    other = (await door.ask(clinician("lena"), "GET", url)).json()["columns"]
+    assert [b["reason"] for b in other[0]["appointments"]] == [None]
     assert (await door.ask(MARIA, "GET", "/appointments/day")).status_code == 403
 
 
 async def test_a_patient_sees_only_their_own_and_each_look_is_logged(door: Door):
     mine = await door.booked(MARIA, at(2, "10:00"))
     assert (await door.ask(BOB, "GET", f"/appointments/{mine['id']}")).status_code == 404
+    cancel = f"/appointments/{mine['id']}/cancel"
+    assert (await door.ask(BOB, "POST", cancel, {})).status_code == 404
+    denied = "SELECT count(*) FROM appointments.access_log WHERE actor = $1 AND outcome = 8"
+    assert (await door.sql(denied, BOB.subject))[0][0] == 2
     assert (await door.ask(BOB, "GET", "/appointments/mine")).json() == {"appointments": []}
     before = await door.sql("SELECT count(*) FROM appointments.access_log WHERE action = 's'")
     listed = (await door.ask(MARIA, "GET", "/appointments/mine")).json()["appointments"]

@@ -1,6 +1,6 @@
 """Changes appointments: their state, their place, and how they end."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -53,7 +53,7 @@ async def change(desk: Desk, visitor: Visitor, name: UUID, deed: Deed, once: Onc
         await _write(desk, tx, visitor, changed)
         return 200, {"appointment": shown.appointment(await desk.world(), changed)}
 
-    stored = await carried(desk, once, act)
+    stored = await _logging_denials(desk, visitor, name, carried(desk, once, act))
     if deed.verb == "cancel":
         desk.calendar.forget()
     return stored
@@ -66,7 +66,11 @@ async def reschedule(
     found = await appointments.find(desk.running.database, name)
     if found is None:
         raise NotYours
-    access.check_own(visitor.caller, found.patient, "u")
+    try:
+        access.check_own(visitor.caller, found.patient, "u")
+    except NotYours:
+        await desk.log_denied(visitor.errand, found.patient)
+        raise
     place = await _new_place(desk, visitor, replace(asked, patient=found.patient), found)
     former = found.place
 
@@ -95,6 +99,18 @@ async def reschedule(
     finally:
         desk.calendar.drop(place)
         desk.calendar.drop(former)
+
+
+async def _logging_denials(
+    desk: Desk, visitor: Visitor, name: UUID, deed: Awaitable[Stored]
+) -> Stored:
+    try:
+        return await deed
+    except NotYours:
+        found = await appointments.find(desk.running.database, name)
+        if found is not None:
+            await desk.log_denied(visitor.errand, found.patient)
+        raise
 
 
 async def _new_place(desk: Desk, visitor: Visitor, asked: Request, found: Appointment) -> Place:

@@ -1,6 +1,6 @@
 """Appointments as FHIR clients ask for them: create, update, $find, $hold, $book, $cancel."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.registered import Operation, Registered, Write
 from polyclinic.fhirserver.store.store import Outcome
 from polyclinic.foundation import clock
-from polyclinic.foundation.errors import Conflict, Invalid, Issue, NotSupported
+from polyclinic.foundation.errors import Conflict, Invalid, Issue, NotSupported, Problem
 from polyclinic.services.appointments.actions import booking, changing, finding, holding
 from polyclinic.services.appointments.actions.booking import Request
 from polyclinic.services.appointments.actions.changing import Deed
@@ -20,8 +20,8 @@ from polyclinic.services.appointments.actions.once import once_of
 from polyclinic.services.appointments.actions.state import KIND, OWN_WORD, Desk, Visitor, calling
 from polyclinic.services.appointments.domain import access, lifecycle, reading, resources
 from polyclinic.services.appointments.domain.problems import NotYours, PlaceTaken
-from polyclinic.services.appointments.domain.values import Stored
-from polyclinic.services.appointments.store import appointments
+from polyclinic.services.appointments.domain.values import Once, Stored
+from polyclinic.services.appointments.store import appointments, keys
 from polyclinic.standards.fhir import codec
 
 Resource = dict[str, Any]
@@ -67,7 +67,7 @@ class Doors:
             raise Invalid("A new appointment is booked.", place="Appointment.status")
         asked = reading.request(write.resource)
         once = once_of(visitor.caller, write.idempotency_key, "POST", write.resource)
-        stored = await _kept(booking.book(desk, visitor, Request(**asked), once))
+        stored = await _kept(desk, once, booking.book(desk, visitor, Request(**asked), once))
         return await self._outcome(write.errand, _id(stored), created=True)
 
     async def update(self, write: Write) -> Outcome:
@@ -112,7 +112,7 @@ class Doors:
         desk, visitor = self.desk(), self._visitor(operation.errand)
         asked = Request(**reading.asked(operation.parameters))
         once = once_of(visitor.caller, operation.idempotency_key, "$hold", operation.parameters)
-        stored = await _kept(holding.hold(desk, visitor, asked, once))
+        stored = await _kept(desk, once, holding.hold(desk, visitor, asked, once))
         value = msgspec.json.decode(stored.body)["hold"]
         parameters = [
             {"name": "hold", "valueString": value["id"]},
@@ -125,7 +125,7 @@ class Doors:
         desk, visitor = self.desk(), self._visitor(operation.errand)
         asked = Request(**reading.asked(operation.parameters))
         once = once_of(visitor.caller, operation.idempotency_key, "$book", operation.parameters)
-        stored = await _kept(booking.book(desk, visitor, asked, once))
+        stored = await _kept(desk, once, booking.book(desk, visitor, asked, once))
         outcome = await self._outcome(operation.errand, _id(stored), created=True)
         location = f"{KIND}/{outcome.document.id}/_history/{outcome.document.version}"
         return Answer(201, outcome.document.body, outcome.document, location)
@@ -146,12 +146,19 @@ class Doors:
         return Outcome(document, created)
 
 
-async def _kept(answer: Any) -> Stored:
+async def _kept(desk: Desk, once: Once | None, answer: Awaitable[Stored]) -> Stored:
+    """The answer; a repeated key that has one hears it again, whatever is taken by now."""
     try:
         return await answer
-    except PlaceTaken as taken:
-        text = resources.outcome_text(taken.message, taken.nearest)
-        raise Taken(text, issues=(Issue(text, "Appointment.start", "conflict"),)) from taken
+    except Problem as refused:
+        known = await keys.find(desk.running.database, [once.name]) if once else {}
+        if once is not None and known:
+            return keys.checked(once, known.get(once.name))
+        if isinstance(refused, PlaceTaken):
+            text = resources.outcome_text(refused.message, refused.nearest)
+            where = Issue(text, "Appointment.start", "conflict")
+            raise Taken(text, issues=(where,)) from refused
+        raise
 
 
 def _id(stored: Stored) -> str:

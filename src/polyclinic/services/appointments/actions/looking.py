@@ -17,7 +17,7 @@ from polyclinic.services.appointments.domain.hours import offers
 from polyclinic.services.appointments.domain.lifecycle import CANCELLED, IN_ERROR
 from polyclinic.services.appointments.domain.problems import NotYours
 from polyclinic.services.appointments.domain.setup import Clinician
-from polyclinic.services.appointments.domain.values import Appointment
+from polyclinic.services.appointments.domain.values import NO_NOTE, Appointment, Note
 from polyclinic.services.appointments.store import appointments
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ PAST_DAYS = 365
 async def one(desk: Desk, visitor: Visitor, name: UUID) -> Json:
     """An appointment with its reason; the look is logged."""
     found = await _own(desk, visitor, name)
-    [note] = await keeping.opened_notes(desk, [found])
+    [note] = await _notes(desk, visitor, [found])
     await desk.log_read(visitor.errand, {found.patient: 1})
     return {"appointment": shown.appointment(await desk.world(), found, note)}
 
@@ -37,7 +37,7 @@ async def mine(desk: Desk, visitor: Visitor, patient: str | None) -> Json:
     whose = access.patient_for(visitor.caller, patient, "r")
     since = atom_of(visitor.now) - PAST_DAYS * DAY
     listed = await appointments.of_patient(desk.running.database, desk.person(whose), since)
-    notes = await keeping.opened_notes(desk, listed)
+    notes = await _notes(desk, visitor, listed)
     await desk.log_read(visitor.errand, {whose: len(listed)})
     world = await desk.world()
     return {
@@ -55,7 +55,7 @@ async def day(desk: Desk, visitor: Visitor, on: date, site: str | None) -> Json:
     span = _span(on, zone)
     listed = await appointments.of_span(desk.running.database, span, site)
     listed = [each for each in listed if each.status not in (CANCELLED, IN_ERROR)]
-    notes = await keeping.opened_notes(desk, listed)
+    notes = await _notes(desk, visitor, listed)
     await desk.log_read(visitor.errand, dict(Counter(each.patient for each in listed)))
     blocks: dict[str, list[Json]] = {}
     for each, note in zip(listed, notes, strict=True):
@@ -99,12 +99,27 @@ async def invitation(desk: Desk, visitor: Visitor, name: UUID) -> bytes:
     return calendar.to_ical()
 
 
+async def _notes(desk: Desk, visitor: Visitor, listed: list[Appointment]) -> list[Note]:
+    """Why they come is for them and their clinician; the desk needs who and when."""
+    caller = visitor.caller
+    may = [access.may_read_why(caller, a.patient, a.place.practitioner) for a in listed]
+    opened = await keeping.opened_notes(
+        desk, [a for a, yes in zip(listed, may, strict=True) if yes]
+    )
+    found = iter(opened)
+    return [next(found) if yes else NO_NOTE for yes in may]
+
+
 async def _own(desk: Desk, visitor: Visitor, name: UUID) -> Appointment:
     found = await appointments.find(desk.running.database, name)
     if found is None:
         access.check_scope(visitor.caller, "r")
         raise NotYours
-    access.check_own(visitor.caller, found.patient, "r")
+    try:
+        access.check_own(visitor.caller, found.patient, "r")
+    except NotYours:
+        await desk.log_denied(visitor.errand, found.patient)
+        raise
     return found
 
 

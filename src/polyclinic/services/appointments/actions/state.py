@@ -11,6 +11,7 @@ from polyclinic.fhirserver.door import FhirServer
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.store.draft import Draft
 from polyclinic.fhirserver.store.log import Released
+from polyclinic.fhirserver.store.read import DENIED
 from polyclinic.foundation import clock
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.caller import Caller
@@ -63,6 +64,11 @@ class Desk:
         person, kind = self.server.store.terms.person, type_number(KIND)
         rows = [Released(errand, person(who), kind, count) for who, count in counts.items()]
         await self.server.store.released(rows)
+
+    async def log_denied(self, errand: Errand, patient: str) -> None:
+        """Who asked for somebody else's appointment and got none."""
+        person, kind = self.server.store.terms.person(patient), type_number(KIND)
+        await self.server.store.released([Released(errand, person, kind, 0, "r", DENIED)])
 
 
 @dataclass(slots=True)

@@ -58,3 +58,10 @@ def check_own(caller: Caller, patient: str, interaction: str) -> None:
     if is_staff(caller) or (caller.role == "patient" and caller.person == patient):
         return
     raise NotYours
+
+
+def may_read_why(caller: Caller, patient: str, practitioner: str) -> bool:
+    """The patient, their clinician and the house's programs; the desk needs who and when only."""
+    if caller.role == "clinician":
+        return caller.person == practitioner
+    return caller.role == "system" or (caller.role == "patient" and caller.person == patient)
