@@ -141,6 +141,10 @@ class Grant:
     def allows_type(self, name: str) -> bool:
         return _bit(self.types, type_number(name))
 
+    def opens_type(self, name: str) -> bool:
+        """Whether resources of this type may be seen whoever they are about."""
+        return _bit(self.open_types, type_number(name))
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

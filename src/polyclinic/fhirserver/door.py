@@ -124,10 +124,7 @@ async def show_problem(_: Request, problem: Problem, status: int) -> Response:
 async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -> Answer:
     if path == ("metadata",):
         _need(request, "GET", "HEAD")
-        found = capability.statement(
-            base_of(request), server.foreign, VERSION, registered=server.registered
-        )
-        return Answer(200, found)
+        return Answer(200, await _whole_statement(server, request))
     caller = await http.caller(request)
     errand = server.errand(caller, http.bearer(request))
     pairs = request.query_params.multi_items()
@@ -139,6 +136,24 @@ async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -
     body = await _body(request) if request.method in ("POST", "PUT", "PATCH") else b""
     ask = Ask(request.method, path, pairs, body, headers=dict(request.headers))
     return await server.interactions.carry(errand, ask, base_of(request))
+
+
+def own_statement(server: FhirServer, request: Request) -> Response:
+    """What this service alone offers; whoever answers for all puts such statements together."""
+    return Response(_own(server, request), media_type=MEDIA_TYPE)
+
+
+def _own(server: FhirServer, request: Request) -> bytes:
+    return capability.statement(
+        base_of(request), server.foreign, VERSION, registered=server.registered
+    )
+
+
+async def _whole_statement(server: FhirServer, request: Request) -> bytes:
+    """The sum of what is installed; the types of a service that is silent are left out."""
+    owners = server.interactions.owners
+    others = await owners.statements() if owners is not None else []
+    return capability.together(_own(server, request), others)
 
 
 async def _bundle(server: FhirServer, request: Request, errand: Errand) -> Answer:

@@ -1,6 +1,6 @@
 """The CapabilityStatement: what this server really does, made from what it is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -55,6 +55,18 @@ def statement(
         ],
     }
     return codec.encode(value)
+
+
+def together(own: bytes, others: Sequence[bytes]) -> bytes:
+    """One statement of several services' types, in alphabetical order."""
+    if not others:
+        return own
+    whole = codec.decode_kept(own)
+    resources: list[dict[str, Any]] = whole["rest"][0]["resource"]
+    for other in others:
+        resources += codec.decode_kept(other)["rest"][0]["resource"]
+    resources.sort(key=lambda resource: resource["type"])
+    return codec.encode(whole)
 
 
 def _security(base: str) -> dict[str, Any]:

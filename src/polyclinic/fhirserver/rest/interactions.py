@@ -44,13 +44,19 @@ class Interactions:
             return await self.owners.carry(errand, ask)
         return await self._choose(errand, ask, base)
 
+    def _kept_here(self, name: str) -> str:
+        kind = reading.a_type(name)
+        if kind in self.parts.foreign:
+            raise NotSupported(f"No service of this installation keeps {kind}.", place="url")
+        return kind
+
     async def _choose(self, errand: Errand, ask: Ask, base: str) -> Answer:
         """Chooses the interaction by method and path."""
         path, method = ask.path, "GET" if ask.method == "HEAD" else ask.method
         if path == ("_history",):
             only(method, "GET")
             return await histories.history_of_all(self.parts, errand, ask, base)
-        kind = reading.a_type(path[0])
+        kind = self._kept_here(path[0])
         if len(path) == 1:
             return await self._of_type(errand, ask, kind, method, base)
         if path[1] in ("_search", "_history") and len(path) == 2:

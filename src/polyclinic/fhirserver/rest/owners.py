@@ -1,12 +1,13 @@
 """Types that other services keep: an interaction with them is passed to their door, as it came."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest.answer import Answer
-from polyclinic.foundation.errors import Unauthenticated
+from polyclinic.foundation.errors import Unauthenticated, Unavailable
 from polyclinic.foundation.peers import Peers
 from polyclinic.standards.fhir import codec
 
@@ -49,6 +50,16 @@ class Owners:
         return Answer(
             answer.status_code, answer.content or None, location=location or None, headers=kept
         )
+
+    async def statements(self) -> list[bytes]:
+        """The CapabilityStatements of the owners that answer."""
+        found: list[bytes] = []
+        for owner in sorted(set(self.elsewhere.values())):
+            with contextlib.suppress(Unavailable):
+                answer = await self._peers.send(owner, "GET", f"/{owner}/fhir-metadata")
+                if answer.status_code == 200:
+                    found.append(answer.content)
+        return found
 
     def keeps(self, path: tuple[str, ...]) -> bool:
         """Whether another service keeps the type that this address is about."""

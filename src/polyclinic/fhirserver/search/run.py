@@ -150,7 +150,9 @@ class Search:
                     and _means_patient(criterion.param, ask)
                 ):
                     return person(f"Patient/{ask.id}")
-        if grant.patient is not None and _is_charted(query.type):
+        # A Schedule may be a patient's, but is open to all: not only a chart's are to be found.
+        is_own_only = _is_charted(query.type) and not grant.opens_type(query.type)
+        if grant.patient is not None and is_own_only:
             return grant.patient
         return None
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.contracts.identity import smart_configuration
-from polyclinic.fhirserver.door import FhirServer, door
+from polyclinic.fhirserver.door import FhirServer, door, own_statement
 from polyclinic.foundation import http
 from polyclinic.foundation.caller import NO_ISSUER, Caller
 from polyclinic.foundation.errors import Forbidden, Invalid
@@ -40,6 +40,10 @@ async def get_smart_configuration(request: Request) -> Response:
     base = public or str(request.base_url).rstrip("/")
     value = smart_configuration(public or NO_ISSUER, base)
     return http.json(value, headers={"access-control-allow-origin": "*"})
+
+
+async def get_own_statement(request: Request) -> Response:
+    return own_statement(http.running(request).state, request)
 
 
 class RelationAsk(msgspec.Struct, frozen=True):
@@ -105,6 +109,7 @@ routes = (
     Route("/fhir/.well-known/smart-configuration", get_smart_configuration),
     Route("/fhir", fhir, methods=_METHODS),
     Route("/fhir/{path:path}", fhir, methods=_METHODS),
+    Route("/records/fhir-metadata", get_own_statement),
     Route("/records/import", post_import, methods=["POST"]),
     Route("/records/relations", post_relations, methods=["POST"]),
 )

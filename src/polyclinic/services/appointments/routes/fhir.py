@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polyclinic.fhirserver.door import door, show_problem
+from polyclinic.fhirserver.door import door, own_statement, show_problem
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Invalid, MethodRefused, Problem
@@ -89,6 +89,12 @@ def _between(starts: list[str]) -> tuple[datetime | None, datetime | None]:
     return first, last
 
 
+async def get_own_statement(request: Request) -> Response:
+    return own_statement(desk_of(request).server, request)
+
+
+# Before `/appointments/{id}`, which would take it for an appointment.
+statement_route = Route("/appointments/fhir-metadata", get_own_statement)
 fhir_routes = (
     Route("/fhir", fhir, methods=_METHODS),
     Route("/fhir/{path:path}", fhir, methods=_METHODS),

@@ -1,0 +1,116 @@
+"""Any sensible subset of services starts, does its own work, and says what is not installed."""
+
+import time
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from polyclinic.foundation import clock, jose
+
+BASE = "http://127.0.0.1:8080"
+SUBSETS = (
+    ("records", "identity"),
+    ("appointments", "identity"),
+    ("portal", "identity", "records"),
+    ("portal", "identity", "appointments"),
+    ("records", "appointments", "identity", "portal"),
+)
+WEEK = {
+    "visit_types": [{"id": "visit", "name": "Visit", "minutes": 20, "every": 20}],
+    "sites": [{"id": "main", "name": "Main", "time_zone": "UTC", "location": "Location/main"}],
+    "clinicians": [
+        {
+            "practitioner": "Practitioner/ana",
+            "time_zone": "UTC",
+            "rules": [
+                {
+                    "weekday": day,
+                    "from": "08:00",
+                    "to": "18:00",
+                    "site": "main",
+                    "visit_types": ["visit"],
+                }
+                for day in ("monday", "tuesday", "wednesday", "thursday", "friday")
+            ],
+        }
+    ],
+}
+
+
+class Subset:
+    """One process with some services, spoken to through its front door."""
+
+    def __init__(self, process, root_key):
+        self._root = root_key
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=process.edge, client=("127.0.0.1", 5000)),
+            base_url=BASE,
+        )
+
+    async def token(self):
+        proof = jose.assertion(
+            self._root.derive("operator"),
+            issuer="operator",
+            audience="polyclinic-operator",
+            now=int(time.time()),
+        )
+        asked = {"client": "subset", "scope": "system/*.cruds", "assertion": proof}
+        answer = await self.client.post("/identity/operator/token", json=asked)
+        return {"authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+async def keeps_charts(subset, headers):
+    made = await subset.client.post(
+        "/fhir/Patient",
+        headers={**headers, "content-type": "application/fhir+json"},
+        content=b'{"resourceType":"Patient","name":[{"family":"Keller"}]}',
+    )
+    assert made.status_code == 201, made.text
+    found = await subset.client.get("/fhir/Patient?family=keller", headers=headers)
+    assert [e["resource"]["id"] for e in found.json()["entry"]] == [made.json()["id"]]
+
+
+async def keeps_places(subset, headers):
+    put = await subset.client.put("/appointments/setup", headers=headers, json=WEEK)
+    assert put.status_code == 200, put.text
+    first = f"{clock.today() + timedelta(days=7)}T00:00:00Z"
+    found = await subset.client.get(
+        "/appointments/openings",
+        params={"visit_type": "visit", "from": first, "days": 7},
+        headers=headers,
+    )
+    assert found.status_code == 200, found.text
+    assert found.json()["openings"]
+
+
+async def shows_pages(subset, installed):
+    first = await subset.client.get("/", follow_redirects=True)
+    assert first.status_code == 200
+    assert "Sign in" in first.text
+    for name in ("records", "appointments"):
+        answer = await subset.client.get(f"/{name}/health/ready")
+        assert (answer.status_code == 200) is (name in installed)
+
+
+@pytest.mark.parametrize("names", SUBSETS, ids="+".join)
+async def test_a_subset_starts_and_does_its_own_work(assembled, root_key, names):
+    async with assembled(*names) as process:
+        subset = Subset(process, root_key)
+        ready = await subset.client.get("/health/ready")
+        assert ready.json()["services"] == dict.fromkeys(names, "ready")
+        headers = await subset.token()
+        told = await subset.client.get("/fhir/metadata")
+        kinds = {r["type"] for r in told.json()["rest"][0]["resource"]}
+        assert ("Patient" in kinds) is ("records" in names)
+        assert ("Appointment" in kinds) is ("appointments" in names or "records" in names)
+        if "records" in names:
+            await keeps_charts(subset, headers)
+        else:
+            absent = await subset.client.get("/fhir/Patient/1", headers=headers)
+            assert absent.status_code == 404
+            assert absent.json()["issue"][0]["code"] == "not-supported"
+        if "appointments" in names:
+            await keeps_places(subset, headers)
+        if "portal" in names:
+            await shows_pages(subset, names)
