@@ -26,33 +26,37 @@ Said = tuple[str, Event]
 
 def booked(found: Appointment) -> Said:
     return _subject(found), AppointmentBooked(
-        appointment=_name(found), patient=found.patient, practitioner=found.place.practitioner,
+        appointment=_name(found), patient=_id(found.patient),
+        practitioner=_id(found.place.practitioner),
         start=moment_of(found.place.start), end=moment_of(found.place.end), site=found.place.site,
     )  # fmt: skip
 
 
 def moved(found: Appointment, former: Place) -> Said:
     return _subject(found), AppointmentMoved(
-        appointment=_name(found), patient=found.patient, practitioner=found.place.practitioner,
+        appointment=_name(found), patient=_id(found.patient),
+        practitioner=_id(found.place.practitioner),
         start=moment_of(found.place.start), end=moment_of(found.place.end), site=found.place.site,
-        former_practitioner=former.practitioner, former_start=moment_of(former.start),
+        former_practitioner=_id(former.practitioner), former_start=moment_of(former.start),
     )  # fmt: skip
 
 
 def cancelled(found: Appointment) -> Said:
     return _subject(found), AppointmentCancelled(
-        appointment=_name(found), patient=found.patient, practitioner=found.place.practitioner,
+        appointment=_name(found), patient=_id(found.patient),
+        practitioner=_id(found.place.practitioner),
         start=moment_of(found.place.start), by=found.cancelled_by or "clinic",
     )  # fmt: skip
 
 
 def of_status(found: Appointment, now: datetime) -> list[Said]:
     """What a new state means to others; going a step back is said by nothing."""
-    name, practitioner = _name(found), found.place.practitioner
+    name, practitioner = _name(found), _id(found.place.practitioner)
+    patient = _id(found.patient)
     if found.status == NO_SHOW:
         start = moment_of(found.place.start)
         missed = PatientMissed(
-            appointment=name, patient=found.patient, practitioner=practitioner, start=start
+            appointment=name, patient=patient, practitioner=practitioner, start=start
         )
         return [(_subject(found), missed)]
     kinds = {
@@ -63,7 +67,7 @@ def of_status(found: Appointment, now: datetime) -> list[Said]:
     kind = kinds.get(found.status)
     if kind is None:
         return []
-    event = kind(appointment=name, patient=found.patient, practitioner=practitioner, at=now)
+    event = kind(appointment=name, patient=patient, practitioner=practitioner, at=now)
     return [(_subject(found), event)]
 
 
@@ -72,4 +76,9 @@ def _subject(found: Appointment) -> str:
 
 
 def _name(found: Appointment) -> str:
-    return _subject(found)
+    return str(found.id)
+
+
+def _id(reference: str) -> str:
+    """Events carry ids: which type each is, its field says (contracts/appointments.py)."""
+    return reference.partition("/")[2]
