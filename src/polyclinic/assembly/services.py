@@ -8,6 +8,7 @@ from polyclinic.services.appointments import service as appointments
 from polyclinic.services.identity import service as identity
 from polyclinic.services.portal import service as portal
 from polyclinic.services.records import service as records
+from polyclinic.standards.fhir.definitions import resource_types
 
 SERVICES: tuple[Service, ...] = (identity, records, appointments, portal)
 
@@ -24,9 +25,12 @@ def named(names: tuple[str, ...]) -> tuple[Service, ...]:
 
 def owned_elsewhere(name: str, installed: Collection[str]) -> dict[str, str]:
     """The FHIR types that other installed services own, and which; records has all the rest."""
-    return {
+    owned = {
         kind: service.name
         for service in SERVICES
-        if service.name in installed and service.name != name
+        if service.name in installed
         for kind in service.owns
     }
+    if "records" in installed:
+        owned = {**dict.fromkeys(resource_types(), "records"), **owned}
+    return {kind: owner for kind, owner in owned.items() if owner != name}

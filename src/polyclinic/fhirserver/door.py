@@ -20,7 +20,6 @@ from polyclinic.fhirserver.rest.interactions import Ask, Interactions
 from polyclinic.fhirserver.rest.owners import Owners
 from polyclinic.fhirserver.rest.patch import MEDIA_TYPE as JSON_PATCH
 from polyclinic.fhirserver.rest.registered import Registered
-from polyclinic.fhirserver.search.resolve import OtherOwner
 from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.store import Store
 from polyclinic.foundation import http, telemetry
@@ -57,21 +56,21 @@ class FhirServer:
         running: Running,
         foreign: frozenset[str] = frozenset(),
         registered: Mapping[str, Registered] | None = None,
-        elsewhere: OtherOwner | None = None,
     ) -> "FhirServer":
         """A server over a service's own schema; `foreign` types are kept by other services.
 
-        Chains that lead to a foreign type ask `elsewhere`; without it they are refused.
+        Chains that lead to a foreign type ask its owner; where nobody has it they are refused.
 
         With `registered`, only those types are served, and written only by their actions.
         """
         store = Store(running.database, running.vault, running.metrics)
         if registered is not None:
             foreign = frozenset(resource_types()) - registered.keys()
-        search = Search(store, running.metrics, foreign, elsewhere)
+        owners = Owners(running.peers, running.elsewhere) if running.elsewhere else None
+        search = Search(store, running.metrics, foreign, owners.ids if owners else None)
         interactions = Interactions(store, search, foreign, registered)
-        if running.elsewhere:
-            interactions.owners = Owners(running.peers, running.elsewhere)
+        interactions.owners = owners
+        search.others = owners.hits if owners else None
         transactions = Transactions(interactions)
         return cls(store, search, interactions, transactions, foreign, registered)
 

@@ -34,6 +34,12 @@ Along = Callable[[Transaction], Awaitable[None]]
 _LETTER = {"POST": "c", "PUT": "u", "PATCH": "u", "DELETE": "d"}
 
 
+class SeveralOwners(NotProcessable):
+    """Entries of a transaction are kept by several services."""
+
+    code = "not-supported"
+
+
 class NothingMatches(NotProcessable):
     """A conditional reference matches nothing."""
 
@@ -55,6 +61,7 @@ class Transactions:
         """The answer of each entry, in their order; a Problem means that nothing was kept."""
         entries = read_entries(bundle)
         writes = [entry for entry in entries if entry.ask.method not in ("GET", "HEAD")]
+        self._refuse_several_owners(writes)
         await check_resources(writes)
         outcomes = await self.keep(errand, writes)
         answers = {entry.number: (entry, outcomes[entry.number]) for entry in writes}
@@ -88,6 +95,16 @@ class Transactions:
             return await self._keep_once(tx, errand, entries, check=check)
 
         return await self._conditional.alone(once)
+
+    def _refuse_several_owners(self, writes: list[Entry]) -> None:
+        owners = self._interactions.owners
+        named = owners.named(entry.ask.path[0] for entry in writes) if owners else ""
+        if named:
+            raise SeveralOwners(
+                f"No transaction reaches over services ({named}); send a batch, or one "
+                "transaction for each owner.",
+                place="Bundle.entry",
+            )
 
     def _check_write(self, errand: Errand, entry: Entry) -> None:
         """Type, path and grant of one entry, before any row is locked."""

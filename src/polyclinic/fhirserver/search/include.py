@@ -33,11 +33,39 @@ async def included(
         for target in _targets(include, hit)
         if target not in seen
     ]
-    found = await read_all(store, errand, list(dict.fromkeys(targets)))
+    foreign = search.resolver.foreign
+    unique = list(dict.fromkeys(targets))
+    found = await read_all(store, errand, [t for t in unique if t[0] not in foreign])
+    found += await _read_elsewhere(search, errand, [t for t in unique if t[0] in foreign])
     for include in query.revincludes:
-        found += await _pointing(search, errand, include, hits)
+        find = _pointing_elsewhere if include.source in foreign else _pointing
+        found += await find(search, errand, include, hits)
     once = {(hit.document.type, hit.document.id): hit for hit in found}
     return [hit for place, hit in once.items() if place not in seen]
+
+
+async def _read_elsewhere(
+    search: Search, errand: Errand, targets: list[tuple[str, str]]
+) -> list[Hit]:
+    """What other services keep, asked of them in the caller's name."""
+    if search.others is None:
+        return []
+    by_kind: dict[str, list[str]] = {}
+    for kind, name in targets:
+        by_kind.setdefault(kind, []).append(name)
+    found: list[Hit] = []
+    for kind, names in by_kind.items():
+        found += await search.others(errand, kind, [("_id", ",".join(names))], INCLUDED_MAX)
+    return found
+
+
+async def _pointing_elsewhere(
+    search: Search, errand: Errand, include: Include, hits: Sequence[Hit]
+) -> list[Hit]:
+    if search.others is None or include.param == "*":
+        return []
+    places = ",".join(f"{hit.document.type}/{hit.document.id}" for hit in hits)
+    return await search.others(errand, include.source, [(include.param, places)], INCLUDED_MAX)
 
 
 def _targets(include: Include, hit: Hit) -> list[tuple[str, str]]:

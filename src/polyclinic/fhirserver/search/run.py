@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
@@ -52,6 +52,14 @@ class ChartPage:
     count: int
 
 
+class Others(Protocol):
+    """Searches at the owner of a type, asked as the same caller; every hit, at most `most`."""
+
+    async def __call__(
+        self, errand: Errand, kind: str, pairs: Sequence[tuple[str, str]], most: int
+    ) -> list[Hit]: ...
+
+
 class NoRelation(Forbidden):
     """You have no care relation with this patient, so the chart stays closed."""
 
@@ -69,6 +77,7 @@ class Search:
         """`elsewhere` is asked about a chain's `foreign` types; without it they are refused."""
         self._store = store
         self.resolver = Resolver(self, foreign, elsewhere)
+        self.others: Others | None = None
         self._charts = Charts(store.database, metrics)
         self.frequencies = Frequencies(store.database)
 
