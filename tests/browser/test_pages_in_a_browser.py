@@ -6,7 +6,7 @@ from playwright.sync_api import Browser
 
 # Dr Ruiz looks after five of the twelve patients; this one is not among them.
 OUTSIDE_HER_CARE = "dubois"
-PATIENT_PAGES = ("/home", "/results", "/medicines", "/conditions")
+PATIENT_PAGES = ("/home", "/visits", "/results", "/medicines", "/conditions")
 
 
 def test_the_sign_in_page_is_clean(seen: Seen):
@@ -29,6 +29,7 @@ def test_a_patients_pages_are_clean(seen: Seen):
 def test_a_clinicians_pages_are_clean(seen: Seen):
     seen.sign_in("clinician")
     seen.check()
+    seen.open("/patients").check()
     _search(seen, seen.demo.person("patient").name.split()[-1])
     seen.check()
     chart = seen.page.locator("#found tr", has_text="In your care").first.get_by_role("link")
@@ -52,7 +53,7 @@ def test_a_closed_chart_and_a_missing_page_are_clean(seen: Seen):
 def test_a_clinician_finds_patients_outside_their_care_and_is_told_why_the_chart_is_closed(
     desk: Seen,
 ):
-    desk.sign_in("clinician")
+    desk.sign_in("clinician").open("/patients")
     _search(desk, OUTSIDE_HER_CARE)
     row = desk.page.locator("#found tr", has_text="Chart closed")
     row.get_by_role("link").click()
@@ -148,7 +149,7 @@ def test_without_scripts_a_clinician_finds_a_patient(
     with open_page(
         browser, platform, "desk", "light", axe_script, java_script_enabled=False
     ) as plain:
-        plain.sign_in("clinician")
+        plain.sign_in("clinician").open("/patients")
         plain.page.locator("#q").fill("keller")
         plain.page.locator("form.search button").click()
         plain.page.locator("#found a").first.click()
