@@ -117,7 +117,7 @@ async def test_slots_are_computed_and_never_written(door: Door):
 
 async def test_each_clinician_of_the_set_up_has_a_schedule(door: Door):
     await door.set_up(week("ana", "lena"))
-    found = (await door.ask(SYSTEM, "GET", "/fhir/Schedule")).json()
+    found = (await door.ask(MARIA, "GET", "/fhir/Schedule")).json()
     assert {e["resource"]["id"] for e in found["entry"]} == {"ana", "lena"}
     assert found["entry"][0]["resource"]["active"] is True
     await door.set_up(week("ana"))
