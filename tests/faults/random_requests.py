@@ -1,5 +1,6 @@
 """Random requests that are almost right, which is where doors are weakest."""
 
+import base64
 import copy
 import json
 from random import Random
@@ -33,7 +34,15 @@ RESULTS = [
     "_format", "_pretty", "_id", "_lastUpdated", "_has", "_text", "_content", "_list", "_filter",
     "_tag", "_profile", "_security", "_source", "_type", "_since", "_before", "_query",
 ]  # fmt: skip
-MODIFIERS = ["exact", "contains", "missing", "not", "text", "in", "above", "Patient", "of-type", ""]
+MODIFIERS = [
+    "exact", "contains", "missing", "not", "text", "in", "not-in", "above", "below", "Patient",
+    "of-type", "identifier", "",
+]  # fmt: skip
+POINTERS = [
+    "", "/", "/id", "/meta", "/meta/security", "/meta/tag/-", "/status", "/name/0/given/0",
+    "/name/-", "/code/coding/0", "/subject/reference", "/x", "/~01", "/~2", "x", "/name/99",
+    "/extension/-", "/identifier/0/value", "/birthDate",
+]  # fmt: skip
 TAILS = [
     "_history", "_history/1", "_history/x", "_search", "$everything", "$validate", "Observation",
     "Patient", "_history/1/x", "*", "%00", "%FF", "..", "",
@@ -45,7 +54,8 @@ HEADERS: dict[str, list[str]] = {
     "if-modified-since": ["x", "Sun, 06 Nov 1994 08:49:37 GMT"],
     "prefer": ["return=minimal", "return=OperationOutcome", "handling=lenient", ";;;", ""],
     "content-type": ["application/json", "text/plain", "", "application/fhir+json; charset=x",
-                     "application/x-www-form-urlencoded", "application/fhir+xml"],
+                     "application/x-www-form-urlencoded", "application/fhir+xml",
+                     "application/json-patch+json"],
     "accept": ["application/fhir+xml", "*/*", "", "x"],
     "x-request-id": ["x" * 100, "abcdefgh", "a\tb", "", "ÿ" * 20],
     "host": ["", "evil.test", "[::1", "a b"],
@@ -141,8 +151,31 @@ class Chance:
             name = self.one_of(RESULTS if self.maybe(0.35) or not known else known)
             if self.maybe(0.15):
                 name += ":" + self.one_of(MODIFIERS)
+            if self.maybe(0.15) and known:
+                name = self.chain(name, known)
             pairs.append((name, self.value()))
         return pairs
+
+    def chain(self, name: str, known: list[str]) -> str:
+        """The parameter at the end of one or two steps, most of which lead somewhere."""
+        for _ in range(self.one_of([1, 1, 2, 3])):
+            step = self.one_of([*known, "patient", "subject", "general-practitioner"])
+            target = self.one_of(["", "", ":Patient", ":Shoe", ":"])
+            has = f"_has:{self.one_of(['Observation', 'Encounter', self.type()])}:{step}:"
+            name = self.one_of([f"{step}{target}.", has]) + name
+        return name
+
+    def patch(self) -> bytes:
+        """A JSON Patch, mostly of the right form."""
+        operations: list[Any] = []
+        for _ in range(self.random.choice([0, 1, 1, 2, 5])):
+            made = {"op": self.one_of(["add", "remove", "replace", "move", "copy", "test"]),
+                    "path": self.one_of(POINTERS), "from": self.one_of(POINTERS),
+                    "value": self.strange()}  # fmt: skip
+            if self.maybe(0.1):
+                self._spoil(made)
+            operations.append(made)
+        return as_json(operations)
 
     def value(self) -> str:
         text = self.one_of(STRANGE)
@@ -176,8 +209,13 @@ class Chance:
             kind = resource.get("resourceType")
             method = self.one_of(["POST", "PUT", "PUT", "GET", "DELETE", "HEAD", "PATCH"])
             url = f"{kind}" if method == "POST" else f"{kind}/{resource.get('id', 'none')}"
-            if method == "GET" and self.maybe(0.7) and isinstance(kind, str):
+            by_criteria = self.maybe(0.7 if method == "GET" else 0.15)
+            if by_criteria and isinstance(kind, str):
                 url = f"{kind}?{urlencode(self.query(kind))}"
+            if method == "PATCH":
+                data = base64.b64encode(self.patch()).decode()
+                resource = {"resourceType": "Binary", "data": data,
+                            "contentType": "application/json-patch+json"}  # fmt: skip
             request: dict[str, Any] = {"method": method, "url": url}
             if self.maybe(0.3):
                 request["ifNoneExist"] = urlencode(self.query(str(kind)))
@@ -215,11 +253,13 @@ class Chance:
         if self.maybe(0.15):
             return {"method": "POST", "path": "/fhir", "content": self.bundle(), "headers": headers}
         path = f"/fhir/{quote(kind, safe='%')}"
-        if method in ("PUT", "DELETE") or self.maybe(0.4):
+        by_criteria = method in ("PUT", "DELETE", "PATCH") and self.maybe(0.15)
+        if not by_criteria and (method in ("PUT", "DELETE", "PATCH") or self.maybe(0.4)):
             path += f"/{quote(self.id(), safe='%')}"
         if self.maybe(0.1):
             path += f"/{self.one_of(TAILS)}"
-        pairs = self.query(kind) if method in ("GET", "HEAD") or self.maybe(0.1) else []
+        reads = method in ("GET", "HEAD")
+        pairs = self.query(kind) if reads or by_criteria or self.maybe(0.1) else []
         asked = {"method": method, "path": path, "headers": headers}
         if method == "POST" and self.maybe(0.2):
             form = {"content-type": b"application/x-www-form-urlencoded"}
@@ -227,9 +267,19 @@ class Chance:
             return asked | {"content": urlencode(self.query(kind)).encode()}
         if pairs:
             asked["path"] += "?" + urlencode(pairs)
+        self._fill(asked, by_criteria=by_criteria)
+        return asked
+
+    def _fill(self, asked: dict[str, Any], *, by_criteria: bool) -> None:
+        """The body of a write."""
+        method = asked["method"]
         if method in ("POST", "PUT", "PATCH"):
             asked["content"] = self.body()
-        if method in ("POST", "PUT") and self.maybe(0.6):
+        if method == "PATCH" and self.maybe(0.8):
+            asked["content"] = self.patch()
+            kind = {"content-type": b"application/json-patch+json"}
+            asked["headers"] = kind | asked["headers"]
+        if method in ("POST", "PUT") and not by_criteria and self.maybe(0.6):
             # As a client means it: the address fits the body.
             resource = self.resource(spoiled=0.7)
             address = [str(resource.get("resourceType", "x"))]
@@ -238,7 +288,6 @@ class Chance:
                 quote(part, safe="", errors="replace") for part in address
             )
             asked["content"] = as_json(resource)
-        return asked
 
 
 def as_json(value: Any) -> bytes:
