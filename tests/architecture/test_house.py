@@ -142,7 +142,11 @@ def test_a_services_migrations_name_only_its_own_schema():
 
 
 # Calls whose peer is not written down, and why that is right.
-_ANY_PEER = {"Health.of": "asks every service that there is whether it is ready, and nothing else"}
+_ANY_PEER = {
+    "Health.of": "asks every service that there is whether it is ready, and nothing else",
+    "HttpDeadLetters.of": "asks every service that there is for events that had no effect",
+    "HttpDeadLetters.again": "has one such event tried again, for an administrator",
+}
 
 
 def _peer_calls(tree):

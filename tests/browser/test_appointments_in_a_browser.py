@@ -69,6 +69,8 @@ def test_a_clinicians_own_day_is_clean(seen: Seen):
 def test_the_administrators_page_of_events_is_clean(seen: Seen):
     seen.sign_in("administrator").open("/admin/events").check()
     assert seen.page.get_by_role("heading", name="Records").is_visible()
+    assert "Every event had its effect" in seen.page.content()
+    assert "does not answer" not in seen.page.content()
 
 
 def test_a_patient_books_within_the_goals_moves_and_cancels(desk: Seen):

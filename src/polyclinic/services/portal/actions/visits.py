@@ -23,7 +23,6 @@ from polyclinic.services.portal.gateways.appointments import NAME, Asked, Bookin
 
 DAYS_ASKED = 28
 OPENINGS_ASKED = 120
-SOONEST = 5
 WAITED_DAYS = 60
 
 
@@ -47,16 +46,6 @@ class Times:
     clinicians: list[str]
     openings: list[Opening]
 
-    @property
-    def soonest(self) -> list[tuple[SlotDay, int]]:
-        """The first few: each day with how many of its times belong to them."""
-        left, found = SOONEST, list[tuple[SlotDay, int]]()
-        for day in self.days:
-            if left > 0:
-                found.append((day, min(left, len(day.slots))))
-                left -= len(day.slots)
-        return found
-
 
 async def list_visits(portal: Portal, session: Session, now: datetime) -> Visits:
     token = session.tokens.access
@@ -75,15 +64,6 @@ async def next_visit(portal: Portal, session: Session, now: datetime) -> Visits 
         return await list_visits(portal, session, now)
     except Unavailable:
         return None
-
-
-async def find_visit(portal: Portal, session: Session, key: str, now: datetime) -> Appointment:
-    """One of the patient's own; anybody else's looks like none."""
-    visits = await list_visits(portal, session, now)
-    found = next((a for a in (*visits.coming, *visits.past) if a.id == key), None)
-    if found is None:
-        raise NotFound("There is no such appointment of yours.")
-    return found
 
 
 async def setup_of(portal: Portal, session: Session) -> Setup:

@@ -238,7 +238,9 @@ class HttpAppointments:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         if key is not None:
             headers["idempotency-key"] = key
-        return await self._peers.send(NAME, method, f"/{NAME}{path}", headers=headers, **sent)
+        return await self._peers.send(
+            "appointments", method, f"/{NAME}{path}", headers=headers, **sent
+        )
 
 
 def _place(opening: Opening) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.booking import Opening, Setup, chosen
 from polyclinic.services.portal.domain.draft import REASON_MAX, Draft, read_reason
 from polyclinic.services.portal.domain.session import Signed
+from polyclinic.services.portal.domain.visit_words import Row
 from polyclinic.services.portal.pages.door import draw, form, portal, redirect, signed_in
-from polyclinic.services.portal.pages.visits import read_row
+from polyclinic.services.portal.pages.visits import list_own, own_row
 
 patients_only = signed_in("patient")
 STEPS = ("What you need", "Choose a time", "About your visit", "Check and confirm")
@@ -98,12 +99,7 @@ async def get_check(request: Request, signed: Signed) -> Response:
     if draft.opening is None:
         return redirect(_to(draft, "time"))
     setup, summary = await _summary(request, signed, draft)
-    moved = None
-    if draft.moves:
-        at_work, now = portal(request), clock.now()
-        found = await visits.list_visits(at_work, signed.session, now)
-        old = await visits.find_visit(at_work, signed.session, draft.moves, now)
-        moved = read_row(request, found, old)
+    moved = await _moved(request, signed, draft)
     return draw(
         request,
         "patient/book_check.html",
@@ -166,11 +162,7 @@ async def _times(
     found = await visits.find_times(at_work, signed.session, draft.visit_type, clinician, begins)
     nearest = visits.by_day(at_work, found.setup, list(draft.nearest), found.people, once=False)
     zone = _zone(request, found.setup, draft.lost, *found.openings)
-    moved = None
-    if draft.moves:
-        known = await visits.list_visits(at_work, signed.session, now)
-        old = await visits.find_visit(at_work, signed.session, draft.moves, now)
-        moved = read_row(request, known, old)
+    moved = await _moved(request, signed, draft)
     lost = times.moment_words(draft.lost.start, zone, clock.today()) if draft.lost else ""
     return draw(
         request,
@@ -210,6 +202,13 @@ async def _about(
         names=STEPS,
         **summary,
     )
+
+
+async def _moved(request: Request, signed: Signed, draft: Draft) -> Row | None:
+    """The visit that a draft moves, as it still stands."""
+    if draft.moves is None:
+        return None
+    return own_row(request, await list_own(request, signed), draft.moves)
 
 
 async def _summary(request: Request, signed: Signed, draft: Draft) -> tuple[Setup, dict[str, Any]]:

@@ -111,6 +111,14 @@ async def _cancel_page(
     )
 
 
+async def list_own(request: Request, signed: Signed) -> visits.Visits:
+    return await visits.list_visits(portal(request), signed.session, clock.now())
+
+
+def own_row(request: Request, found: visits.Visits, key: str) -> Row:
+    return read_row(request, found, _own(found, key))
+
+
 def read_row(request: Request, found: visits.Visits, appointment: Appointment) -> Row:
     settings = portal(request).settings
     zone = found.setup.zone(appointment.site, settings.time_zone)
