@@ -125,7 +125,7 @@ def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, w
     reader = Reader(data, up.url)
     killed_early = 0
     for _ in range(kills):
-        time.sleep(chance.uniform(0.15, 0.5))
+        time.sleep(chance.uniform(0.1, 0.35))
         killed_early += importing.poll() is None
         if whom == "postgres":
             postmaster_of(data).kill()
@@ -161,7 +161,7 @@ def _until_ready(url: str) -> None:
 
 @pytest.mark.parametrize("whom", ["service", "postgres"])
 def test_kills_during_an_import_leave_every_unit_whole_or_absent(start, data, postmaster_of, whom):
-    imported_under_fire(start, data, postmaster_of, kills=3, units=60, whom=whom)
+    imported_under_fire(start, data, postmaster_of, kills=3, units=240, whom=whom)
 
 
 @pytest.mark.long

@@ -200,6 +200,7 @@ async def open_clinic(
     if beside is None:
         await _sql(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
     platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
+    log_bug = telemetry.log_bug
     telemetry.log_bug = note_bug  # the log names no cause, because it may quote a patient
     try:
         async with assemble(platform, ("records",), {}) as process:
@@ -209,6 +210,7 @@ async def open_clinic(
             async with clinic.client:
                 yield clinic
     finally:
+        telemetry.log_bug = log_bug
         if beside is None:
             await _sql(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
