@@ -9,8 +9,9 @@ from browser_door import Demo, Seen, open_page
 from playwright.sync_api import Browser, Locator
 
 FOLLOW_UP = "Follow-up visit"
-# Of the demo's patients this one is not in Dr Ruiz's care: only a booking opens the chart.
-STRANGER = "dubois"
+# Of the demo's patients this one is not in Dr Ruiz's care: only a booking opens the chart. Another
+# one stays closed for the tests of closed charts.
+STRANGER = "adeyemi"
 # Goals of the portal: pages after the list that lead to the last button.
 BOOK_PAGES, BOOK_DEEDS, MOVE_PAGES, CANCEL_PAGES = 4, 12, 3, 2
 

@@ -60,9 +60,8 @@ def test_a_day_on_which_the_clocks_change_keeps_its_order():
 
 
 def test_three_at_once_stand_in_three_lanes_and_the_next_alone():
-    visits = tuple(visit(f"v{n}", "maria", _at(5 * n), end=_at(5 * n + 20)) for n in range(3)) + (
-        visit("alone", "maria", _at(60), end=_at(80)),
-    )
+    together = [visit(f"v{n}", "maria", _at(5 * n), end=_at(5 * n + 20)) for n in range(3)]
+    visits = (*together, visit("alone", "maria", _at(60), end=_at(80)))
     names = {RUIZ: "Dr Ana Ruiz", "Patient/maria": "Keller, M."}
     drawn = calendar(Drawn("UTC", START.date(), _at(-60), names), [DayColumn(RUIZ, (), visits)])
     lanes = [(b.lane, b.lanes) for b in drawn.columns[0].blocks if b.appointment]
