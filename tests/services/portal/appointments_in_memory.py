@@ -23,6 +23,7 @@ from polyclinic.services.portal.domain.booking import (
     Waiting,
 )
 from polyclinic.services.portal.gateways.appointments import (
+    AlreadyThere,
     Asked,
     Booking,
     HoldOver,
@@ -138,6 +139,8 @@ class AppointmentsInMemory:
         if booking.opening.start in self.taken and not booking.override:
             raise Taken(nearest=tuple(await self._near(booking.opening)))
         o = booking.opening
+        if any(a.patient == booking.patient and a.start == o.start for a in self.found):
+            raise AlreadyThere("The patient already has an appointment at this time.")
         made = Appointment(
             id=ids.new_id(),
             patient=booking.patient,

@@ -109,6 +109,16 @@ async def test_a_hold_that_ended_books_if_the_place_is_still_free(
     assert len(portal_door.appointments.found) == 1
 
 
+async def test_nobody_is_in_two_places_and_is_told_so_as_you(portal_door: Door, maria: Visitor):
+    check = await _to_check(maria)
+    [held] = portal_door.appointments.holds.values()
+    portal_door.appointments.found.append(visit("a1", "maria", held.start))
+    page = await maria.post(check)
+    assert page.status_code == 409
+    assert "You already have an appointment at this time." in page.text
+    assert "Choose another time below" in page.text
+
+
 async def test_nothing_chosen_is_an_error_by_the_field(maria: Visitor):
     nothing = await maria.post("/visits/book")
     assert nothing.status_code == 422

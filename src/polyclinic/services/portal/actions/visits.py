@@ -7,7 +7,14 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from polyclinic.foundation import clock
-from polyclinic.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from polyclinic.foundation.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    Unavailable,
+)
 from polyclinic.services.portal.actions import drafts
 from polyclinic.services.portal.actions.people import People, people
 from polyclinic.services.portal.actions.state import Portal, answered
@@ -19,7 +26,14 @@ from polyclinic.services.portal.domain.patient import Patient, read_patient
 from polyclinic.services.portal.domain.session import Session
 from polyclinic.services.portal.domain.times import SlotDay, slot_days
 from polyclinic.services.portal.gateways import Taken
-from polyclinic.services.portal.gateways.appointments import NAME, Asked, Booking, HoldOver, Wish
+from polyclinic.services.portal.gateways.appointments import (
+    NAME,
+    AlreadyThere,
+    Asked,
+    Booking,
+    HoldOver,
+    Wish,
+)
 
 DAYS_ASKED = 28
 OPENINGS_ASKED = 120
@@ -154,7 +168,7 @@ async def choose(
     except Taken as taken:
         held = asked.losing(taken.nearest, taken.message)
     except (Conflict, Invalid) as refused:
-        held = asked.losing((), refused.message)
+        held = asked.losing((), _why(session, refused))
     else:
         held = draft.choosing(opening, hold)
     await drafts.save(portal, session, held, now)
@@ -170,11 +184,18 @@ async def confirm(portal: Portal, session: Session, draft: Draft, now: datetime)
     except Taken as taken:
         done = draft.losing(taken.nearest, taken.message)
     except (Conflict, Invalid) as refused:
-        done = draft.losing((), refused.message)
+        done = draft.losing((), _why(session, refused))
     else:
         done = msgspec.structs.replace(draft, booked=made.id)
     await drafts.save(portal, session, done, now)
     return done
+
+
+def _why(session: Session, refused: Problem) -> str:
+    """The service speaks of the patient; a patient is spoken to."""
+    if isinstance(refused, AlreadyThere) and session.role == "patient":
+        return AlreadyThere().message
+    return refused.message
 
 
 async def _book(portal: Portal, session: Session, draft: Draft, opening: Opening) -> Appointment:

@@ -34,6 +34,10 @@ class Refused(Conflict):
     """It cannot be done to this appointment any more."""
 
 
+class AlreadyThere(Refused):
+    """You already have an appointment at this time."""
+
+
 class HoldOver(Refused):
     """The place is no longer kept; it may be free all the same."""
 
@@ -277,4 +281,5 @@ def _refused(status: int, said: _Refusal) -> Problem:
     if said.kind == "StillRunning":
         # The first press of the button is on its way; whoever asks again hears its answer.
         return Unavailable("Your request is still being carried out.", place=NAME)
-    return (HoldOver if said.kind == "HoldEnded" else Refused)(message, place=said.place)
+    kind = {"HoldEnded": HoldOver, "AlreadyThere": AlreadyThere}.get(said.kind, Refused)
+    return kind(message, place=said.place)
