@@ -217,7 +217,8 @@ class Visitor:
         """Fills in the form of the current page that goes to an address."""
         assert self.page is not None
         forms, _ = read_page(self.page.text)
-        form = next((form for form in forms if form.action == action), None)
+        posted = (form for form in forms if form.method == "post")
+        form = next((form for form in posted if form.action == action), None)
         assert form is not None, f"no form for {action} among {[f.action for f in forms]}"
         url = self.page.url.join(form.action)
         headers = {"origin": f"{url.scheme}://{url.netloc.decode()}"}
