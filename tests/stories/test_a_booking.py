@@ -62,6 +62,15 @@ def test_a_booking_leads_from_the_patient_over_the_desk_to_an_open_chart(topolog
     assert desk.get(f"/patients/{who}").status_code in (403, 404), "the desk opens no chart"
 
 
+def test_a_patient_who_finds_no_time_waits_for_one(topology: Clinic):
+    maria = topology.signed_in("maria")
+    maria.get("/visits/book")
+    times = maria.send("/visits/book", kind="follow-up")
+    done = maria.send(times.url.path.removesuffix("/time") + "/wait")
+    assert done.status_code == 200, done.text[:500]
+    assert done.url.path == "/visits"
+
+
 @pytest.mark.parametrize("path", ["/visits", "/visits/book"])
 def test_pages_of_visits_bring_forms_that_work_without_scripts(topology: Clinic, path: str):
     maria = topology.signed_in("maria")

@@ -282,6 +282,7 @@ async def test_the_waiting_list_from_wish_to_booking(door: Door):
     wish = (await door.ask(MARIA, "POST", "/appointments/waitlist", body)).json()["waiting"]
     listed = (await door.ask(TOM, "GET", "/appointments/waitlist")).json()["waiting"]
     assert [each["patient"] for each in listed] == ["Patient/maria"]
+    assert listed[0]["since"] == wish["since"], "the answer says already since when"
     place = {"visit_type": "visit", "practitioner": "Practitioner/ana", "start": at(2, "10:00")}
     url = f"/appointments/waitlist/{wish['id']}"
     offer = await door.ask(TOM, "POST", f"{url}/offer", place)

@@ -31,7 +31,8 @@ async def join(desk: Desk, visitor: Visitor, wish: Waiting, once: Once | None) -
         world.clinician(wish.practitioner)
     if wish.until_day < wish.from_day:
         raise Invalid("The days end before they begin.", place="until")
-    new = replace(wish, id=ids.new_uuid(), patient=patient, person=desk.person(patient))
+    person = desk.person(patient)
+    new = replace(wish, id=ids.new_uuid(), patient=patient, person=person, made=visitor.now)
 
     async def act(tx: Transaction) -> tuple[int, object]:
         await waitlist.add(tx, new)

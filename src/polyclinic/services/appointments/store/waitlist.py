@@ -41,11 +41,11 @@ class Waiting:
 async def add(tx: Transaction, new: Waiting) -> None:
     query = (
         "INSERT INTO appointments.waiting (id, patient, person, visit_type, practitioner, site,"
-        " from_day, until_day, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " from_day, until_day, status, made) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     )
     await tx.execute(
         query, new.id, new.patient, new.person, new.visit_type, new.practitioner, new.site,
-        new.from_day, new.until_day, new.status,
+        new.from_day, new.until_day, new.status, new.made,
     )  # fmt: skip
 
 
