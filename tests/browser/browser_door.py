@@ -60,6 +60,8 @@ class Seen:
         return self
 
     def violations(self) -> list[tuple[str, str]]:
+        # Half a page, or one without its styles yet, has faults of its own.
+        self.page.wait_for_load_state("load")
         # `evaluate` works under our content security policy; a script tag would not.
         self.page.evaluate(self.axe)
         found = self.page.evaluate(RUN, TAGS)["violations"]

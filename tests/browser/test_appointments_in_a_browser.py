@@ -36,9 +36,9 @@ def test_a_patients_pages_of_appointments_are_clean(seen: Seen):
     _press(seen, "Continue")
     seen.check()
     seen.open("/visits")
-    seen.page.get_by_role("link", name="Change or cancel").first.click()
+    _follow(seen.page.get_by_role("link", name="Change or cancel").first)
     seen.check()
-    seen.page.get_by_role("link", name="Cancel this appointment").click()
+    _follow(seen.page.get_by_role("link", name="Cancel this appointment"))
     seen.check()
 
 
@@ -46,12 +46,12 @@ def test_the_desks_pages_are_clean(seen: Seen):
     seen.sign_in("front-desk").check()
     _to_a_day_with_visits(seen)
     seen.check()
-    seen.page.locator("a.ev:not(.open)").first.click()
+    _follow(seen.page.locator("a.ev:not(.open)").first)
     seen.check()
     seen.open("/schedule/book").check()
     _find(seen, "keller")
     seen.check()
-    seen.page.get_by_role("button", name="Book for KELLER, Maria").click()
+    _follow(seen.page.get_by_role("button", name="Book for KELLER, Maria"))
     seen.check()
     _tick(seen.page.locator(".slot input").first)
     _press(seen, "Continue")
@@ -64,7 +64,7 @@ def test_a_clinicians_own_day_is_clean(seen: Seen):
     for _ in range(7):
         if seen.page.locator(".mine li").count():
             break
-        seen.page.get_by_role("link", name="Next day").click()
+        _follow(seen.page.get_by_role("link", name="Next day"))
     assert seen.page.locator(".mine li").count()
     seen.check()
 
@@ -80,7 +80,7 @@ def test_a_patient_books_within_the_goals_moves_and_cancels(desk: Seen):
     desk.sign_in("patient").open("/visits")
     before = _coming(desk)
     pages, deeds = 0, 1
-    desk.page.get_by_role("link", name="Book an appointment").first.click()
+    _follow(desk.page.get_by_role("link", name="Book an appointment").first)
     pages += 1
     _choose_kind(desk)
     pages, deeds = pages + 1, deeds + 2
@@ -204,7 +204,7 @@ def test_a_booking_opens_the_chart_and_the_desk_checks_the_patient_in(
         assert tom.page.get_by_text("Arrived", exact=False).first.is_visible()
         _press(tom, "Check in")
         tom.check()
-        tom.page.locator(".back a").click()
+        _follow(tom.page.locator(".back a"))
         assert "Checked in" in tom.page.content()
         ruiz.sign_in("clinician").open(f"/my-day?date={date[1]}")
         row = ruiz.page.locator(".mine li", has_text=name).first
@@ -213,7 +213,7 @@ def test_a_booking_opens_the_chart_and_the_desk_checks_the_patient_in(
             if row.get_by_role("link", name="Open chart").count():
                 break
             ruiz.page.reload()
-        row.get_by_role("link", name="Open chart").click()
+        _follow(row.get_by_role("link", name="Open chart"))
         assert ruiz.page.get_by_role("heading", name=name).is_visible()
         ruiz.check()
 
@@ -277,6 +277,12 @@ def _press(seen: Seen, name: str, *, exact: bool = False) -> None:
         seen.page.get_by_role("button", name=name, exact=exact).last.click()
 
 
+def _follow(link: Locator) -> None:
+    """Goes where a link leads, and waits until the page is there."""
+    with link.page.expect_navigation():
+        link.click()
+
+
 def _find(seen: Seen, text: str) -> None:
     seen.page.locator("#q").fill(text)
     _press(seen, "Search")
@@ -299,7 +305,7 @@ def _book_at_the_desk(seen: Seen, who: str, wanted: str, *, signs_in: bool = Tru
         seen.sign_in("front-desk")
     seen.open("/schedule/book")
     _find(seen, who)
-    seen.page.get_by_role("button", name="Book for").first.click()
+    _follow(seen.page.get_by_role("button", name="Book for").first)
     if " " not in wanted:
         seen.page.locator("#who").select_option(f"Practitioner/{wanted}")
         _press(seen, "Show times")
@@ -315,7 +321,7 @@ def _to_a_day_with_visits(seen: Seen) -> None:
     for _ in range(7):
         if seen.page.locator("a.ev:not(.open)").count():
             return
-        seen.page.get_by_role("link", name="Next day").click()
+        _follow(seen.page.get_by_role("link", name="Next day"))
     raise AssertionError("The demo clinic has no visits in the next week.")
 
 
