@@ -86,7 +86,7 @@ class FhirServer:
 
 @lru_cache(maxsize=4096)
 def _access(server: FhirServer, caller: Caller) -> Access:
-    # A caller lives 30 seconds in memory at most, so a changed role is not remembered here longer.
+    # A caller is what its token says; a changed role comes with the next token.
     person = caller.person or ""
     number = server.store.terms.person(person) if person else None
     is_patient = person.startswith("Patient/")

@@ -24,7 +24,8 @@ KEYS_PATH = "/identity/jwks"
 NO_ISSUER = "urn:polyclinic"
 ROLES = frozenset({"patient", "clinician", "front-desk", "billing", "administrator", "system"})
 
-# A revoked account or narrowed role is felt everywhere within this time.
+# Claims are read anew after this time. A revoked account or narrowed role is felt when its access
+# token ends (15 minutes for people): nobody asks identity about each token.
 REMEMBERED_SECONDS = 30.0
 REMEMBERED_MAX = 4096
 # Strangers' key ids must not turn into a storm of requests to identity.

@@ -16,7 +16,7 @@ from polyclinic.fhirserver.bundle.entries import (
 from polyclinic.fhirserver.bundle.plan import ORDER, Plan
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
-from polyclinic.fhirserver.rest.answer import Answer
+from polyclinic.fhirserver.rest.answer import Answer, outcome
 from polyclinic.fhirserver.rest.ask import written
 from polyclinic.fhirserver.rest.conditional import Criteria, Superseded, canonical
 from polyclinic.fhirserver.rest.interactions import Interactions
@@ -26,6 +26,7 @@ from polyclinic.fhirserver.store.draft import Draft
 from polyclinic.fhirserver.store.store import Outcome
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotProcessable, Problem, Stale
+from polyclinic.foundation.http import headers_of, status_of
 from polyclinic.foundation.work import Pace
 from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.references import references, rewrite_references
@@ -67,11 +68,15 @@ class Transactions:
         answers = {entry.number: (entry, outcomes[entry.number]) for entry in writes}
         for entry in entries:
             if entry.number not in answers:
-                answers[entry.number] = (
-                    entry,
-                    await self._interactions.carry(errand, entry.ask, base),
-                )
+                answers[entry.number] = entry, await self._look(errand, entry, base)
         return [answers[entry.number] for entry in entries]
+
+    async def _look(self, errand: Errand, entry: Entry, base: str) -> Answer:
+        """A read after the writes: what it cannot show is said in its own entry."""
+        try:
+            return await self._interactions.carry(errand, entry.ask, base)
+        except Problem as problem:
+            return Answer(status_of(problem), outcome(problem), headers=headers_of(problem))
 
     async def keep(
         self, errand: Errand, writes: list[Entry], along: Along | None = None, *, check: bool = True
@@ -133,9 +138,9 @@ class Transactions:
             raise self._at_entry(problem, drafts) from problem
         await self._conditional.give_up(tx, claimed)
         answers = dict(plan.done)
-        for (entry, _), outcome in zip(drafts, kept, strict=True):
-            assert isinstance(outcome, Outcome)
-            answers[entry.number] = _answer(entry, outcome)
+        for (entry, _), made in zip(drafts, kept, strict=True):
+            assert isinstance(made, Outcome)
+            answers[entry.number] = _answer(entry, made)
         return answers
 
     def _at_entry(self, problem: Problem, drafts: list[tuple[Entry, Draft]]) -> Problem:

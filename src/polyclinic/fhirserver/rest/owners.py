@@ -101,7 +101,9 @@ class Owners:
         bundle = codec.decode_kept(answer.content)
         if any(link.get("relation") == "next" for link in bundle.get("link", ())):
             raise TooCostly(f"The search meets more than {most} resources of {kind}.")
-        return [entry["resource"] for entry in bundle.get("entry", ())]
+        entries = bundle.get("entry", ())
+        # What does not open there stands in the Bundle as an outcome, and has no id.
+        return [e["resource"] for e in entries if e.get("search", {}).get("mode") == "match"]
 
     async def statements(self) -> list[bytes]:
         """The CapabilityStatements of the owners that answer."""

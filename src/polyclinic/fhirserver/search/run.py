@@ -100,7 +100,7 @@ class Search:
         if not hits and asked_chart is not None:
             await self.need_relation(errand, grant, query.type, asked_chart)
         total = await self._total(target) if self._wants_total(query) else None
-        await self.log(errand, query.type, hits)
+        await self.log(errand, query.type, hits, chart)
         return Page(hits, _cursor(query, hits) if more else None, total)
 
     async def matching(self, errand: Errand, grant: Grant, query: Query) -> list[Hit]:
@@ -136,15 +136,20 @@ class Search:
             [Released(errand, patient, number, n) for patient, n in counts.items()]
         )
 
-    async def log(self, errand: Errand, kind: str, hits: Sequence[Hit]) -> None:
-        """One row a patient of what is about to be shown; a search that finds nothing too."""
+    async def log(
+        self, errand: Errand, kind: str, hits: Sequence[Hit], chart: int | None = None
+    ) -> None:
+        """One row a patient of what is about to be shown; a search that finds nothing too.
+
+        That a chart holds nothing of a kind, or how much, is told of its patient as well.
+        """
         counts: dict[int | None, int] = {}
         for hit in hits:
             for patient in hit.patients:
                 counts[patient] = counts.get(patient, 0) + 1
         number = type_number(kind)
         await self._store.released(
-            [Released(errand, patient, number, n) for patient, n in (counts or {None: 0}).items()]
+            [Released(errand, patient, number, n) for patient, n in (counts or {chart: 0}).items()]
         )
 
     def _chart_of(self, grant: Grant, query: Query) -> int | None:

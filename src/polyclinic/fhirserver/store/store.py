@@ -32,6 +32,7 @@ from polyclinic.foundation.errors import (
     NotProcessable,
     Problem,
     Stale,
+    Unavailable,
 )
 from polyclinic.foundation.telemetry import Metrics
 from polyclinic.foundation.vault import Vault
@@ -193,6 +194,8 @@ class Store:
             except RACES:
                 if len(drafts) == 1 and attempt == ATTEMPTS - 1:
                     return [Conflict("Others are changing the same resource; try again.")]
+            except Unavailable:
+                raise  # whether it was kept is not known: asking again could keep it twice
             except Problem as refused:
                 if len(drafts) == 1:
                     return [refused]

@@ -96,6 +96,9 @@ class Sequencer:
                     trim_at = loop.time() + TRIM_EVERY_SECONDS
             except Problem:
                 count = 0  # the database is away; the service's own requests say so
+            except Exception as bug:  # noqa: BLE001 - without numbers nobody hears of anything
+                telemetry.log_bug("events not numbered", bug, service=self._service)
+                count = 0
             await asyncio.sleep(BUSY_SECONDS if count else IDLE_SECONDS)
 
     @asynccontextmanager

@@ -25,6 +25,9 @@ async def save_relations(tx: Transaction, rows: Sequence[tuple[object, ...]]) ->
     query = (
         "INSERT INTO records.relation (practitioner, patient, source, since, until)"
         " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (practitioner, patient, source)"
-        " DO UPDATE SET since = excluded.since, until = excluded.until"
+        " DO UPDATE SET since = coalesce(excluded.since, relation.since), until = excluded.until"
+        # An old event that is heard late does not open again what was closed after it.
+        " WHERE relation.until IS NULL OR excluded.since IS NULL"
+        " OR excluded.since >= relation.until"
     )
     await tx.executemany(query, rows)

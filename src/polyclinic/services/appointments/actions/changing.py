@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from polyclinic.foundation.database import Transaction
@@ -46,8 +47,9 @@ async def change(desk: Desk, visitor: Visitor, name: UUID, deed: Deed, once: Onc
         await appointments.change_status(tx, changed)
         if changed.status == CANCELLED:
             await _release(tx, changed)
+            await appointments.end_relation(tx, *keeping.relation(desk, changed))
             await announce(tx, said.cancelled(changed))
-        else:
+        elif deed.verb != "undo":
             await announce(tx, *said.of_status(changed, visitor.now))
         changed = replace(changed, version=changed.version + 1)
         await _write(desk, tx, visitor, changed)
@@ -84,6 +86,7 @@ async def reschedule(
             await places.adopt_hold(tx, asked.hold, name)
         moved = replace(locked, place=await _take(desk, tx, locked, place), overbooked=False)
         await appointments.move(tx, moved)
+        await appointments.end_relation(tx, *keeping.relation(desk, locked))
         await appointments.add_relation(tx, *keeping.relation(desk, moved))
         await announce(tx, said.moved(moved, former))
         moved = replace(moved, version=moved.version + 1)
@@ -182,8 +185,15 @@ def _changed(desk: Desk, visitor: Visitor, found: Appointment, deed: Deed) -> Ap
         found,
         status=status,
         arrived=arrived.get(status, found.arrived or now),
-        checked_in=now if status == "checked-in" else found.checked_in,
+        checked_in=_checked_in(found, status, now),
     )
+
+
+def _checked_in(found: Appointment, status: str, now: datetime) -> datetime | None:
+    """When the desk checked in: kept by a step back to it, forgotten by one behind it."""
+    if status in ("booked", "arrived", "noshow"):
+        return None
+    return found.checked_in or (now if status == "checked-in" else None)
 
 
 def _check_time(desk: Desk, visitor: Visitor, found: Appointment) -> None:

@@ -41,9 +41,7 @@ async def hold(desk: Desk, visitor: Visitor, asked: Request, once: Once | None) 
 
     async def act(tx: Transaction) -> tuple[int, object]:
         if caller.role == "patient":
-            former = await places.holds_of(tx, holder)
-            await places.release(tx, former)
-            await places.end_holds(tx, former)
+            await _end_former(tx, holder)
         kept = await keep(desk, tx, (name, holder), place, seconds)
         lost_at = Opening(kept.start, kept.practitioner, kept.site)
         ends = instant(visitor.now + timedelta(seconds=seconds))
@@ -94,6 +92,17 @@ async def release(desk: Desk, visitor: Visitor, name: UUID, patient: str | None)
     access.check_scope(visitor.caller, "c")
     await atomically(desk, act)
     desk.calendar.forget()
+
+
+async def _end_former(tx: Transaction, holder: bytes) -> None:
+    """A holder's other holds end, with the shared visits that nobody else is in."""
+    former = await places.holds_of(tx, holder)
+    held = [await places.find_hold(tx, each) for each in former]
+    await places.release(tx, former)
+    await places.end_holds(tx, former)
+    for each in held:
+        if each is not None and each.seat is not None:
+            await release_session(tx, each.clinician, each.visit_type, each.start)
 
 
 async def release_session(tx: Transaction, clinician: int, visit_type: str, start: int) -> None:

@@ -70,11 +70,19 @@ def asked(parameters: Resource | None) -> dict[str, Any]:
     return {
         "visit_type": given.get("visit-type", ""),
         "practitioner": given.get("practitioner", ""),
-        "start": start(given["start"]) if "start" in given else 0,
+        "start": _start_or_hold(given),
         "patient": given.get("patient"),
         "hold": uuid_of(given["hold"]) if "hold" in given else None,
         "note": Note(given.get("reason"), given.get("comment"), given.get("overbooking")),
     }
+
+
+def _start_or_hold(given: dict[str, Any]) -> int:
+    if "start" in given:
+        return start(given["start"])
+    if "hold" not in given:
+        raise Invalid("Say which start, or which hold.", place="start")
+    return 0
 
 
 def search(pairs: Iterable[tuple[str, str]], parameters: Resource | None) -> dict[str, Any]:

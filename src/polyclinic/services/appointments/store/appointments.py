@@ -114,7 +114,16 @@ async def move(tx: Transaction, moved: Appointment) -> None:
 async def add_relation(tx: Transaction, practitioner: int, patient: int, source: bytes) -> None:
     query = (
         "INSERT INTO appointments.relation (practitioner, patient, source) VALUES ($1, $2, $3)"
-        " ON CONFLICT DO NOTHING"
+        " ON CONFLICT (practitioner, patient, source) DO UPDATE SET until = NULL"
+    )
+    await tx.execute(query, practitioner, patient, source)
+
+
+async def end_relation(tx: Transaction, practitioner: int, patient: int, source: bytes) -> None:
+    """The clinician has no visit of this source with the patient any more."""
+    query = (
+        "UPDATE appointments.relation SET until = now()"
+        " WHERE practitioner = $1 AND patient = $2 AND source = $3"
     )
     await tx.execute(query, practitioner, patient, source)
 

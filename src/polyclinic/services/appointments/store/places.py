@@ -198,7 +198,12 @@ async def find_hold(where: Database | Transaction, hold: UUID) -> Held | None:
 
 
 async def holds_of(tx: Transaction, holder: bytes) -> list[UUID]:
-    query = "SELECT id FROM appointments.hold WHERE holder = $1 ORDER BY id FOR UPDATE"
+    """All but the places that the desk offered from the waiting list: those are kept apart."""
+    query = (
+        "SELECT id FROM appointments.hold h WHERE holder = $1 AND NOT EXISTS ("
+        " SELECT FROM appointments.waiting w WHERE w.offered = h.id AND w.status = 'offered')"
+        " ORDER BY id FOR UPDATE OF h"
+    )
     return [row["id"] for row in await tx.fetch(query, holder)]
 
 
