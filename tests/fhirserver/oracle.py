@@ -37,11 +37,11 @@ class Who:
     def _role_reads(self, kind: str) -> bool:
         if kind in DIRECTORY or self.role in ("system", "clinician"):
             return True
-        desk = {"Patient", "Coverage", "Appointment"}
+        desk = {"Patient", "Coverage"}
         return kind in {
             "patient": {*CHART, "Patient"} - {"Group"},
             "front-desk": desk,
-            "billing": desk - {"Appointment"},
+            "billing": desk,
         }.get(self.role, set())
 
 

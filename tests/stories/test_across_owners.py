@@ -98,3 +98,19 @@ async def test_a_batch_is_split_by_owner_and_a_transaction_is_refused_naming_the
     refused = await clinic.client.post("/fhir", headers=headers, json=mixed)
     assert refused.status_code == 422, refused.text
     assert "appointments" in refused.text
+
+
+async def test_a_read_that_fails_in_a_transaction_does_not_hide_what_was_kept(clinic):
+    entry = [
+        {
+            "request": {"method": "PUT", "url": "Patient/silva"},
+            "resource": {"resourceType": "Patient", "id": "silva"},
+        },
+        {"request": {"method": "GET", "url": "Patient/nobody"}},
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entry}
+    answer = await clinic.client.post("/fhir", headers={**clinic.headers, **FHIR}, json=bundle)
+    assert answer.status_code == 200, answer.text
+    kept, looked = (each["response"]["status"] for each in answer.json()["entry"])
+    assert kept.startswith("201")
+    assert looked.startswith("404")

@@ -107,6 +107,7 @@ _BILLING = frozenset(
         "EnrollmentResponse",
     ]
 )
+_REASONED = frozenset({"Appointment", "AppointmentResponse"})
 # A patient signs nothing into the clinic's directory, and groups name other patients.
 _NEVER_PATIENT = frozenset(["Group", "List", "AuditEvent", "Provenance", "Subscription", "Linkage"])
 
@@ -223,7 +224,8 @@ def _role_types(role: str, interaction: str) -> frozenset[str]:
     if role == "patient":
         return (_charted() - _NEVER_PATIENT) | DIRECTORY if interaction in "rs" else frozenset()
     if role == "front-desk":
-        return _DESK | DIRECTORY if interaction in "rs" else _DESK - {"Appointment"}
+        # The desk books; why somebody comes stands in the resource and is not the desk's to read.
+        return (_DESK - _REASONED) | DIRECTORY if interaction in "rs" else _DESK
     if role == "billing":
         return _BILLING | DIRECTORY if interaction in "rs" else frozenset()
     return DIRECTORY if interaction in "rs" else frozenset()

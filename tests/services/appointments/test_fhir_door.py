@@ -81,8 +81,12 @@ async def test_find_hold_and_book_lead_to_an_appointment(door: Door):
     url = f"/fhir/Appointment/{hold}/$cancel"
     gone = await door.ask(TOM, "POST", url, parameters(reason="pat-fb"))
     assert gone.status_code == 200, gone.text
-    assert gone.json()["status"] == "cancelled"
-    assert gone.json()["cancelationReason"]["coding"][0]["code"] == "pat-fb"
+    assert gone.content == b"", "the desk is not told why somebody would have come"
+    closed = await door.ask(TOM, "GET", f"/fhir/Appointment/{hold}")
+    assert closed.status_code == 403, closed.text
+    kept = (await door.ask(SYSTEM, "GET", f"/fhir/Appointment/{hold}")).json()
+    assert kept["status"] == "cancelled"
+    assert kept["cancelationReason"]["coding"][0]["code"] == "pat-fb"
 
 
 async def test_a_repeated_book_with_its_key_is_one_appointment(door: Door):

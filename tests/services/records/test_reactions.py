@@ -1,6 +1,6 @@
 """A booked appointment opens the chart to its clinician, and a cancelled one closes it again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import msgspec
@@ -39,14 +39,14 @@ async def records_at_work(database_of, root_key):
     return running
 
 
-async def tell(running, react, event):
+async def tell(running, react, event, at=None):
     told = Told(
         id=ids.new_id(),
         source="appointments",
         seq=1,
         kind=type(event).__name__,
         subject="Appointment/a1",
-        at=clock.now(),
+        at=at or clock.now(),
         data=msgspec.Raw(msgspec.json.encode(event)),
     )
     async with running.database.transaction() as tx:
@@ -100,6 +100,17 @@ async def test_a_move_to_another_clinician_takes_the_open_chart_along(database_o
     )
     await tell(running, move_chart, moved)
     assert await may_open(running, "wong")
+    assert not await may_open(running, "ruiz")
+
+
+async def test_a_booking_that_is_heard_late_does_not_open_what_was_closed(database_of, root_key):
+    running = await records_at_work(database_of, root_key)
+    booked = AppointmentBooked(**PLACE, practitioner="ruiz", end=NOW, site="northside")
+    said = clock.now() - timedelta(hours=1)
+    await tell(running, open_chart, booked, said)
+    cancelled = AppointmentCancelled(**PLACE, practitioner="ruiz", by="patient")
+    await tell(running, close_chart, cancelled)
+    await tell(running, open_chart, booked, said)  # a dead letter that was tried again
     assert not await may_open(running, "ruiz")
 
 

@@ -125,7 +125,8 @@ class Interactions:
         action = self.parts.actions(kind).operations.get(operation)
         if action is None:
             raise NotSupported(f"{kind} has no operation {operation[:64]!r} here.", place="url")
-        errand.access.to("r", kind)
+        if not any(errand.access.grants[letter].allows_type(kind) for letter in "rcu"):
+            errand.access.to("r", kind)
         has_body = bool(ask.body.strip()) or ask.resource is not None
         parameters = reading.checked(ask.decoded()) if ask.method == "POST" and has_body else None
         key = ask.headers.get("idempotency-key")

@@ -138,7 +138,9 @@ class Doors:
         deed = Deed("cancel", given.get("reason"))
         await changing.change(desk, visitor, name, deed, once)
         outcome = await self._outcome(operation.errand, str(name), created=False)
-        return Answer(200, outcome.document.body, outcome.document)
+        # The desk cancels without being told why somebody would have come.
+        body = None if visitor.caller.role == "front-desk" else outcome.document.body
+        return Answer(200, body, outcome.document)
 
     async def _outcome(self, errand: Errand, name: str, *, created: bool) -> Outcome:
         """The resource as it is now, to the caller who has just written it; the look is logged."""
