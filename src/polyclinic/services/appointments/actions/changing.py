@@ -86,8 +86,7 @@ async def reschedule(
             await places.adopt_hold(tx, asked.hold, name)
         moved = replace(locked, place=await _take(desk, tx, locked, place), overbooked=False)
         await appointments.move(tx, moved)
-        await appointments.end_relation(tx, *keeping.relation(desk, locked))
-        await appointments.add_relation(tx, *keeping.relation(desk, moved))
+        await _move_relation(desk, tx, locked, moved)
         await announce(tx, said.moved(moved, former))
         moved = replace(moved, version=moved.version + 1)
         await _write(desk, tx, visitor, moved)
@@ -187,6 +186,11 @@ def _changed(desk: Desk, visitor: Visitor, found: Appointment, deed: Deed) -> Ap
         arrived=arrived.get(status, found.arrived or now),
         checked_in=_checked_in(found, status, now),
     )
+
+
+async def _move_relation(desk: Desk, tx: Transaction, old: Appointment, new: Appointment) -> None:
+    await appointments.end_relation(tx, *keeping.relation(desk, old))
+    await appointments.add_relation(tx, *keeping.relation(desk, new))
 
 
 def _checked_in(found: Appointment, status: str, now: datetime) -> datetime | None:
