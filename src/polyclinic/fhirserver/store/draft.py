@@ -15,7 +15,6 @@ from polyclinic.fhirserver.terms import Terms
 from polyclinic.foundation.errors import Issue, TooLarge
 from polyclinic.foundation.vault import DataKey, Place, Vault
 from polyclinic.standards.fhir import codec
-from polyclinic.standards.fhir.definitions import type_number
 
 RESOURCE_MAX = 1024 * 1024
 
@@ -112,11 +111,3 @@ def stamped(resource: dict[str, Any], version: int, now: datetime) -> bytes:
         "lastUpdated": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     return codec.encode(resource)
-
-
-def known_type(name: str) -> bool:
-    try:
-        type_number(name)
-    except KeyError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """Appointments as rows, and what of the calendar they take."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -199,11 +198,6 @@ async def audit(database: Database, since: int) -> dict[str, int]:
     """What must never be found: overlaps, and atoms of nobody."""
     rows = await database.fetch(_AUDIT, list(HOLDING), since)
     return {row["what"]: row["found"] for row in rows}
-
-
-async def count_on(database: Database, day: date) -> int:
-    query = "SELECT count(*) FROM appointments.appointment WHERE made::date = $1"
-    return await database.fetchval(query, day)
 
 
 def _appointment(row: Any) -> Appointment:
