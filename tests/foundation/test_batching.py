@@ -168,6 +168,29 @@ async def test_too_many_are_turned_away_and_the_lane_recovers(statement):
     assert await lane.ask(5) == 10
 
 
+async def test_the_metrics_say_how_many_wait_for_the_next_statement(statement):
+    metrics = Metrics("test")
+    lane: Lane[int, int] = Lane("test", statement, metrics, parallel=2)
+
+    def waiting() -> float | None:
+        labels = {"service": "test", "lane": "test"}
+        return metrics.registry.get_sample_value("polyclinic_lane_waiting", labels)
+
+    assert waiting() == 0
+    statement.free.clear()
+    flying = []
+    for n in range(2):  # one in each of the two statements
+        flying.append(asyncio.create_task(lane.ask(n)))
+        await asyncio.sleep(0.01)
+    tasks = flying + [asyncio.create_task(lane.ask(n)) for n in range(2, 9)]
+    await asyncio.sleep(0.01)
+    assert statement.in_flight == 2
+    assert waiting() == 7
+    statement.free.set()
+    await asyncio.gather(*tasks)
+    assert waiting() == 0
+
+
 async def test_failures_that_nobody_waits_for_are_not_reported_as_forgotten(statement, caplog):
     lane = lane_over(statement)
     statement.free.clear()

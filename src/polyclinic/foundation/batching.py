@@ -1,4 +1,4 @@
-"""Lanes: requests that arrive while a statement is in flight travel together in the next one.
+"""Lanes: requests that arrive while statements are in flight travel together in the next one.
 
 There are no timers: alone a request goes at once, under load batches grow by themselves.
 Measurements behind this: decisions/0003.
@@ -19,7 +19,7 @@ WAITING_MAX = 4096  # more than that waits longer than a client will
 
 
 class Lane(Generic[Ask, Answer]):
-    """One statement in flight; `run` answers a batch with one answer or Problem for each ask."""
+    """`parallel` statements in flight; `run` gives each ask of a batch an answer or a Problem."""
 
     def __init__(
         self,
@@ -35,6 +35,8 @@ class Lane(Generic[Ask, Answer]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._sizes = metrics.lane_size.labels(metrics.service, name)
         self._shed = metrics.refused.labels(metrics.service, name)
+        # Counted when somebody looks, so that asking costs nothing.
+        metrics.lane_waiting.labels(metrics.service, name).set_function(lambda: len(self._waiting))
 
     async def ask(self, what: Ask) -> Answer:
         """Waits for the answer; raises the Problem that belongs to this ask alone."""
