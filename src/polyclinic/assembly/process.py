@@ -72,8 +72,9 @@ async def assemble(
                 peers,
                 Callers(peers, platform.public_url),
                 telemetry.Metrics(service.name),
-                ServiceTokens(peers, root, service.name, platform.public_url),
+                _tokens(peers, root, service, platform),
                 owned_elsewhere(service.name, {*names, *peers.names()}),
+                {each.name: each.document_scopes for each in SERVICES},
             )
             at_work[service.name] = running
             apps[service.name] = App(running, feed.routes(service))
@@ -84,6 +85,11 @@ async def assemble(
         hops = Hops(root.derive("front door hop"))
         _spare_the_collector()
         yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
+
+
+def _tokens(peers: Peers, root: RootKey, service: Service, platform: Platform) -> ServiceTokens:
+    scopes = service.document_scopes
+    return ServiceTokens(peers, root, service.name, platform.public_url, scopes)
 
 
 def _spare_the_collector() -> None:

@@ -51,6 +51,10 @@ class Running:
     tokens: ServiceTokens
     # FHIR types that other installed services keep, and which.
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
+    # What each service of the house may do with documents in its own name: identity grants it.
+    document_scopes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     state: Any = None
     sequencer: "Numbers | None" = None
     readers: "Mapping[str, Reads]" = field(default_factory=dict[str, "Reads"])
@@ -95,6 +99,9 @@ class Service:
     settings: type[Settings] = Settings
     needs: tuple[str, ...] = ()
     owns: tuple[str, ...] = ()
+    # Types of other owners that it publishes or looks up in its own name, and nothing else of them.
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     start: Start | None = None
     jobs: tuple[Job, ...] = ()
     # Whether it announces events; who says or hears mounts `outbox.SCHEMA`.
@@ -102,3 +109,12 @@ class Service:
     reactions: tuple[Reaction, ...] = ()
     show_problem: ShowProblem | None = None
     dictionaries: dict[int, bytes] = field(default_factory=dict[int, bytes])
+
+    @property
+    def document_scopes(self) -> tuple[str, ...]:
+        """What it may ask of identity for its own name, beyond the others' feeds.
+
+        What it publishes it may change and read by id, but not search and never delete.
+        """
+        published = (f"system/{kind}.cru" for kind in self.writes)
+        return (*published, *(f"system/{kind}.rs" for kind in self.reads))

@@ -1,4 +1,4 @@
-"""A service's own token: client credentials at identity, with a key that both sides derive."""
+"""A service's own tokens: client credentials at identity, with a key that both sides derive."""
 
 import time
 
@@ -6,7 +6,7 @@ import msgspec
 
 from polyclinic.foundation import jose
 from polyclinic.foundation.caller import NO_ISSUER
-from polyclinic.foundation.errors import Unavailable
+from polyclinic.foundation.errors import Forbidden, Unavailable
 from polyclinic.foundation.peers import Peers
 from polyclinic.foundation.vault import RootKey
 
@@ -21,24 +21,42 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class ServiceTokens:
-    """Keeps one token at hand."""
+    """Keeps two tokens at hand: the one shown to every feed never opens a document."""
 
-    def __init__(self, peers: Peers, root: RootKey, service: str, issuer: str | None) -> None:
+    def __init__(
+        self,
+        peers: Peers,
+        root: RootKey,
+        service: str,
+        issuer: str | None,
+        document_scopes: tuple[str, ...] = (),
+    ) -> None:
         self._peers, self._service = peers, service
         self._seed = root.derive(f"client|{service}")
         self._issuer = issuer.rstrip("/") if issuer else NO_ISSUER
-        self._token, self._until = "", 0.0
+        self._document_scopes = " ".join(document_scopes)
+        self._kept: dict[str, tuple[str, float]] = {}
 
     async def get(self) -> str:
-        """A token that lives for a while; raises Unavailable when identity gives none."""
-        if time.monotonic() < self._until:
-            return self._token
+        """A token for the others' feeds; raises Unavailable when identity gives none."""
+        return await self._get(SCOPE)
+
+    async def for_documents(self) -> str:
+        """A token for what the service declares as `writes` and `reads`; raises Unavailable."""
+        if not self._document_scopes:
+            raise Forbidden(f"The {self._service} service declares no documents of others.")
+        return await self._get(self._document_scopes)
+
+    async def _get(self, scope: str) -> str:
+        token, until = self._kept.get(scope, ("", 0.0))
+        if time.monotonic() < until:
+            return token
         proof = jose.assertion(
             self._seed, issuer=self._service, audience=self._issuer, now=int(time.time())
         )
         form = {
             "grant_type": "client_credentials",
-            "scope": SCOPE,
+            "scope": scope,
             "client_id": self._service,
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": proof,
@@ -47,10 +65,10 @@ class ServiceTokens:
         if answer.status_code != 200:
             raise Unavailable("Identity gives this service no token.", place="identity")
         read = msgspec.json.decode(answer.content, type=_Answer)
-        self._token = read.access_token
-        self._until = time.monotonic() + max(read.expires_in - EARLY_SECONDS, 1)
-        return self._token
+        until = time.monotonic() + max(read.expires_in - EARLY_SECONDS, 1)
+        self._kept[scope] = (read.access_token, until)
+        return read.access_token
 
     def forget(self) -> None:
-        """The token was refused: the next one is new."""
-        self._until = 0.0
+        """A token was refused: the next ones are new."""
+        self._kept.clear()

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,6 +79,9 @@ class Identity:
     settings: IdentitySettings
     public_url: str | None
     passwords: Passwords
+    document_scopes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     signing: tuple[SigningKey, datetime] | None = field(default=None)
 
     @property
@@ -99,7 +102,8 @@ class Identity:
 
     def service_client(self, name: str) -> clients.Client:
         key = jose.ed25519(self.root.derive(f"client|{name}"))
-        return clients.service(name, key.as_dict(private=False))
+        documents = self.document_scopes.get(name, ())
+        return clients.service(name, documents, key.as_dict(private=False))
 
     async def data_key(self, label: str) -> DataKey:
         """The key under which identity seals one kind of thing; made when first needed."""
@@ -126,6 +130,7 @@ async def open_identity(running: Running) -> AsyncGenerator[Identity, None]:
         settings,
         running.platform.public_url,
         await in_thread(Passwords, settings),
+        running.document_scopes,
     )
 
 

@@ -56,9 +56,9 @@ def portal(public_key: Mapping[str, Any]) -> Client:
     return Client(PORTAL, "first-party", (), (public_key,))
 
 
-def service(name: str, public_key: Mapping[str, Any]) -> Client:
-    """A service of ours acting for itself: it may read the others' event feeds, nothing more."""
-    return Client(name, "system", ("system/events.read",), (public_key,))
+def service(name: str, documents: tuple[str, ...], public_key: Mapping[str, Any]) -> Client:
+    """A service of ours acting for itself: the others' feeds, and the documents it declares."""
+    return Client(name, "system", ("system/events.read", *documents), (public_key,))
 
 
 def base_url(public_url: str | None, scheme: str, headers: Mapping[str, str]) -> str | None:
