@@ -28,6 +28,8 @@ def one_process() -> Iterator[Clinic]:
             folder,
             data / "logs" / "polyclinic.log",
             {"up": program},
+            postgres=data / "postgres",
+            key=data / "keys" / "root.key",
         )
         try:
             clinic.await_ready(*NAMES, seconds=120)
@@ -62,8 +64,9 @@ def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic
         }
         operator = ("--url", urls["portal"], "--key-file", str(key))
         log = folder / "portal.txt"
-        clinic = Clinic("per_service", urls["portal"], operator, folder, log)
+        clinic = Clinic("per_service", urls["portal"], operator, folder, log, key=key)
         clinic.urls, clinic.surroundings = urls, surroundings
+        clinic.postgres = story_postgres[0].data / "postgres"
         try:
             for name, port in ports.items():
                 words = ("serve", name, "--port", str(port))

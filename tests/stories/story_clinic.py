@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -99,6 +100,16 @@ class Clinic:
     urls: dict[str, str] = field(default_factory=dict)
     surroundings: dict[str, str] = field(default_factory=dict)
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    postgres: Path | None = None  # the folder of its PostgreSQL
+    key: Path | None = None  # the root key
+
+    def database_url(self) -> str:
+        """Of its PostgreSQL, as the owner; asked anew, for a story may have restarted it."""
+        assert self.postgres is not None
+        home = self.postgres
+        socket_folder = (home / "cluster" / "postmaster.pid").read_text().splitlines()[4]
+        password = (home / "password").read_text()
+        return f"postgresql://polyclinic:{password}@/postgres?host={quote(socket_folder, safe='')}"
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         word, *more = words

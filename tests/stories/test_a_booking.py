@@ -1,10 +1,19 @@
 """A patient books, the desk checks them in, and the booking opened the chart to the clinician."""
 
+import asyncio
 import re
+import uuid
+from dataclasses import dataclass, field
 
+import asyncpg
 import pytest
 from story_clinic import Clinic, Visitor, read_page, until
 
+from polyclinic.fhirserver.terms import Terms
+from polyclinic.foundation.vault import RootKey, Vault
+from polyclinic.standards.fhir.definitions import type_number
+
+ALLOWED, DENIED = 0, 8  # outcomes in the access log
 PASSWORD = "a-quiet-afternoon"
 
 
@@ -47,19 +56,113 @@ def books(patient: Visitor) -> str:
     return patient.page.url.path.split("/")[2]
 
 
-def test_a_booking_leads_from_the_patient_over_the_desk_to_an_open_chart(topology: Clinic):
-    user, who = an_account(topology)
-    ruiz = topology.signed_in("ruiz")
-    assert ruiz.get(f"/patients/{who}").status_code == 403
-    patient = topology.visitor()
+@dataclass
+class Told:
+    """What happened to whom, and under which number each step stands in the access logs."""
+
+    who: str = ""
+    visit: str = ""
+    steps: dict[str, uuid.UUID] = field(default_factory=dict)
+
+    def step(self, name: str, visitor: Visitor) -> Visitor:
+        self.steps[name] = uuid.uuid4()
+        visitor.http.headers["x-request-id"] = str(self.steps[name])
+        return visitor
+
+
+def tell(clinic: Clinic) -> Told:
+    told = Told()
+    user, told.who = an_account(clinic)
+    chart, ruiz = f"/patients/{told.who}", clinic.signed_in("ruiz")
+    assert told.step("closed", ruiz).get(chart).status_code == 403
+    patient = clinic.visitor()
     assert patient.sign_in(user, PASSWORD).status_code == 200
-    visit = books(patient)
-    until(lambda: ruiz.get(f"/patients/{who}").status_code == 200 or None, what="the open chart")
-    desk = topology.signed_in("tom")
+    told.visit = books(told.step("book", patient))
+    told.step("in between", ruiz)
+    until(lambda: ruiz.get(chart).status_code == 200 or None, what="the open chart")
+    assert told.step("open", ruiz).get(chart).status_code == 200
+    desk = clinic.signed_in("tom")
     for step, said in (("arrive", "Arrived"), ("check-in", "Checked in")):
-        desk.get(f"/schedule/visits/{visit}")
-        assert said in desk.send(f"/schedule/visits/{visit}/{step}").text
-    assert desk.get(f"/patients/{who}").status_code in (403, 404), "the desk opens no chart"
+        told.step(step, desk).get(f"/schedule/visits/{told.visit}")
+        assert said in desk.send(f"/schedule/visits/{told.visit}/{step}").text
+    refused = told.step("desk at the chart", desk).get(chart).status_code
+    assert refused in (403, 404), "the desk opens no chart"
+    return told
+
+
+async def test_a_booking_leads_from_the_patient_over_the_desk_to_an_open_chart(topology: Clinic):
+    """And afterwards both access logs name who did what to whose chart, or was refused."""
+    told = await asyncio.to_thread(tell, topology)
+    connection = await asyncpg.connect(topology.database_url())
+    try:
+        ruiz = await records_log_names_who_read_the_chart(topology, connection, told)
+        booked = await appointments_log_names_who_booked_and_who_came(topology, connection, told)
+        roles = await connection.fetch(
+            "SELECT id::text, role FROM identity.account WHERE id::text = ANY($1)", [ruiz, *booked]
+        )
+    finally:
+        await connection.close()
+    assert {row["id"]: row["role"] for row in roles} == {
+        ruiz: "clinician",
+        booked[0]: "patient",
+        booked[1]: "front-desk",
+    }
+
+
+def number_of(clinic: Clinic, service: str, who: str) -> int:
+    """The patient's number in one service's log: a keyed hash, for no table has the id."""
+    assert clinic.key is not None
+    return Terms(Vault(RootKey.read(clinic.key), service)).person(f"Patient/{who}")
+
+
+async def records_log_names_who_read_the_chart(
+    clinic: Clinic, connection: asyncpg.Connection, told: Told
+) -> str:
+    """Refused before the booking and shown after it, to one and the same account."""
+    query = "SELECT actor, client, type, outcome FROM records.access_log WHERE request = $1"
+    person = number_of(clinic, "records", told.who)
+
+    async def rows(step: str) -> list[asyncpg.Record]:
+        return await connection.fetch(f"{query} AND patient = $2", told.steps[step], person)
+
+    closed, opened = await rows("closed"), await rows("open")
+    # Who is refused a chart may still learn whose it is, and that stands in the log as well.
+    assert {r["type"] for r in closed if r["outcome"] == ALLOWED} <= {type_number("Patient")}
+    assert DENIED in {r["outcome"] for r in closed}
+    assert {r["outcome"] for r in opened} == {ALLOWED}
+    shown = {type_number(kind) for kind in ("Patient", "Observation", "Condition")}
+    assert shown <= {r["type"] for r in opened}
+    assert await rows("desk at the chart") == []
+    for step in ("arrive", "check-in"):
+        seen = await rows(step)
+        assert {r["type"] for r in seen} == {type_number("Patient")}, "the desk sees a name"
+    (ruiz,) = {r["actor"] for r in (*closed, *opened)}
+    assert {r["client"] for r in (*closed, *opened)} == {"portal"}
+    return ruiz
+
+
+async def appointments_log_names_who_booked_and_who_came(
+    clinic: Clinic, connection: asyncpg.Connection, told: Told
+) -> tuple[str, str]:
+    """One row for the booking and one for each step of the desk, and no other change."""
+    rows = await connection.fetch(
+        "SELECT action, request, patient, actor, type, outcome FROM appointments.access_log"
+        " WHERE id = $1 AND action IN ('c', 'u', 'd') ORDER BY at",
+        told.visit,
+    )
+    steps = [(r["action"], r["request"]) for r in rows]
+    assert steps == [
+        (b"c", told.steps["book"]),
+        (b"u", told.steps["arrive"]),
+        (b"u", told.steps["check-in"]),
+    ]
+    person = number_of(clinic, "appointments", told.who)
+    assert {r["patient"] for r in rows} == {person}
+    assert person != number_of(clinic, "records", told.who), "the two logs cannot be laid together"
+    assert {(r["type"], r["outcome"]) for r in rows} == {(type_number("Appointment"), ALLOWED)}
+    patient, *desk = (r["actor"] for r in rows)
+    assert desk[0] == desk[1]
+    return patient, desk[0]
 
 
 def test_a_patient_who_finds_no_time_waits_for_one(topology: Clinic):
