@@ -32,7 +32,7 @@ test-long: setup ## the big numbers
 	@sh scripts/browser.sh
 	@$(BIN)/pytest -m long $(ARGS)
 
-bench: setup ## measure reads, creates, searches and imports beside their floors
+bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors
 	@$(BIN)/python -m bench $(ARGS)
 
 fix: setup ## format and repair what can be repaired by itself

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from bench import floors, storage
 from bench.blocks import KINDS, Bench, Plan
+from bench.bookings import Clinic
 from bench.corpus import charts
 from bench.load import generator_name
 from bench.platform import Platform, own_platform
@@ -68,6 +69,9 @@ def _press(findings, platform, servers, folder, told) -> None:
     sizes = {}
     for server in reversed(servers):  # our own last: its answers give the floor its sizes
         sizes = server.check()
+    clinic = Clinic(f"http://127.0.0.1:{platform.port}", servers[0].token)
+    clinic.open()
+    sizes |= clinic.check()
     body = servers[0].new_results()[0]
     findings.machine |= {
         "PostgreSQL": storage.postgres_version(platform),
@@ -75,8 +79,8 @@ def _press(findings, platform, servers, folder, told) -> None:
         "Durable 8 kB writes": _syncs(platform.data.parent, findings.plan.repeats),
     }
     rows = floors.Rows(platform, body, folder)
-    with floors.hello(sizes) as port:
-        bench = Bench(platform, servers, rows, port, folder, findings.plan)
+    with floors.hello(sizes) as ports:
+        bench = Bench(platform, servers, clinic, rows, ports, folder, findings.plan)
         bench.prepare()
         findings.blocks = bench.run(told)
         findings.lost = bench.lost

@@ -23,6 +23,7 @@ ALTER TABLE floor_doc ALTER COLUMN body SET STORAGE EXTERNAL;
 INSERT INTO floor_doc (chart, body)
     SELECT n / {PAGE}, convert_to(:'body', 'UTF8') FROM generate_series(1, {ROWS}) AS n;
 CREATE INDEX ON floor_doc (chart, id);
+CREATE TABLE floor_place (clinician bigint, at bigint, PRIMARY KEY (clinician, at));
 VACUUM ANALYZE floor_doc;
 """
 # New rows have no chart, so that a page stays as long as it is.
@@ -33,7 +34,18 @@ SCRIPTS = {
     "SELECT body FROM floor_doc WHERE chart = :chart ORDER BY id DESC LIMIT 20;\n",
     "bundles": "INSERT INTO floor_doc (body)\n"
     "    SELECT convert_to(:body, 'UTF8') FROM generate_series(1, :entries);\n",
+    # A quarter of an hour of a clinician and a patient is six keys, beside the appointment.
+    "spread": "\\set who random(1, 1000000000000)\n"
+    "WITH took AS (INSERT INTO floor_place SELECT :who, generate_series(1, 6))\n"
+    "    INSERT INTO floor_doc (body) VALUES (convert_to(:body, 'UTF8'));\n",
 }
+# A refusal is kept like any row; what `$find` cannot do without is a page of rows.
+SCRIPTS |= {
+    "hot": SCRIPTS["creates"],
+    "find": SCRIPTS["searches"],
+    "events": SCRIPTS["spread"],
+}
+STATUSES = {"creates": 201, "spread": 201, "hot": 409, "events": 201}
 
 
 class Rows:
@@ -56,6 +68,7 @@ class Rows:
         log = self._folder / f"log-{time.monotonic_ns()}"
         words = [str(self._pgbench), "-n", "-M", "prepared", "-j", "1"]
         words += ["-c", str(pressure.connections), "-T", str(pressure.seconds)]
+        words += ["-R", str(pressure.rate)] if pressure.rate else []
         words += ["-D", f"body={self._body}", "-D", f"entries={entries}"]
         words += ["-l", f"--log-prefix={log}", "-f", str(self._folder / f"{kind}.sql")]
         began = time.monotonic()
@@ -81,14 +94,17 @@ class Rows:
 
 
 @contextlib.contextmanager
-def hello(sizes: dict[str, int]) -> Iterator[int]:
-    """The port of an application that answers as many bytes as the platform, and nothing else."""
-    port = free_port()
-    words = [str(sizes[kind]) for kind in ("reads", "creates", "searches")]
-    process = subprocess.Popen([sys.executable, "-m", "bench.hello", str(port), *words])
+def hello(sizes: dict[str, int]) -> Iterator[dict[str, int]]:
+    """Ports of an application that answers as many bytes as the platform, and nothing else."""
+    ports = {kind: free_port() for kind in sizes}
+    words: list[int] = []
+    for kind, size in sizes.items():
+        words += [ports[kind], STATUSES.get(kind, 200), size]
+    process = subprocess.Popen([sys.executable, "-m", "bench.hello", *map(str, words)])
     try:
-        _wait(port)
-        yield port
+        for port in ports.values():
+            _wait(port)
+        yield ports
     finally:
         process.terminate()
         process.wait(10)

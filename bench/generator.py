@@ -1,6 +1,6 @@
 """Our own load generator: a process that only sends bytes made before and counts the answers.
 
-`python -m bench.generator JOB PORT CONNECTIONS SECONDS FIRST` prints one line of JSON.
+`python -m bench.generator JOB PORT CONNECTIONS SECONDS FIRST RATE` prints one line of JSON.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 import uvloop
 
 from bench.corpus import MARK
-from bench.load import read_job
+from bench.load import Pressure, read_job
 
 _MARK = MARK.encode()
 
@@ -23,20 +23,26 @@ _MARK = MARK.encode()
 class Tally:
     """All answers of all connections; nothing is sent any more once the time is over."""
 
-    def __init__(self, requests: list[bytes], first: int, until: float) -> None:
+    def __init__(self, job: Path, first: int, pressure: Pressure) -> None:
+        expected, requests = read_job(job)
+        self.expected = expected.encode()
         self.parts = [each.split(_MARK, 1) for each in requests]
         self.numbers: Iterator[int] = itertools.count(first + 1)
-        self.until = until
+        self.first, self.rate = first, pressure.rate
+        self.began = time.perf_counter()
+        self.until = self.began + pressure.seconds
         self.times: list[float] = []
         self.failed = 0
         self.last = 0.0
 
-    def next(self) -> bytes:
+    def next(self) -> tuple[bytes, float]:
+        """A request and when it is due, which is long past when no pace is kept."""
         number = next(self.numbers)
-        return (b"%012d" % number).join(self.parts[number % len(self.parts)])
+        due = self.began + (number - self.first - 1) / self.rate if self.rate else 0.0
+        return (b"%012d" % number).join(self.parts[number % len(self.parts)]), due
 
-    def report(self, began: float) -> dict[str, float]:
-        seconds = max(self.last - began, 1e-9)
+    def report(self) -> dict[str, float]:
+        seconds = max(self.last - self.began, 1e-9)
         times = sorted(self.times) or [0.0]
         return {
             "rate": len(self.times) / seconds,
@@ -78,22 +84,29 @@ class Line(asyncio.Protocol):
 
     def _answered(self) -> None:
         now = time.perf_counter()
-        if self._buffer[9:10] == b"2":
+        if self._buffer[9:].startswith(self._tally.expected):
             self._tally.times.append(now - self._sent)
         else:
             self._tally.failed += 1
         self._tally.last = now
         self._buffer.clear()
         self._whole = 0
-        if now < self._tally.until:
-            self._send()
-        else:
-            self._ended.set_result(None)
-            self._transport.close()
+        self._send()
 
     def _send(self) -> None:
-        content = self._tally.next()
-        self._sent = time.perf_counter()
+        content, due = self._tally.next()
+        now = time.perf_counter()
+        if max(now, due) >= self._tally.until:
+            self._ended.set_result(None)
+            self._transport.close()
+        elif due > now:
+            asyncio.get_running_loop().call_later(due - now, self._write, content, due)
+        else:
+            # Who keeps a pace and comes late has waited since it was due.
+            self._write(content, due or now)
+
+    def _write(self, content: bytes, since: float) -> None:
+        self._sent = since
         self._transport.write(content)
 
 
@@ -107,18 +120,17 @@ def _length(head: bytes, end: int) -> int:
     return end + 4
 
 
-async def press(job: Path, port: int, connections: int, seconds: float, first: int) -> None:
+async def press(job: Path, port: int, first: int, pressure: Pressure) -> None:
     loop = asyncio.get_running_loop()
-    requests = read_job(job)
-    began = time.perf_counter()
-    tally = Tally(requests, first, began + seconds)
-    ends = [loop.create_future() for _ in range(connections)]
+    tally = Tally(job, first, pressure)
+    ends = [loop.create_future() for _ in range(pressure.connections)]
     for ended in ends:
         await loop.create_connection(lambda e=ended: Line(tally, e), "127.0.0.1", port)
-    await asyncio.wait_for(asyncio.gather(*ends), seconds + 120)
-    print(json.dumps(tally.report(began)))
+    await asyncio.wait_for(asyncio.gather(*ends), pressure.seconds + 120)
+    print(json.dumps(tally.report()))
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    uvloop.run(press(Path(words[0]), int(words[1]), int(words[2]), float(words[3]), int(words[4])))
+    file, port, connections, seconds, first, rate = sys.argv[1:]
+    asked = Pressure(int(connections), int(seconds), int(rate))
+    uvloop.run(press(Path(file), int(port), int(first), asked))

@@ -1,8 +1,9 @@
 """The floor of HTTP: the same web server and loop, an application that only answers bytes.
 
-`python -m bench.hello PORT READ CREATE SEARCH`, the last three being sizes of answers.
+`python -m bench.hello PORT STATUS SIZE …`: one door for each kind of answer.
 """
 
+import asyncio
 import sys
 from typing import Any
 
@@ -12,8 +13,8 @@ from granian.server.embed import Server
 
 
 class Hello:
-    def __init__(self, read: int, create: int, search: int) -> None:
-        self._read, self._create, self._search = (b"x" * n for n in (read, create, search))
+    def __init__(self, status: int, size: int) -> None:
+        self._status, self._body = status, b"x" * size
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -21,15 +22,12 @@ class Hello:
         if scope["method"] == "POST":
             while (await receive()).get("more_body"):
                 pass
-            status, body = 201, self._create
-        else:
-            status, body = 200, self._search if scope["query_string"] else self._read
         headers = [
             (b"content-type", b"application/fhir+json"),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % len(self._body)),
         ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body})
 
 
 async def serve(port: int, app: Hello) -> None:
@@ -45,6 +43,10 @@ async def serve(port: int, app: Hello) -> None:
     await server.serve()
 
 
+async def doors(words: list[int]) -> None:
+    each = zip(words[::3], words[1::3], words[2::3], strict=True)
+    await asyncio.gather(*(serve(port, Hello(status, size)) for port, status, size in each))
+
+
 if __name__ == "__main__":
-    port, *sizes = (int(word) for word in sys.argv[1:])
-    uvloop.run(serve(port, Hello(*sizes)))
+    uvloop.run(doors([int(word) for word in sys.argv[1:]]))

@@ -1,7 +1,8 @@
 """One load generator for every side: `wrk` where it is installed, else our own; never both.
 
 A job is a file of whole HTTP requests, sent round and round over kept-alive connections. Where a
-request holds the mark of the corpus, each sending writes a new number there.
+request holds the mark of the corpus, each sending writes a new number there. The first line says
+how the status of a wanted answer begins; every other answer has failed.
 """
 
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROUND = Path(__file__).with_name("round.lua")
+SUCCESS = "2"
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ class Load:
 
 @dataclass(frozen=True)
 class Pressure:
-    """How hard a block presses: over how many connections, for how long."""
+    """How hard a block presses: over how many connections, for how long; at best or steadily."""
 
     connections: int
     seconds: int
+    rate: int = 0  # requests a second, each in its turn; 0 is as many as are answered
 
 
 def request(
@@ -49,19 +52,22 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def save_job(file: Path, requests: Sequence[bytes]) -> Path:
+def save_job(file: Path, requests: Sequence[bytes], expected: str = SUCCESS) -> Path:
     with file.open("wb") as out:
+        out.write(f"{expected}\n".encode())
         for each in requests:
             out.write(b"%d\n" % len(each) + each)
     return file
 
 
-def read_job(file: Path) -> list[bytes]:
+def read_job(file: Path) -> tuple[str, list[bytes]]:
+    """Which statuses are expected, and the requests."""
     requests: list[bytes] = []
     with file.open("rb") as content:
+        expected = content.readline().decode().strip()
         while line := content.readline():
             requests.append(content.read(int(line)))
-    return requests
+    return expected, requests
 
 
 def generator_name() -> str:
@@ -70,7 +76,7 @@ def generator_name() -> str:
 
 def drive(job: Path, port: int, pressure: Pressure, first: int) -> Load:
     """Presses for some seconds; `first` is where the numbers of marked requests begin."""
-    if wrk := shutil.which("wrk"):
+    if (wrk := shutil.which("wrk")) and not pressure.rate:  # wrk cannot keep a pace
         words = [wrk, "-t1", f"-c{pressure.connections}", f"-d{pressure.seconds}s"]
         words += ["--timeout", "10s", "-s", str(ROUND), f"http://127.0.0.1:{port}"]
         return _measured([*words, "--", str(job), str(first)])
@@ -80,7 +86,8 @@ def drive(job: Path, port: int, pressure: Pressure, first: int) -> Load:
 def drive_whole(job: Path, port: int, pressure: Pressure, first: int) -> Load:
     """Our own generator: waits for what is in flight at the end, so big requests count whole."""
     words = [sys.executable, "-m", "bench.generator", str(job), str(port)]
-    return _measured([*words, str(pressure.connections), str(pressure.seconds), str(first)])
+    numbers = (pressure.connections, pressure.seconds, first, pressure.rate)
+    return _measured([*words, *map(str, numbers)])
 
 
 def _measured(words: list[str]) -> Load:

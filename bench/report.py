@@ -6,9 +6,17 @@ from statistics import median
 from typing import Any
 
 from bench.blocks import Block, Plan
+from bench.bookings import CLINICIANS, KINDS
 from bench.storage import Storage
 
 OURS = "polyclinic"
+NAMES = {
+    "bundles": "resources in Bundles",
+    "spread": "bookings, spread",
+    "hot": "refusals, one hot place",
+    "find": f"$find, {CLINICIANS} clinicians × 4 weeks",
+    "events": f"bookings, steady {KINDS['events'][1]}",
+}
 
 
 @dataclass
@@ -84,12 +92,12 @@ def _theirs(findings: Findings, kind: str, connections: int, side: str) -> list[
 
 def _costs(findings: Findings) -> list[str]:
     heads = ["CPU µs each", "at", "our process", "PostgreSQL", "generator busy", "loop lag p99"]
-    lines = [_row(heads), _row(["---", *["---:"] * 5])]
+    heads += ["event lag p95"]
+    lines = [_row(heads), _row(["---", *["---:"] * 6])]
     each = {"bundles": findings.plan.entries}
     for kind, connections in findings.plan.steps():
         own = loads(findings.blocks, kind, connections, OURS)
         done = [max(1, b.load.answered * each.get(kind, 1)) for b in own]
-        lags = [b.lag for b in own if b.lag is not None]
         lines.append(
             _row(
                 [
@@ -98,11 +106,17 @@ def _costs(findings: Findings) -> list[str]:
                     spread([b.ours / n * 1e6 for b, n in zip(own, done, strict=True)]),
                     spread([b.postgres / n * 1e6 for b, n in zip(own, done, strict=True)]),
                     f"{max((b.load.busy for b in own), default=0):.0%}",
-                    f"≤ {max(lags) * 1000:g} ms" if lags else "not exposed",
+                    _lag([b.lag for b in own]),
+                    _lag([b.event_lag for b in own]),
                 ]
             )
         )
     return lines
+
+
+def _lag(bounds: Sequence[float | None]) -> str:
+    known = [bound for bound in bounds if bound is not None]
+    return f"≤ {max(known) * 1000:g} ms" if known else "–"
 
 
 def aims(findings: Findings) -> list[dict[str, Any]]:
@@ -123,6 +137,13 @@ def aims(findings: Findings) -> list[dict[str, Any]]:
     add("resources/s in Bundles", 2000, best, at_least=True)
     searches = [b.load.p50 for b in loads(findings.blocks, "searches", 8, OURS)]
     add("search p50 ms at 8", 10, middle(searches), at_least=False)
+    add("spread bookings/s at 32", 1200, middle(rate(findings, "spread", 32, OURS)), at_least=True)
+    add("hot refusals/s at 32", 2500, middle(rate(findings, "hot", 32, OURS)), at_least=True)
+    finds = [b.load.p99 for b in loads(findings.blocks, "find", 4, OURS)]
+    add("$find p99 ms at 4", 60, middle(finds), at_least=False)
+    steady = loads(findings.blocks, "events", 32, OURS)
+    lags = [b.event_lag * 1000 for b in steady if b.event_lag is not None]
+    add("event lag p95 ms at 500/s", 100, middle(lags), at_least=False)
     add("warm start to first page, s", 5, middle(findings.starts), at_least=False)
     add("RSS of our process, MB", 400, findings.memory[0] / 1e6 or None, at_least=False)
     kept = findings.storage.each / 1000 if findings.storage else None
@@ -167,7 +188,7 @@ def _parts(kept: Storage) -> list[str]:
 
 
 def _named(kind: str) -> str:
-    return "resources in Bundles" if kind == "bundles" else kind
+    return NAMES.get(kind, kind)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -38,14 +38,21 @@ class Server:
 
     def ask(self, method: str, target: str, body: bytes = b"") -> tuple[int, Any]:
         """One request on a connection of its own, with the answer decoded."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         headers = {"Accept": "application/fhir+json", "Content-Type": "application/fhir+json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
+        status, answer = self.send(method, self.path + target, body, headers)
+        return status, json.loads(answer or b"null")
+
+    def send(
+        self, method: str, target: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        """One request as it is."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
-            line.request(method, self.path + target, body or None, headers)
+            line.request(method, target, body or None, headers)
             answer = line.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
+            return answer.status, answer.read()
         finally:
             line.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ SCHEMA = "records"
 VACUUM = "VACUUM (ANALYZE)"
 # Events wait here for their readers, a month at most; they are not part of what a resource keeps.
 EVENTS = ("outbox", "feed", "feed_entry", "inbox", "reading", "dead_letter")
+SETTLED = """
+    SELECT NOT EXISTS (SELECT FROM appointments.outbox)
+       AND (SELECT seq FROM appointments.feed)
+         = (SELECT seq FROM records.reading WHERE source = 'appointments')"""
 # A partition counts as its table; pg_total_relation_size of the parent alone would be zero.
 SIZES = """
     SELECT c.relname AS name, 'table' AS kind, c.relname AS of,
@@ -54,9 +59,18 @@ def storage(platform: Platform) -> Storage:
     return asyncio.run(_storage(platform))
 
 
-def rows(platform: Platform) -> int:
-    """Resources that are kept: what acknowledged creates are compared with."""
-    return asyncio.run(_value(platform, f"SELECT count(*) FROM {SCHEMA}.resource"))
+def rows(platform: Platform, table: str) -> int:
+    """What is kept of a kind: acknowledged writes are compared with it."""
+    return asyncio.run(_value(platform, f"SELECT count(*) FROM {table}"))
+
+
+def settle(platform: Platform, seconds: float = 60) -> None:
+    """Waits until records has read all that appointments has said."""
+    until = time.monotonic() + seconds
+    while not asyncio.run(_value(platform, SETTLED)):
+        if time.monotonic() > until:
+            raise RuntimeError("Records has not read what appointments says.")
+        time.sleep(0.02)
 
 
 def postgres_version(platform: Platform) -> str:
@@ -136,25 +150,26 @@ def memory(platform: Platform) -> tuple[int, int]:
     return platform.process.memory_info().rss, postgres
 
 
-def loop_lag(metrics: str) -> dict[float, float]:
-    """The counts of the loop-lag histogram, by upper bound in seconds; empty if not exposed."""
+LOOP_LAG = 'polyclinic_loop_lag_seconds_bucket{le="#",service="records"}'
+EVENT_LAG = 'polyclinic_event_lag_seconds_bucket{le="#",service="records",source="appointments"}'
+
+
+def lag(name: str, share: float, before: str, after: str) -> float | None:
+    """The upper bound in seconds of the bucket that holds this share of what came in between."""
+    earlier = _buckets(name, before)
+    counts = {le: count - earlier.get(le, 0) for le, count in _buckets(name, after).items()}
+    total = counts.get(float("inf"), 0)
+    return next((le for le in sorted(counts) if total and counts[le] >= share * total), None)
+
+
+def _buckets(name: str, metrics: str) -> dict[float, float]:
+    """The counts of a histogram, by upper bound; empty if not exposed."""
     found: dict[float, float] = {}
-    line = re.compile(
-        r'^polyclinic_loop_lag_seconds_bucket\{le="([^"]+)",service="records"\} (\S+)'
-    )
+    line = re.compile("^" + re.escape(name).replace(r"\#", '([^"]+)') + r" (\S+)")
     for each in metrics.splitlines():
         if match := line.match(each):
             found[float(match[1])] = float(match[2])
     return found
-
-
-def lag_p99(before: dict[float, float], after: dict[float, float]) -> float | None:
-    """The upper bound of the bucket that holds the 99th percentile, in seconds."""
-    if not after:
-        return None
-    counts = {bound: count - before.get(bound, 0) for bound, count in after.items()}
-    total = counts[float("inf")]
-    return next((b for b in sorted(counts) if total and counts[b] >= 0.99 * total), None)
 
 
 def _used(process: psutil.Process) -> float:

@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from bench.blocks import KINDS
 from bench.corpus import MARK
-from bench.load import Pressure, drive_whole, request, save_job
+from bench.load import Load, Pressure, drive, drive_whole, request, save_job
+
+from bench import bookings, storage
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -46,7 +48,8 @@ def run(tmp_path_factory):
     """One whole run: its own platform, a small corpus, one block of each kind."""
     file = tmp_path_factory.mktemp("bench") / "figures.json"
     words = ["--seconds", "1", "--repeats", "1", "--connections", "2"]
-    words += ["--resources", "80", "--entries", "40", "--only", "creates"]
+    words += ["--resources", "80", "--entries", "40"]
+    words += ["--only", ",".join(("creates", *bookings.KINDS))]
     done = subprocess.run(
         [sys.executable, "-m", "bench", *words, "--json", str(file)],
         capture_output=True,
@@ -61,7 +64,8 @@ def run(tmp_path_factory):
 def test_every_side_does_work_and_no_request_fails(run):
     _, figures = run
     done = {(b["kind"], b["side"]): b["load"] for b in figures["blocks"]}
-    assert {side for _, side in done} == {"hello", "pgbench", "polyclinic"}
+    sides = {"hello", "pgbench", "polyclinic"}
+    assert set(done) == {(k, s) for k in ("creates", *bookings.KINDS) for s in sides}
     assert all(load["answered"] > 0 and load["rate"] > 0 for load in done.values())
     assert all(load["failed"] == 0 for load in done.values())
     assert figures["lost"] == 0
@@ -79,6 +83,18 @@ def test_the_table_names_floors_aims_and_where_the_bytes_are(run):
         "resources/s in Bundles",
         "search p50 ms at 8",
     }
+    for name in ("bookings, spread", "refusals, one hot place", "bookings, steady 500"):
+        assert re.search(rf"^\| {name} \| 32 \| [\d,]+ \|", text, re.MULTILINE)
+    assert re.search(r"^\| \$find, 50 clinicians × 4 weeks \| 4 \| [\d,]+ \|", text, re.MULTILINE)
+
+
+def test_events_of_bookings_are_timed_and_a_pace_is_kept(run):
+    _, figures = run
+    steady = {b["side"]: b for b in figures["blocks"] if b["kind"] == "events"}
+    assert all(b["load"]["rate"] < 600 for b in steady.values())
+    assert steady["polyclinic"]["event_lag"] > 0
+    [aim] = [each for each in figures["aims"] if each["name"] == "event lag p95 ms at 500/s"]
+    assert aim["is"] == steady["polyclinic"]["event_lag"] * 1000
 
 
 def test_a_server_that_refuses_is_counted_as_failing(tmp_path):
@@ -90,6 +106,52 @@ def test_a_server_that_refuses_is_counted_as_failing(tmp_path):
     assert load.failed == len(bodies) > 2
     assert len(set(bodies)) == len(bodies)
     assert MARK.encode() not in b"".join(bodies)
+
+
+@pytest.mark.parametrize("press", [drive, drive_whole])
+def test_a_job_says_which_status_it_expects(tmp_path, press):
+    job = save_job(tmp_path / "job", [request("POST", "/x", "127.0.0.1", body=b"{}")], "404")
+    with refusing() as (port, bodies):
+        load = press(job, port, Pressure(2, 1), 7)
+    assert load.failed == 0
+    assert 2 < load.answered <= len(bodies)
+
+
+@pytest.mark.parametrize("press", [drive, drive_whole])
+def test_another_status_than_the_expected_one_has_failed(tmp_path, press):
+    job = save_job(tmp_path / "job", [request("POST", "/x", "127.0.0.1", body=b"{}")], "409")
+    with refusing() as (port, _):
+        load = press(job, port, Pressure(2, 1), 7)
+    assert load.answered == 0
+    assert load.failed > 2
+
+
+def test_bookings_of_a_job_want_different_places_and_the_next_job_others_again():
+    clinic, pressure = bookings.Clinic("http://127.0.0.1:1", None), Pressure(32, 1, 500)
+    found = [clinic.job("events", pressure)[0] for _ in range(2)]
+    bodies = [json.loads(each.partition(b"\r\n\r\n")[2]) for job in found for each in job]
+    assert len({(b["practitioner"], b["start"]) for b in bodies}) == len(bodies) == 2 * 532
+    assert len({(b["patient"], b["start"]) for b in bodies}) == len(bodies)
+
+
+def test_a_job_of_bookings_that_went_round_is_no_measurement():
+    load = Load(3.0, 1, 1, answered=3, failed=0, seconds=1, busy=0)
+    bookings.check_once("spread", load, Pressure(2, 1), 5)
+    with pytest.raises(RuntimeError, match="only 4 bookings"):
+        bookings.check_once("spread", load, Pressure(2, 1), 4)
+
+
+def test_a_lag_is_the_bound_of_the_bucket_that_holds_the_share_of_what_came_in_between():
+    name = 'polyclinic_loop_lag_seconds_bucket{le="#",service="records"}'
+    counts = {"0.05": (5, 98), "0.1": (100, 197), "+Inf": (100, 200)}
+    before, after = (
+        "\n".join(f"{name.replace('#', le)} {each[n]}" for le, each in counts.items())
+        for n in (0, 1)
+    )
+    assert storage.lag(name, 0.9, before, after) == 0.05
+    assert storage.lag(name, 0.95, before, after) == 0.1
+    assert storage.lag(name, 0.99, before, after) == float("inf")
+    assert storage.lag(name, 0.99, after, after) is None
 
 
 def test_kinds_that_nobody_knows_are_refused():
