@@ -97,6 +97,7 @@ class AppointmentsInMemory:
     overrides: dict[str, str] = field(default_factory=dict)
     holds: dict[str, Opening] = field(default_factory=dict)
     offered: list[str] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
     ended_holds: bool = False
     down: bool = False
     me: str = "Patient/maria"
@@ -214,6 +215,7 @@ class AppointmentsInMemory:
 
     async def wait(self, token: str, key: str, wish: Wish) -> Waiting:
         self._listen()
+        self.wishes.append(wish)
         made = Waiting(
             id=ids.new_id(),
             patient=wish.patient,

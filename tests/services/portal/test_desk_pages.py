@@ -150,6 +150,26 @@ async def test_a_taken_time_is_booked_over_only_with_a_reason(portal_door: Door,
     assert portal_door.appointments.overrides[booked.id] == "Dr Ruiz asked for it"
 
 
+async def test_a_visit_is_moved_to_a_free_time_only_and_nothing_else_is_offered(
+    portal_door: Door, desk: Visitor
+):
+    portal_door.appointments.found.append(visit("a1", "maria", on(3, 9)))
+    when = (await desk.get("/schedule/visits/a1/move")).headers["location"]
+    page = (await desk.get(when)).text
+    assert "Another time" in page
+    # Appointments moves into free time alone, so the page does not offer to book over a visit.
+    assert "Book at another time" not in page
+    forced = {"how": "over", "with": RUIZ, "day": str(on(2, 9).date()), "time": "09:00"}
+    refused = await desk.post(when, **forced, override="Dr Ruiz asked for it")
+    assert refused.status_code == 422
+    assert "Choose a time." in refused.text
+    opening = re.search(r'name="opening" id="[^"]*" value="([^"]+)"', page)
+    assert opening
+    check = (await desk.post(when, opening=opening[1])).headers["location"]
+    assert (await desk.post(check)).headers["location"] == "/schedule/visits/a1"
+    assert portal_door.appointments.found[0].start != on(3, 9)
+
+
 async def test_a_time_is_offered_from_the_waiting_list(portal_door: Door, desk: Visitor):
     waiting = Waiting(
         id="w1", patient="Patient/wei", visit_type="review", status="waiting", made=clock.now()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Forbidden, NotFound, Unavailable
 from polyclinic.services.portal.actions.state import Portal, answered
 from polyclinic.services.portal.domain import problems
@@ -112,7 +111,7 @@ async def find_patients(
 ) -> tuple[list[Found], bool]:
     """Patients that fit, by name, and whether there are more than are shown."""
     search = portal.records.search(token, "Patient", wanted.parameters, FOUND_MAX + 1)
-    people = read_patients(kept(await answered(portal, "records", search)), clock.today())
+    people = read_patients(kept(await answered(portal, "records", search)), portal.today())
     shown = people[:FOUND_MAX]
     mine = await related(portal, token, [p.id for p in shown]) if mark else set[str]()
     return [Found(p, p.id in mine) for p in shown], len(people) > FOUND_MAX
@@ -125,7 +124,7 @@ async def find_patient(portal: Portal, token: str, patient_id: str) -> Patient:
 
 async def _read(portal: Portal, token: str, patient_id: str) -> Patient:
     read = portal.records.read(token, "Patient", patient_id)
-    return read_patient(await answered(portal, "records", read), clock.today())
+    return read_patient(await answered(portal, "records", read), portal.today())
 
 
 async def _part(

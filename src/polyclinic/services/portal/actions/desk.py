@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from polyclinic.foundation.errors import Forbidden, NotFound, Unavailable
-from polyclinic.services.portal.actions import drafts
 from polyclinic.services.portal.actions.charts import related
 from polyclinic.services.portal.actions.people import People, people
 from polyclinic.services.portal.actions.state import Portal, answered
+from polyclinic.services.portal.actions.visits import setup_of
 from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.booking import Appointment, Setup, Site, Waiting
 from polyclinic.services.portal.domain.day import Calendar, Drawn, calendar, waiting_now
-from polyclinic.services.portal.domain.draft import Draft
 from polyclinic.services.portal.domain.session import Session
 from polyclinic.services.portal.gateways.appointments import NAME
 
@@ -26,6 +25,8 @@ class Day:
     setup: Setup
     site: Site | None
     zone: str
+    on: date
+    today: date
     calendar: Calendar
     here: list[tuple[Appointment, int]]
     waiting: list[Waiting]
@@ -37,6 +38,8 @@ class Own:
     """A clinician's list, and whose charts it opens."""
 
     zone: str
+    on: date
+    today: date
     found: list[Appointment]
     people: People
     open_charts: set[str] | None
@@ -52,11 +55,16 @@ class Visit:
     people: People
 
 
-async def open_day(portal: Portal, session: Session, on: date, site: str, now: datetime) -> Day:
+async def open_day(
+    portal: Portal, session: Session, wanted: date | None, site: str, now: datetime
+) -> Day:
+    """A site on a date, or today by the site's own clock."""
     token = session.tokens.access
-    setup = await answered(portal, NAME, portal.appointments.setup(token))
-    place = setup.site(site) or (setup.sites[0] if setup.sites else None)
-    zone = place.time_zone if place else portal.settings.time_zone
+    setup = await setup_of(portal, session)
+    place = setup.site(site) or next(iter(setup.sites), None)
+    zone = setup.zone(site, portal.settings.time_zone)
+    today = times.today_at(zone, now)
+    on = wanted or today
     of, listed = await asyncio.gather(
         answered(portal, NAME, portal.appointments.day(token, on, place.id if place else "")),
         answered(portal, NAME, portal.appointments.waiting(token)),
@@ -70,12 +78,16 @@ async def open_day(portal: Portal, session: Session, on: date, site: str, now: d
     names = {each: named.clinician(each) for each in clinicians}
     names |= {each: named.patient(each) for each in patients}
     drawn = calendar(Drawn(zone, on, now, names), of.columns)
-    return Day(setup, place, zone, drawn, waiting_now(found, now), waiting, named)
+    here = waiting_now(found, now)
+    return Day(setup, place, zone, on, today, drawn, here, waiting, named)
 
 
-async def my_day(portal: Portal, session: Session, on: date) -> Own:
+async def my_day(portal: Portal, session: Session, wanted: date | None, now: datetime) -> Own:
     """A clinician's own visits of a day at all sites; charts open where records knows why."""
     token = session.tokens.access
+    setup = await setup_of(portal, session)
+    today = times.today_at(setup.zone("", portal.settings.time_zone), now)
+    on = wanted or today
     of = await answered(portal, NAME, portal.appointments.day(token, on, ""))
     mine = [a for a in of.appointments if a.practitioner == session.person]
     mine.sort(key=lambda a: (a.start, a.id))
@@ -84,13 +96,13 @@ async def my_day(portal: Portal, session: Session, on: date) -> Own:
         open_charts = await related(portal, token, [a.patient_id for a in mine])
     except Unavailable:
         open_charts = None
-    return Own(of.time_zone, mine, named, open_charts)
+    return Own(of.time_zone, on, today, mine, named, open_charts)
 
 
 async def open_visit(portal: Portal, session: Session, key: str) -> Visit:
     token = session.tokens.access
     setup, found = await asyncio.gather(
-        answered(portal, NAME, portal.appointments.setup(token)),
+        setup_of(portal, session),
         answered(portal, NAME, portal.appointments.read(token, key)),
     )
     named = await people(portal, token, [found.practitioner], [found.patient])
@@ -101,19 +113,9 @@ async def mark(portal: Portal, session: Session, key: str, verb: str, turn: str)
     """One step of a visit: arrived, checked in, done, not come, or the last step undone."""
     if verb not in VERBS:
         raise NotFound("There is no such step.")
-    work = portal.appointments.deed(session.tokens.access, f"{verb}-{key}-{turn}", key, verb)
+    name = f"{verb}-{key}-{turn[:40]}"
+    work = portal.appointments.deed(session.tokens.access, name, key, verb)
     return await answered(portal, NAME, work)
-
-
-async def cancel(portal: Portal, session: Session, key: str, reason: str, turn: str) -> None:
-    token = session.tokens.access
-    work = portal.appointments.deed(token, f"cancel-{key}-{turn}", key, "cancel", reason)
-    await answered(portal, NAME, work)
-
-
-async def begin(portal: Portal, session: Session, draft: Draft, now: datetime) -> Draft:
-    await drafts.save(portal, session, draft, now)
-    return draft
 
 
 async def find_waiting(portal: Portal, session: Session, key: str) -> Waiting:
@@ -147,8 +149,3 @@ async def try_again(portal: Portal, session: Session, service: str, event: str) 
         raise NotFound("There is no such service here.")
     token = session.tokens.access
     await answered(portal, service, portal.dead_letters.again(token, service, event))
-
-
-def today_at(zone: str, now: datetime) -> date:
-    """The date on the clinic's wall."""
-    return times.local(now, zone).date()

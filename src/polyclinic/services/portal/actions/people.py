@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Forbidden, Unavailable
 from polyclinic.services.portal.actions.state import Portal, answered
 from polyclinic.services.portal.domain import problems
@@ -59,7 +58,7 @@ async def people(
     named = problems.people_of(found)
     for each in wanted[0]:
         named.setdefault(each, "Clinician")
-    patients_ = {f"Patient/{p.id}": p for p in read_patients(kept(known), clock.today())}
+    patients_ = {f"Patient/{p.id}": p for p in read_patients(kept(known), portal.today())}
     return People(named, patients_)
 
 

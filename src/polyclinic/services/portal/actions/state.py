@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from polyclinic.foundation import clock
@@ -10,6 +10,7 @@ from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.vault import Vault
+from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.gateways import Appointments, DeadLetters, Health, Identity, Records
 from polyclinic.services.portal.settings import PortalSettings
 
@@ -51,6 +52,10 @@ class Portal:
     def has(self, service: str) -> bool:
         """Whether a service is part of the installation, be it well or not."""
         return service in self.health.names()
+
+    def today(self) -> date:
+        """The date by the clinic's own clock; the server's may be a day ahead or behind."""
+        return times.today_at(self.settings.time_zone, clock.now())
 
 
 async def answered(portal: Portal, name: str, work: Awaitable[T]) -> T:

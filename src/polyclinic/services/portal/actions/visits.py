@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from polyclinic.foundation import clock
 from polyclinic.foundation.errors import (
     Conflict,
     Forbidden,
@@ -51,14 +50,30 @@ class Visits:
 
 
 @dataclass(frozen=True)
-class Times:
-    """What can be chosen, soonest first, and who offers it."""
+class Wanted:
+    """What somebody looks for; without a date, from today."""
 
-    setup: Setup
+    visit_type: str
+    clinician: str
+    begins: date | None
+
+
+@dataclass(frozen=True)
+class Times:
+    """What can be chosen, soonest first, who offers it and by which clock."""
+
     people: People
     days: list[SlotDay]
     clinicians: list[str]
-    openings: list[Opening]
+    clinician: str
+    zone: str
+    today: date
+    begins: date
+
+    @property
+    def later(self) -> date:
+        """From where to look when nothing is free."""
+        return self.begins + timedelta(days=DAYS_ASKED)
 
 
 async def list_visits(portal: Portal, session: Session, now: datetime) -> Visits:
@@ -85,21 +100,22 @@ async def setup_of(portal: Portal, session: Session) -> Setup:
 
 
 async def find_times(
-    portal: Portal, session: Session, visit_type: str, clinician: str, begins: date
+    portal: Portal, session: Session, setup: Setup, wanted: Wanted, now: datetime
 ) -> Times:
-    """Openings of all who offer this kind of visit, or of one of them."""
+    """Openings of all who offer this kind of visit, or of one of them; never of a day gone by."""
     token = session.tokens.access
-    setup = await setup_of(portal, session)
-    offering = setup.offering(visit_type)
-    if setup.visit_type(visit_type) is None:
+    offering = setup.offering(wanted.visit_type)
+    if setup.visit_type(wanted.visit_type) is None:
         raise NotFound("There is no such kind of visit.")
-    wanted = (clinician,) if clinician in offering else ()
-    zone = setup.sites[0].time_zone if setup.sites else portal.settings.time_zone
+    zone = setup.zone("", portal.settings.time_zone)
+    today = times.today_at(zone, now)
+    clinician = wanted.clinician if wanted.clinician in offering else ""
+    begins = max(wanted.begins or today, today)
     asked = Asked(
-        visit_type=visit_type,
+        visit_type=wanted.visit_type,
         begins=times.midnight(begins, zone),
         days=DAYS_ASKED,
-        clinicians=wanted,
+        clinicians=(clinician,) if clinician else (),
         limit=OPENINGS_ASKED,
     )
     found, named = await asyncio.gather(
@@ -108,7 +124,7 @@ async def find_times(
     )
     is_staff = session.role != "patient"
     listed = by_day(portal, setup, found, named, is_staff=is_staff)
-    return Times(setup, named, listed, offering, found)
+    return Times(named, listed, offering, clinician, zone, today, begins)
 
 
 def by_day(
@@ -124,7 +140,7 @@ def by_day(
     zones = {o.site: setup.zone(o.site, portal.settings.time_zone) for o in found}
     names = {o.practitioner: named.clinician(o.practitioner) for o in found}
     says = times.hour_24 if is_staff else times.hour
-    return slot_days(found, names, zones, clock.today(), once=once, says=says)
+    return slot_days(found, names, zones, portal.today(), once=once, says=says)
 
 
 async def begin(portal: Portal, session: Session, visit_type: str, now: datetime) -> Draft:
@@ -227,18 +243,21 @@ async def _send(
 
 
 async def cancel(portal: Portal, session: Session, key: str, reason: str, turn: str) -> None:
+    """Cancels once for each drawn page, however often its button is pressed."""
     token = session.tokens.access
-    work = portal.appointments.deed(token, f"cancel-{key}-{turn}", key, "cancel", reason)
+    work = portal.appointments.deed(token, f"cancel-{key}-{turn[:40]}", key, "cancel", reason)
     await answered(portal, NAME, work)
 
 
-async def wait_for(portal: Portal, session: Session, draft: Draft) -> None:
+async def wait_for(portal: Portal, session: Session, draft: Draft, now: datetime) -> None:
     """Puts the patient on the waiting list for this kind of visit."""
+    setup = await setup_of(portal, session)
+    today = times.today_at(setup.zone("", portal.settings.time_zone), now)
     wish = Wish(
         patient=draft.patient,
         visit_type=draft.visit_type,
-        begins=clock.today(),
-        until=clock.today() + timedelta(days=WAITED_DAYS),
+        begins=today,
+        until=today + timedelta(days=WAITED_DAYS),
         practitioner=draft.clinician or None,
     )
     token = session.tokens.access
@@ -254,7 +273,7 @@ async def contact(portal: Portal, session: Session) -> Patient | None:
         )
     except (Unavailable, Forbidden, NotFound):
         return None
-    return read_patient(found, clock.today())
+    return read_patient(found, portal.today())
 
 
 async def invitation(portal: Portal, session: Session, key: str) -> bytes:

@@ -64,7 +64,8 @@ class Setup(msgspec.Struct, frozen=True):
         return next((each for each in self.sites if each.id == name), None)
 
     def zone(self, site: str, otherwise: str) -> str:
-        found = self.site(site)
+        """A site's clock; of no site in particular, that of the clinic's first."""
+        found = self.site(site) or next(iter(self.sites), None)
         return found.time_zone if found else otherwise
 
     def offering(self, visit_type: str) -> list[str]:
@@ -210,8 +211,3 @@ def can_change(appointment: Appointment, now: datetime, cancel_hours: int) -> bo
 
 def last_change(appointment: Appointment, cancel_hours: int) -> datetime:
     return appointment.start - timedelta(hours=cancel_hours)
-
-
-def chosen(value: str, offered: Sequence[Opening]) -> Opening | None:
-    """The opening that a form names, out of those that were offered."""
-    return next((o for o in offered if o.value == value), None)

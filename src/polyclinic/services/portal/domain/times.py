@@ -20,9 +20,26 @@ _NAMES = {
     "Pacific/Honolulu": "Hawaii time",
 }
 
+# Far from the ends of the calendar, where the day before or after is an error.
+PLANNED = range(1900, 2200)
+
 
 def local(at: datetime, zone: str) -> datetime:
     return at.astimezone(ZoneInfo(zone))
+
+
+def today_at(zone: str, now: datetime) -> date:
+    """The date on the clinic's wall."""
+    return local(now, zone).date()
+
+
+def read_day(text: str) -> date | None:
+    """A date out of a form or an address, of the years that a clinic plans in."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year in PLANNED else None
 
 
 def midnight(of: date, zone: str) -> datetime:

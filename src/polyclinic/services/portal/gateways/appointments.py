@@ -1,5 +1,6 @@
 """Appointments over its JSON door: openings, holds, bookings, the day and the waiting list."""
 
+import asyncio
 from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +20,9 @@ from polyclinic.services.portal.domain.booking import (
 from polyclinic.services.portal.gateways.answers import decoded_as, refusal
 
 NAME = "appointments"
+# How long the second press of a button waits for the answer to the first: four seconds in all,
+# well within the time that a person waits for a page.
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.75, 1.0, 1.5)
 T = TypeVar("T")
 
 
@@ -40,6 +44,10 @@ class AlreadyThere(Refused):
 
 class HoldOver(Refused):
     """The place is no longer kept; it may be free all the same."""
+
+
+class StillRunning(Unavailable):
+    """Your request is still being carried out."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +242,12 @@ class HttpAppointments:
     async def _tell(
         self, token: str, key: str, path: str, kind: type[T], body: dict[str, Any]
     ) -> T:
+        """A change; whoever presses twice waits for the answer to the first press."""
+        for pause in PAUSES:
+            try:
+                return await self._ask(token, "POST", path, kind, key=key, json=body)
+            except StillRunning:
+                await asyncio.sleep(pause)
         return await self._ask(token, "POST", path, kind, key=key, json=body)
 
     async def _send(
@@ -279,7 +293,6 @@ def _refused(status: int, said: _Refusal) -> Problem:
     if said.kind == "PlaceTaken":
         return Taken(message, nearest=tuple(said.nearest))
     if said.kind == "StillRunning":
-        # The first press of the button is on its way; whoever asks again hears its answer.
-        return Unavailable("Your request is still being carried out.", place=NAME)
+        return StillRunning(place=NAME)
     kind = {"HoldEnded": HoldOver, "AlreadyThere": AlreadyThere}.get(said.kind, Refused)
     return kind(message, place=said.place)

@@ -1,6 +1,6 @@
 """Booking in four pages: what, when, why, check. Whatever happens to the place, answers stay."""
 
-from datetime import date, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Invalid
 from polyclinic.services.portal.actions import drafts, visits
 from polyclinic.services.portal.domain import times
-from polyclinic.services.portal.domain.booking import Opening, Setup, chosen
+from polyclinic.services.portal.domain.booking import Setup
 from polyclinic.services.portal.domain.draft import REASON_MAX, Draft, read_reason
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.domain.visit_words import Row
@@ -41,31 +41,25 @@ async def post_kind(request: Request, signed: Signed) -> Response:
 
 @patients_only
 async def get_times(request: Request, signed: Signed) -> Response:
-    draft = await _draft(request, signed)
-    return (
-        redirect(f"/visits/{draft.booked}/booked")
-        if draft.booked
-        else await _times(request, signed, draft)
-    )
+    draft = await draft_of(request, signed)
+    if draft.booked:
+        return redirect(f"/visits/{draft.booked}/booked")
+    return await _times(request, signed, draft)
 
 
 @patients_only
 async def post_time(request: Request, signed: Signed) -> Response:
     """Keeps the chosen time; a taken one leads back with the nearest."""
     given = await form(request, signed)
-    draft = await _draft(request, signed)
-    asked = given.get("clinician", ""), _day(given.get("from", ""))
-    found = await visits.find_times(
-        portal(request), signed.session, draft.visit_type, asked[0], asked[1]
-    )
-    opening = chosen(given.get("opening", ""), (*draft.nearest, *found.openings))
-    if opening is None and given.get("opening"):
-        opening = _written(given["opening"], draft, found.setup)
+    draft = await draft_of(request, signed)
+    setup = await visits.setup_of(portal(request), signed.session)
+    # Free or not any more: that is for appointments to say.
+    opening = times.read_opening(given.get("opening", ""), draft.visit_type, setup)
     if opening is None:
-        return await _times(request, signed, draft, "Choose a time.", asked)
+        return await _times(request, signed, draft, "Choose a time.", given)
     kept = await visits.choose(portal(request), signed.session, draft, opening, clock.now())
     if kept.opening is None:
-        return await _times(request, signed, kept, "", asked)
+        return await _times(request, signed, kept, "", given)
     if kept.reason or kept.moves:
         return redirect(_to(kept, "check"))
     return redirect(_to(kept, "about"))
@@ -73,7 +67,7 @@ async def post_time(request: Request, signed: Signed) -> Response:
 
 @patients_only
 async def get_about(request: Request, signed: Signed) -> Response:
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     if draft.opening is None:
         return redirect(_to(draft, "time"))
     return await _about(request, signed, draft, draft.reason)
@@ -82,7 +76,7 @@ async def get_about(request: Request, signed: Signed) -> Response:
 @patients_only
 async def post_about(request: Request, signed: Signed) -> Response:
     given = await form(request, signed)
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     reason, error = read_reason(given.get("reason", ""))
     if error:
         return await _about(request, signed, draft, reason, error)
@@ -93,7 +87,7 @@ async def post_about(request: Request, signed: Signed) -> Response:
 
 @patients_only
 async def get_check(request: Request, signed: Signed) -> Response:
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     if draft.booked:
         return redirect(f"/visits/{draft.booked}/booked")
     if draft.opening is None:
@@ -116,7 +110,7 @@ async def get_check(request: Request, signed: Signed) -> Response:
 async def post_check(request: Request, signed: Signed) -> Response:
     """Books; the same press of the button sent twice leads to the same appointment."""
     await form(request, signed)
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     done = await visits.confirm(portal(request), signed.session, draft, clock.now())
     if done.booked is None:
         return await _times(request, signed, done)
@@ -126,8 +120,8 @@ async def post_check(request: Request, signed: Signed) -> Response:
 @patients_only
 async def post_wait(request: Request, signed: Signed) -> Response:
     await form(request, signed)
-    draft = await _draft(request, signed)
-    await visits.wait_for(portal(request), signed.session, draft)
+    draft = await draft_of(request, signed)
+    await visits.wait_for(portal(request), signed.session, draft, clock.now())
     return redirect("/visits?done=waiting")
 
 
@@ -151,34 +145,31 @@ async def _times(
     signed: Signed,
     draft: Draft,
     error: str = "",
-    asked: tuple[str, date] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> Response:
     """The openings; after a lost place with what was nearest, and all answers still there."""
-    at_work, now = portal(request), clock.now()
-    params = request.query_params
-    clinician, begins = asked or (
-        params.get("clinician", draft.clinician), _day(params.get("from", ""))
-    )  # fmt: skip
-    found = await visits.find_times(at_work, signed.session, draft.visit_type, clinician, begins)
-    nearest = visits.by_day(at_work, found.setup, list(draft.nearest), found.people, once=False)
-    zone = _zone(request, found.setup, draft.lost, *found.openings)
+    at_work, now, asked = portal(request), clock.now(), given or request.query_params
+    wanted = visits.Wanted(
+        draft.visit_type,
+        asked.get("clinician", draft.clinician),
+        times.read_day(asked.get("from", "")),
+    )
+    setup = await visits.setup_of(at_work, signed.session)
+    found = await visits.find_times(at_work, signed.session, setup, wanted, now)
+    nearest = visits.by_day(at_work, setup, list(draft.nearest), found.people, once=False)
     moved = await _moved(request, signed, draft)
-    lost = times.moment_words(draft.lost.start, zone, clock.today()) if draft.lost else ""
+    lost = times.moment_words(draft.lost.start, found.zone, found.today) if draft.lost else ""
     return draw(
         request,
         "patient/book_time.html",
         signed,
         409 if draft.problem and request.method == "POST" else 422 if error else 200,
         draft=draft,
-        kind=found.setup.visit_type(draft.visit_type),
+        kind=setup.visit_type(draft.visit_type),
         found=found,
         nearest=nearest,
         lost=lost,
-        clinician=clinician if clinician in found.clinicians else "",
-        begins=begins,
-        later=begins + timedelta(days=visits.DAYS_ASKED),
-        today_is=clock.today(),
-        zone_words=times.zone_words(zone, now),
+        zone_words=times.zone_words(found.zone, now),
         moved=moved,
         error=error,
         names=MOVE_STEPS if draft.moves else STEPS,
@@ -218,9 +209,9 @@ async def _summary(request: Request, signed: Signed, draft: Draft) -> tuple[Setu
     assert opening is not None
     setup = await visits.setup_of(at_work, signed.session)
     named = await visits.people(at_work, signed.session.tokens.access, [opening.practitioner])
-    zone, site = _zone(request, setup, opening), setup.site(opening.site)
+    zone, site = setup.zone(opening.site, at_work.settings.time_zone), setup.site(opening.site)
     return setup, {
-        "day": times.day(opening.start, zone, clock.today()),
+        "day": times.day(opening.start, zone, times.today_at(zone, now)),
         "time": times.hour(opening.start, zone),
         "zone_words": times.zone_words(zone, opening.start),
         "who": named.clinician(opening.practitioner),
@@ -233,29 +224,11 @@ async def _summary(request: Request, signed: Signed, draft: Draft) -> tuple[Setu
     }
 
 
-async def _draft(request: Request, signed: Signed) -> Draft:
+async def draft_of(request: Request, signed: Signed) -> Draft:
+    """The draft that an address names, if it is this person's; raises NoDraft."""
     key = request.path_params["draft"]
     return await drafts.load(portal(request), signed.session, key, clock.now())
 
 
 def _to(draft: Draft, page: str) -> str:
     return f"/visits/book/{draft.id}/{page}"
-
-
-def _zone(request: Request, setup: Setup, *openings: Opening | None) -> str:
-    site = next((o.site for o in openings if o is not None), "")
-    own = setup.sites[0].time_zone if setup.sites else portal(request).settings.time_zone
-    return setup.zone(site, own)
-
-
-def _day(text: str) -> date:
-    """A date to look from; never one that is over."""
-    try:
-        return max(date.fromisoformat(text), clock.today())
-    except ValueError:
-        return clock.today()
-
-
-def _written(value: str, draft: Draft, setup: Setup) -> Opening | None:
-    """A time that was on the page when it was sent and has gone from the list since."""
-    return times.read_opening(value, draft.visit_type, setup)

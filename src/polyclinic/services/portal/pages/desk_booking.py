@@ -1,6 +1,7 @@
 """Booking for a patient at the desk: who, when, confirm; over a taken time only with a reason."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,14 +13,14 @@ from polyclinic.foundation.errors import Invalid, NotFound, Unavailable
 from polyclinic.services.portal.actions import desk, drafts, visits
 from polyclinic.services.portal.actions.charts import find_patients
 from polyclinic.services.portal.domain import times
-from polyclinic.services.portal.domain.booking import Opening, Setup, chosen
+from polyclinic.services.portal.domain.booking import Opening, Setup
 from polyclinic.services.portal.domain.draft import Draft, read_reason
 from polyclinic.services.portal.domain.search import read_search
 from polyclinic.services.portal.domain.session import Signed
+from polyclinic.services.portal.pages.booking import draft_of
 from polyclinic.services.portal.pages.door import draw, form, portal, redirect, signed_in
 
 desk_only = signed_in("front-desk", "clinician")
-DAYS_AHEAD = 28
 _PATIENT = "Patient/"
 
 
@@ -43,7 +44,7 @@ async def post_who(request: Request, signed: Signed) -> Response:
             patient=_PATIENT + given["patient"][:64],
             clinician=clinician,
         )
-        await desk.begin(portal(request), signed.session, draft, clock.now())
+        await drafts.save(portal(request), signed.session, draft, clock.now())
         return redirect(f"/schedule/book/{draft.id}" + (f"?from={start[:10]}" if start else ""))
     typed = given.get("q", "").strip()[:120]
     found, more, error, status = None, False, "", 200
@@ -64,15 +65,9 @@ async def post_who(request: Request, signed: Signed) -> Response:
 @desk_only
 async def get_move(request: Request, signed: Signed) -> Response:
     """Another time for a visit; the old one is kept until the new one is sure."""
-    found = await desk.open_visit(portal(request), signed.session, request.path_params["visit"])
-    draft = Draft(
-        id=drafts.new_draft_id(),
-        patient=found.appointment.patient,
-        visit_type=found.appointment.visit_type,
-        moves=found.appointment.id,
-        clinician=found.appointment.practitioner,
-    )
-    await desk.begin(portal(request), signed.session, draft, clock.now())
+    at_work, key = portal(request), request.path_params["visit"]
+    moved = (await desk.open_visit(at_work, signed.session, key)).appointment
+    draft = await visits.begin_move(at_work, signed.session, moved, clock.now())
     return redirect(f"/schedule/book/{draft.id}")
 
 
@@ -89,27 +84,27 @@ async def get_offer(request: Request, signed: Signed) -> Response:
         waiting=waiting.id,
         clinician=waiting.practitioner or "",
     )
-    await desk.begin(portal(request), signed.session, draft, clock.now())
+    await drafts.save(portal(request), signed.session, draft, clock.now())
     return redirect(f"/schedule/book/{draft.id}")
 
 
 @desk_only
 async def get_when(request: Request, signed: Signed) -> Response:
-    return await _when(request, signed, await _draft(request, signed))
+    return await _when(request, signed, await draft_of(request, signed))
 
 
 @desk_only
 async def post_when(request: Request, signed: Signed) -> Response:
     given = await form(request, signed)
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     at_work = portal(request)
     setup = await visits.setup_of(at_work, signed.session)
     kind = draft.visit_type or given.get("kind", "")
     reason, error = read_reason(given.get("reason", ""))
     override, wrong = read_reason(given.get("override", ""))
     draft = msgspec.structs.replace(draft, visit_type=kind, reason=reason, override="")
-    opening = _chosen(given, draft, setup)
-    if given.get("how") == "over":
+    opening = times.read_opening(given.get("opening", ""), kind, setup)
+    if given.get("how") == "over" and not draft.moves:
         opening, why = _forced(given, draft, setup, override)
         draft = msgspec.structs.replace(draft, override=override)
         error = error or why or wrong
@@ -129,7 +124,7 @@ async def post_when(request: Request, signed: Signed) -> Response:
 
 @desk_only
 async def get_check(request: Request, signed: Signed) -> Response:
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     if draft.booked:
         return redirect(f"/schedule/visits/{draft.booked}")
     if draft.opening is None:
@@ -138,14 +133,14 @@ async def get_check(request: Request, signed: Signed) -> Response:
     token = signed.session.tokens.access
     setup = await visits.setup_of(at_work, signed.session)
     named = await visits.people(at_work, token, [opening.practitioner], [draft.patient])
-    zone, site = _zone(request, setup, opening.site), setup.site(opening.site)
+    zone, site = setup.zone(opening.site, at_work.settings.time_zone), setup.site(opening.site)
     kind = setup.visit_type(draft.visit_type)
     return draw(
         request, "staff/book_check.html", signed, draft=draft, people=named,
         who=named.formal(draft.patient), patient=named.patients.get(draft.patient),
         clinician=named.clinician(opening.practitioner),
         what=kind.name if kind else "Visit",
-        when=f"{times.day(opening.start, zone, clock.today())}, "
+        when=f"{times.day(opening.start, zone, times.today_at(zone, now))}, "
         f"{times.hour_24(opening.start, zone)} to {times.hour_24(opening.end, zone)}",
         place=site.name if site else "",
         held_until=times.hour_24(draft.hold.ends, zone)
@@ -156,7 +151,7 @@ async def get_check(request: Request, signed: Signed) -> Response:
 @desk_only
 async def post_check(request: Request, signed: Signed) -> Response:
     await form(request, signed)
-    draft = await _draft(request, signed)
+    draft = await draft_of(request, signed)
     done = await visits.confirm(portal(request), signed.session, draft, clock.now())
     if done.booked is None:
         return await _when(request, signed, done)
@@ -168,38 +163,31 @@ async def _when(
     signed: Signed,
     draft: Draft,
     error: str = "",
-    given: dict[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> Response:
-    at_work, now = portal(request), clock.now()
-    asked = given or dict(request.query_params)
+    at_work, now, asked = portal(request), clock.now(), given or request.query_params
     setup = await visits.setup_of(at_work, signed.session)
     kind = draft.visit_type or asked.get("kind", "")
     kind = kind if setup.visit_type(kind) else setup.visit_types[0].id if setup.visit_types else ""
     if not kind:
         raise NotFound("No visit types are set up yet.")
-    clinician, begins = asked.get("clinician", draft.clinician), _day(asked.get("from", ""))
-    found = await visits.find_times(at_work, signed.session, kind, clinician, begins)
+    wanted = visits.Wanted(
+        kind, asked.get("clinician", draft.clinician), times.read_day(asked.get("from", ""))
+    )
+    found = await visits.find_times(at_work, signed.session, setup, wanted, now)
     token = signed.session.tokens.access
     named = await visits.people(at_work, token, found.clinicians, [draft.patient])
-    zone = _zone(request, setup, setup.sites[0].id if setup.sites else "")
     return draw(
         request, "staff/book_when.html", signed,
         409 if draft.problem and request.method == "POST" else 422 if error else 200,
         draft=draft, setup=setup, kind=kind, found=found, people=named,
-        clinician=clinician if clinician in found.clinicians else "", begins=begins,
-        later=begins + timedelta(days=DAYS_AHEAD),
         nearest=visits.by_day(
             at_work, setup, list(draft.nearest), named, once=False, is_staff=True
         ),
         who=named.formal(draft.patient), patient=named.patients.get(draft.patient),
-        typed=given or {}, error=error, zone_words=times.zone_words(zone, now),
+        typed=given or {}, error=error, zone_words=times.zone_words(found.zone, now),
         sites=setup.sites,
     )  # fmt: skip
-
-
-def _chosen(given: dict[str, str], draft: Draft, setup: Setup) -> Opening | None:
-    value = given.get("opening", "")
-    return chosen(value, draft.nearest) or times.read_opening(value, draft.visit_type, setup)
 
 
 def _forced(
@@ -224,25 +212,9 @@ def _forced(
     return Opening(start, end, who, site.id, kind.id), ""
 
 
-async def _draft(request: Request, signed: Signed) -> Draft:
-    key = request.path_params["draft"]
-    return await drafts.load(portal(request), signed.session, key, clock.now())
-
-
-def _zone(request: Request, setup: Setup, site: str) -> str:
-    return setup.zone(site, portal(request).settings.time_zone)
-
-
 def _start(text: str) -> str:
     """A time that came along from an opening of the calendar."""
     try:
         return datetime.fromisoformat(text).isoformat()
     except ValueError:
         return ""
-
-
-def _day(text: str) -> date:
-    try:
-        return max(date.fromisoformat(text), clock.today())
-    except ValueError:
-        return clock.today()

@@ -92,7 +92,7 @@ def draw(
         "emergency": at_work.settings.emergency,
         "has_appointments": at_work.has("appointments"),
         "theme": signed.theme if signed else "system",
-        "today": spoken(clock.today()),
+        "today": spoken(at_work.today()),
         "at": lambda moment: hour(moment, at_work.settings.time_zone),
         "bar": bar,
         "spark": spark,

@@ -1,13 +1,14 @@
 """The front desk's day: the calendar, one visit and its steps, the waiting list."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Conflict, Invalid
-from polyclinic.services.portal.actions import desk
+from polyclinic.services.portal.actions import desk, visits
 from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.booking import Appointment, Waiting
 from polyclinic.services.portal.domain.day import state_words, tone
@@ -21,34 +22,20 @@ clinicians_only = signed_in("clinician")
 
 @desk_only
 async def get_schedule(request: Request, signed: Signed) -> Response:
-    return await show_schedule(request, signed)
-
-
-async def show_schedule(
-    request: Request, signed: Signed, error: str = "", status: int = 200
-) -> Response:
-    at_work, now = portal(request), clock.now()
-    today = desk.today_at(at_work.settings.time_zone, now)
-    on = _date(request.query_params.get("date", ""), today)
-    site = request.query_params.get("site", "")
-    day = await desk.open_day(at_work, signed.session, on, site, now)
+    now, asked = clock.now(), request.query_params
+    wanted = times.read_day(asked.get("date", ""))
+    day = await desk.open_day(portal(request), signed.session, wanted, asked.get("site", ""), now)
     return draw(
         request,
         "staff/schedule.html",
         signed,
-        status,
         day=day,
-        on=on,
-        is_today=on == today,
-        heading=times.day_words(on, today),
-        before=on - timedelta(days=1),
-        after=on + timedelta(days=1),
         here=[_here(day, a, minutes) for a, minutes in day.here],
-        waiting=[_waits(day, w, today) for w in day.waiting],
+        waiting=[_waits(day, w) for w in day.waiting],
         updated=times.hour_24(now, day.zone),
         words=lambda a: state_words(a, now, day.zone),
         turn=_turn(now),
-        error=error,
+        **_dates(day.on, day.today),
     )
 
 
@@ -70,7 +57,9 @@ async def post_step(request: Request, signed: Signed) -> Response:
         return redirect(f"/schedule/visits/{key}")
     if given.get("back") == "my-day":
         return redirect("/my-day")
-    return redirect(_day_of(request, done))
+    setup = await visits.setup_of(portal(request), signed.session)
+    zone = setup.zone(done.site, portal(request).settings.time_zone)
+    return redirect(f"/schedule?date={times.local(done.start, zone).date()}&site={done.site}")
 
 
 @desk_only
@@ -81,7 +70,7 @@ async def post_cancel(request: Request, signed: Signed) -> Response:
         return await _visit_page(request, signed, "Say why it is canceled.")
     try:
         turn = given.get("turn", "")
-        await desk.cancel(portal(request), signed.session, key, reason, turn)
+        await visits.cancel(portal(request), signed.session, key, reason, turn)
     except (Conflict, Invalid) as refused:
         return await _visit_page(request, signed, refused.message)
     return redirect(f"/schedule/visits/{key}")
@@ -89,23 +78,18 @@ async def post_cancel(request: Request, signed: Signed) -> Response:
 
 @clinicians_only
 async def get_my_day(request: Request, signed: Signed) -> Response:
-    at_work, now = portal(request), clock.now()
-    today = desk.today_at(at_work.settings.time_zone, now)
-    on = _date(request.query_params.get("date", ""), today)
-    own = await desk.my_day(at_work, signed.session, on)
+    now = clock.now()
+    wanted = times.read_day(request.query_params.get("date", ""))
+    own = await desk.my_day(portal(request), signed.session, wanted, now)
     return draw(
         request,
         "staff/my_day.html",
         signed,
         own=own,
         rows=[_line(own, a, now) for a in own.found],
-        heading=times.day_words(on, today),
-        is_today=on == today,
-        on=on,
-        before=on - timedelta(days=1),
-        after=on + timedelta(days=1),
         updated=times.hour_24(now, own.zone),
         turn=_turn(now),
+        **_dates(own.on, own.today),
     )
 
 
@@ -125,7 +109,7 @@ async def _visit_page(request: Request, signed: Signed, error: str = "") -> Resp
         patient=found.people.patients.get(a.patient),
         clinician=found.people.clinician(a.practitioner),
         what=a.visit_name,
-        when=times.day(a.start, zone, desk.today_at(zone, now)),
+        when=times.day(a.start, zone, times.today_at(zone, now)),
         time=f"{times.hour_24(a.start, zone)} to {times.hour_24(a.end, zone)}",
         zone_words=times.zone_words(zone, a.start),
         place=", ".join(p for p in (site.name if site else "", room_words(a.room)) if p),
@@ -150,9 +134,9 @@ def _here(day: desk.Day, appointment: Appointment, minutes: int) -> dict[str, ob
     }
 
 
-def _waits(day: desk.Day, waiting: Waiting, today: date) -> dict[str, object]:
+def _waits(day: desk.Day, waiting: Waiting) -> dict[str, object]:
     kind = day.setup.visit_type(waiting.visit_type)
-    days = (today - times.local(waiting.made, day.zone).date()).days
+    days = (day.today - times.local(waiting.made, day.zone).date()).days
     who = day.people.clinician(waiting.practitioner) if waiting.practitioner else "Any clinician"
     return {
         "w": waiting,
@@ -190,16 +174,15 @@ def _chart(own: desk.Own, appointment: Appointment) -> str:
     return "open" if appointment.patient_id in own.open_charts else "coming"
 
 
-def _day_of(request: Request, appointment: Appointment) -> str:
-    zone = portal(request).settings.time_zone
-    return f"/schedule?date={times.local(appointment.start, zone).date()}&site={appointment.site}"
-
-
-def _date(text: str, today: date) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return today
+def _dates(on: date, today: date) -> dict[str, Any]:
+    """The head of a day's page, and the ways to the days beside it."""
+    return {
+        "on": on,
+        "is_today": on == today,
+        "heading": times.day_words(on, today),
+        "before": on - timedelta(days=1),
+        "after": on + timedelta(days=1),
+    }
 
 
 def _turn(now: datetime) -> str:

@@ -83,7 +83,7 @@ async def post_cancel(request: Request, signed: Signed) -> Response:
     if reason and reason not in CANCEL_REASONS:
         raise Invalid("This is not one of the reasons.", place="reason")
     try:
-        turn = given.get("turn", "")[:40]
+        turn = given.get("turn", "")
         await visits.cancel(portal(request), signed.session, key, reason, turn)
     except (Conflict, Invalid) as refused:
         return await _cancel_page(request, signed, refused.message, reason)
