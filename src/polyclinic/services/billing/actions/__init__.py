@@ -1,0 +1,1 @@
+"""What billing can do. One action is one transaction."""

@@ -1,0 +1,17 @@
+"""Brings billing to life."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from polyclinic.fhirserver.door import FhirServer
+from polyclinic.foundation.service import Running
+from polyclinic.services.billing.actions.fhir import registered
+from polyclinic.services.billing.actions.state import Books
+
+
+@asynccontextmanager
+async def open_books(running: Running) -> AsyncGenerator[Books, None]:
+    books: Books
+    books = Books(running, FhirServer.over(running, registered=registered(lambda: books)))
+    await books.server.search.frequencies.load()
+    yield books

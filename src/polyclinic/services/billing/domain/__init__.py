@@ -1,0 +1,1 @@
+"""What is true of money and claims; no clock, no I/O."""

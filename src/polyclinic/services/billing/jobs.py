@@ -1,0 +1,34 @@
+"""What the clock does for billing."""
+
+from polyclinic.foundation import once, telemetry
+from polyclinic.foundation.service import Job, Running
+from polyclinic.services.billing.actions.bookkeeping import prove
+
+
+async def prove_ledger(running: Running) -> None:
+    """Adds the whole ledger up again; anything found is logged and counted."""
+    proof = await prove(running.state)
+    if not proof.holds:
+        telemetry.log("ledger proof failed", count=proof.wrong_balances + proof.unbalanced)
+
+
+async def sweep(running: Running) -> None:
+    await once.sweep(running.database, running.settings.idempotency_hours)
+
+
+async def count_terms(running: Running) -> None:
+    """Counts index terms anew, so that searches choose their path well."""
+    await running.state.server.search.frequencies.measure()
+
+
+async def keep_log_months(running: Running) -> None:
+    """Makes the access log's partitions of this month and the next."""
+    await running.state.server.store.log.keep_months()
+
+
+jobs = (
+    Job("prove ledger", 24 * 3600, prove_ledger),
+    Job("sweep", 600, sweep),
+    Job("count terms", 120, count_terms),
+    Job("keep log months", 6 * 3600, keep_log_months),
+)

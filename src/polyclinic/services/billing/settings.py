@@ -1,0 +1,42 @@
+"""Billing's settings, each with a sentence in `NOTES`."""
+
+from polyclinic.foundation.settings import Settings
+
+
+class BillingSettings(Settings, frozen=True, kw_only=True):
+    """Whose money it is, which currency, and who is asked."""
+
+    currency: str = "USD"
+    time_zone: str = "UTC"
+    clinic_name: str = "The clinic"
+    clinic_address: str = ""
+    clinic_npi: str = "1234567893"
+    clinic_tax_id: str = "000000000"
+    submitter_id: str = "POLYCLINIC"
+    payment_days: int = 30
+    pay_link_days: int = 60
+    idempotency_hours: int = 72
+    exchange_folder: str | None = None
+    cards: str = "none"
+    cards_url: str | None = None
+    cards_key: str | None = None
+    cards_webhook_secret: str | None = None
+
+
+NOTES = {
+    "currency": "The clinic's currency, three letters of ISO 4217.",
+    "time_zone": "The IANA zone in which the clinic's days begin and end.",
+    "clinic_name": "The clinic's name as bills and claims say it.",
+    "clinic_address": "Its address: street; city; state; postal code.",
+    "clinic_npi": "Its National Provider Identifier, ten digits.",
+    "clinic_tax_id": "Its tax identification number, nine digits.",
+    "submitter_id": "The name under which claims are sent (ISA06 and GS02).",
+    "payment_days": "How many days patients have to pay a bill.",
+    "pay_link_days": "How many days the link on a bill can be used.",
+    "idempotency_hours": "How long a repeated request gets the answer of the first.",
+    "exchange_folder": "The folder through which X12 files go to and come from payers, if any.",
+    "cards": "Who takes card payments: none, http (an address shaped as Stripe's) or stripe.",
+    "cards_url": "The card gateway's address, where it is not the gateway's own.",
+    "cards_key": "The secret key at the card gateway.",
+    "cards_webhook_secret": "The secret with which the card gateway signs what it tells us.",
+}

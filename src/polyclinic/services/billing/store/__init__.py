@@ -1,0 +1,1 @@
+"""What billing keeps: the only SQL, only in its own schema."""
