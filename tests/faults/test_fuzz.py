@@ -23,6 +23,7 @@ from records_door import Door, database, opened, patient
 
 IDS = ["a", "b", "c", "d"]
 TOGETHER = 12  # requests at once, so that they share statements: one must not spoil the others
+UNITS = 5
 SAMPLES = samples()
 
 
@@ -63,7 +64,7 @@ async def sent(door: Door, seed: int) -> None:
 
 async def imported(door: Door, seed: int) -> None:
     chance = Chance(seed, SAMPLES, IDS)
-    units = [(chance.bundle(), False) for _ in range(3)] + [(chance.lines(), True)] * 2
+    units = [(chance.bundle(), False) for _ in range(UNITS - 2)] + [(chance.lines(), True)] * 2
     answers = await asyncio.gather(*(door.unit(body, lines=lines) for body, lines in units))
     for (content, _), answer in zip(units, answers, strict=True):
         assert answer.status_code == 200, (content, answer.text[:500])
@@ -139,9 +140,12 @@ async def test_after_all_that_everybody_is_still_served(clinic):
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-async def test_no_request_finds_a_fault_in_ten_minutes(clinic):
-    until, seed = time.monotonic() + 600, 1 << 40
+async def test_no_request_finds_a_fault_in_ten_minutes(clinic, record_property):
+    first = seed = 1 << 40
+    until = time.monotonic() + 600
     while time.monotonic() < until:
         await sent(clinic, seed)
         await imported(clinic, seed)
         seed += 1
+    record_property("requests", (seed - first) * TOGETHER)
+    record_property("units to import", (seed - first) * UNITS)

@@ -198,13 +198,15 @@ def test_the_first_bundles_of_both_archives_are_imported(start, data):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @needs_synthea
-def test_both_archives_are_imported_whole(start, data):
+def test_both_archives_are_imported_whole(start, data, record_property):
     up = start(*SERVICES).ready()
     code, said = run(data, *(SYNTHEA / name for name in ARCHIVES))
     assert code == 0, said
     numbers = counts(said)
     assert (numbers["imported"], numbers["refused"]) == (118, 0)
     assert numbers["resources"] == 72_436
+    record_property("patients", numbers["imported"])
+    record_property("resources", numbers["resources"])
     with reader(data, up.url) as http:
         assert http.get("/Patient?_summary=count").json()["total"] == 118
     assert up.end(signal.SIGINT)[0] == 0

@@ -113,7 +113,8 @@ def _seen(reader: Reader) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     ]
 
 
-def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, whom: str) -> None:
+def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, whom: str) -> int:
+    """Answers how many of the kills hit a command that was still at work."""
     size = 60
     folder = data.parent / "in"
     folder.mkdir()
@@ -145,6 +146,7 @@ def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, w
     is_whole(reader, units, size, complete=True)
     reader.http.close()
     assert up.end(signal.SIGINT)[0] == 0
+    return killed_early
 
 
 def _until_ready(url: str) -> None:
@@ -167,8 +169,13 @@ def test_kills_during_an_import_leave_every_unit_whole_or_absent(start, data, po
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("whom", ["service", "postgres"])
-def test_thirty_kills_during_an_import(start, data, postmaster_of, whom):
-    imported_under_fire(start, data, postmaster_of, kills=30, units=1500, whom=whom)
+def test_thirty_kills_during_an_import_leave_every_unit_whole_or_absent(
+    start, data, postmaster_of, whom, record_property
+):
+    early = imported_under_fire(start, data, postmaster_of, kills=30, units=1500, whom=whom)
+    record_property("kills", 30)
+    record_property("of them before the end of the import", early)
+    record_property("units", 1500)
 
 
 class Writer(threading.Thread):
@@ -216,11 +223,16 @@ def test_no_acknowledged_write_is_lost_by_kills(start, data, postmaster_of, whom
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("whom", ["service", "postgres"])
-def test_no_acknowledged_write_is_lost_by_thirty_kills(start, data, postmaster_of, whom):
-    written_under_fire(start, data, postmaster_of, whom, kills=30)
+def test_no_acknowledged_write_is_lost_by_thirty_kills(
+    start, data, postmaster_of, whom, record_property
+):
+    kept = written_under_fire(start, data, postmaster_of, whom, kills=30)
+    record_property("kills", 30)
+    record_property("resources written", kept)
 
 
-def written_under_fire(start, data, postmaster_of, whom: str, *, kills: int) -> None:
+def written_under_fire(start, data, postmaster_of, whom: str, *, kills: int) -> int:
+    """Answers how many resources had an acknowledged write."""
     up = start(*SERVICES).ready()
     reader = Reader(data, up.url)
     writers = [Writer(reader, number) for number in range(6)]
@@ -250,6 +262,7 @@ def written_under_fire(start, data, postmaster_of, whom: str, *, kills: int) -> 
         _all_kept(reader, writer)
     reader.http.close()
     assert up.end(signal.SIGINT)[0] == 0
+    return sum(len(writer.kept) for writer in writers)
 
 
 def _all_kept(reader: Reader, writer: Writer) -> None:

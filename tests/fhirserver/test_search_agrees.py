@@ -49,6 +49,7 @@ class World:
     def __init__(self, clinic: Clinic, oracle: Oracle) -> None:
         self.clinic, self.oracle = clinic, oracle
         self.taken: set[str] = set()
+        self.pages = 0  # asked for by every path
 
     def __repr__(self) -> str:
         return "World"
@@ -67,25 +68,32 @@ async def world(
 
 @pytest.fixture(params=["rare", "common"])
 def paths(
-    request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Any,
 ) -> Iterator[str]:
     """Every term as rare as it is, or so common that the terms' own index is avoided."""
+    before = world.pages
     if request.param == "common":
         monkeypatch.setattr(plans, "RARE_MAX", -1)
 
     def choose(*asked: Any) -> Any:
         plan = plans.choose(*asked)
         world.taken.add(plan.path)
+        world.pages += 1
         return plan
 
     async def page(charts: Charts, ask: Any) -> Any:
         world.taken.add("chart lane by date" if ask.by_date else "chart lane")
+        world.pages += 1
         return await Charts_page(charts, ask)
 
     Charts_page = Charts.page  # noqa: N806
     monkeypatch.setattr(run, "choose", choose)
     monkeypatch.setattr(Charts, "page", page)
-    return request.param
+    yield request.param
+    record_property("pages of searches", world.pages - before)
 
 
 COMMON = st.sampled_from(
@@ -289,7 +297,11 @@ async def test_includes_are_what_the_page_points_at_and_what_points_at_it(
     assert set(answer.included) == expected(who[1], answer.ids, asked[1])
 
 
-async def test_reads_and_histories_are_the_oracles(world):
+async def test_reads_and_histories_are_the_oracles(world, record_property):
+    everybody = len(people())
+    versions = sum(len(each) for each in world.oracle.versions.values())
+    record_property("reads", everybody * len(world.oracle.versions))
+    record_property("reads of one version", everybody * versions)
     for person, who in people():
         for name, versions in world.oracle.versions.items():
             kind = name.partition("/")[0]
@@ -309,7 +321,8 @@ async def test_reads_and_histories_are_the_oracles(world):
                 assert past.status != 200 or past.body == version
 
 
-async def test_a_history_is_walked_to_its_end(world):
+async def test_a_history_is_walked_to_its_end(world, record_property):
+    record_property("histories", len(people()) * len(world.oracle.versions))
     for person, who in people():
         for name in world.oracle.versions:
             if who.may_ask("r", name.partition("/")[0]):
@@ -330,7 +343,8 @@ async def _history(clinic: Clinic, person: Caller, name: str) -> list[int]:
     return found
 
 
-async def test_every_path_was_taken(world):
+async def test_every_path_was_taken(world, record_property):
+    record_property("pages of searches", world.pages)
     assert world.taken == {
         "chart", "chart lane", "chart lane by date", "ids", "terms", "postings", "dates", "changes",
         "type",

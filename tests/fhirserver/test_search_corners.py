@@ -50,7 +50,9 @@ async def test_last_updated_finer_than_a_millisecond_is_compared_as_shown(clinic
 
 
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
-async def test_nothing_in_the_inventory_is_a_fault_of_ours(clinic: Clinic, every: int):
+async def test_nothing_in_the_inventory_is_a_fault_of_ours(
+    clinic: Clinic, every: int, record_property
+):
     """Every parameter searched and sorted by, with a value that fits none or any of them."""
     urls = [
         f"{kind}?{name}"
@@ -59,6 +61,7 @@ async def test_nothing_in_the_inventory_is_a_fault_of_ours(clinic: Clinic, every
         for name in (f"_sort={code}", f"{code}=1")
     ]
     chosen = urls[::every]
+    record_property("searches", len(chosen))
     for start in range(0, len(chosen), 400):
         part = chosen[start : start + 400]
         answer = await clinic.batch(SYSTEM, *part)

@@ -208,9 +208,12 @@ async def test_no_read_of_any_type_tells_of_what_is_hidden(twins, role):
 
 @pytest.mark.parametrize("role", CALLERS)
 @pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
-async def test_no_search_by_any_parameter_tells_of_what_is_hidden(twins, role, every):
+async def test_no_search_by_any_parameter_tells_of_what_is_hidden(
+    twins, role, every, record_property
+):
     urls = [url for kind in resource_types() for url in reads_by_parameters(kind)]
     chosen = urls[list(CALLERS).index(role) :: every]
+    record_property("searches, in both clinics", len(chosen))
     for start in range(0, len(chosen), 100):
         await agree(twins, CALLERS[role], chosen[start : start + 100])
 

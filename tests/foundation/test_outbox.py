@@ -203,13 +203,16 @@ async def test_an_open_transaction_elsewhere_holds_the_feed_until_its_time_out_o
         await task
 
 
-async def test_a_thousand_events_survive_crashes_at_every_point_once_and_in_order(
-    pair, monkeypatch
+@pytest.mark.parametrize(
+    "count", [1000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+async def test_events_survive_crashes_at_every_point_once_and_in_order(
+    pair, monkeypatch, count, record_property
 ):
     speaker, listener = pair
     monkeypatch.setattr(reading, "BATCH", 10)
     dice = random.Random(20261122)
-    for start in range(0, 1000, 20):
+    for start in range(0, count, 20):
         await speaker.say(*range(start, start + 20))
     while await speaker.sequencer.number():
         pass
@@ -223,15 +226,17 @@ async def test_a_thousand_events_survive_crashes_at_every_point_once_and_in_orde
 
     monkeypatch.setattr(Reader, "_effect", effect_or_crash)
     crashes = 0
-    while len(await listener.heard()) < 1000:
+    while len(await listener.heard()) < count:
         reader = listener.reader()  # each life is a new reader
         try:
             await reader.turn(0)
         except (Crash, Problem):
             crashes += 1
         await reader.let_go()
-    assert crashes > 20
-    assert await listener.heard() == list(range(1000))
+    assert crashes > count / 50
+    assert await listener.heard() == list(range(count))
+    record_property("events", count)
+    record_property("crashes", crashes)
 
 
 async def test_two_readers_of_one_service_do_not_bring_about_an_effect_twice(pair):

@@ -112,11 +112,15 @@ async def test_two_thousand_racing_requests_leave_no_double_booking(door, postgr
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-async def test_ten_thousand_racing_requests_leave_no_double_booking(door, postgres_url, key_file):
+async def test_ten_thousand_racing_requests_leave_no_double_booking(
+    door, postgres_url, key_file, record_property
+):
     async with open_door(postgres_url, key_file, beside=door) as beside:
         seen = await race(door, beside, 10_000, random.Random(11))
     assert set(seen) <= {200, 201, 409}, seen
     await never_two(door)
+    record_property("bookings, moves and cancellations", sum(seen.values()))
+    record_property("of them refused", seen[409])
 
 
 async def test_scarce_places_end_with_exactly_their_capacity(door, postgres_url, key_file):
@@ -133,6 +137,37 @@ async def test_scarce_places_end_with_exactly_their_capacity(door, postgres_url,
         )
     assert statuses(answers) == {201: 12, 409: 588}
     await never_two(door)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_ten_thousand_bookings_of_scarce_places_end_with_exactly_their_capacity(
+    door, postgres_url, key_file, record_property
+):
+    """840 places of four doctors in ten days, each wished for by twelve or so, in any order."""
+    starts = [
+        at(5 + day, f"{hour:02}:{minute:02}")
+        for day in range(10)
+        for hour in (9, 10, 11, 13, 14, 15, 16)
+        for minute in (0, 20, 40)
+    ]
+    places = [(s, d) for s in starts for d in ("ana", "lena", "sofie", "priya")]
+    wishes = [(patient(f"t{n}"), *places[n % len(places)]) for n in range(10_000)]
+    random.Random(13).shuffle(wishes)
+    waiting = asyncio.Semaphore(64)
+
+    async def book(which, wish):
+        async with waiting:
+            return await which.book(*wish)
+
+    async with open_door(postgres_url, key_file, beside=door) as beside:
+        answers = await asyncio.gather(
+            *(book(door if n % 2 else beside, wish) for n, wish in enumerate(wishes))
+        )
+    assert statuses(answers) == {201: len(places), 409: len(wishes) - len(places)}
+    await never_two(door)
+    record_property("bookings", len(wishes))
+    record_property("places, all of them taken once", len(places))
 
 
 async def test_a_shared_visit_ends_with_exactly_its_seats(door, postgres_url, key_file):
@@ -283,8 +318,22 @@ async def ask_again(client, answers, who, body):
     assert answers.setdefault(who, found) == found, who
 
 
-async def test_a_process_killed_in_the_middle_leaves_every_booking_whole(door, key_file):
+@pytest.mark.parametrize(
+    "rounds", [1, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+async def test_a_process_killed_in_the_middle_leaves_every_booking_whole(
+    door, key_file, rounds, record_property
+):
     """kill -9 while hundreds book; then the same keys are asked again, and each has one answer."""
+    wishes = 0
+    for _ in range(rounds):
+        await door.empty()
+        wishes += await killed_in_the_middle(door, key_file)
+    record_property("kills", rounds * 2)
+    record_property("bookings asked for", wishes)
+
+
+async def killed_in_the_middle(door, key_file):
     starts = [at(11, f"{h:02}:{m:02}") for h in (9, 10, 11, 13) for m in (0, 20, 40)]
     places = [(d, s) for d in ("ana", "lena", "sofie", "priya") for s in starts]
     wishes = [
@@ -312,6 +361,7 @@ async def test_a_process_killed_in_the_middle_leaves_every_booking_whole(door, k
     for name in won:
         assert await door.said(f"Appointment/{name}") == ["AppointmentBooked"]
     await never_two(door)
+    return len(wishes)
 
 
 async def test_a_dump_of_the_database_names_nobody(door):

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 STARTS = [f"{hour:02}:{minute:02}" for hour in (9, 10) for minute in (0, 20, 40)]
 DOCTORS = ("ana", "lena")
 PEOPLE = ("m1", "m2", "m3")
+STEPS = 25
 
 starts, doctors, people = map(st.sampled_from, (STARTS, DOCTORS, PEOPLE))
 
@@ -108,11 +109,13 @@ class Clinic(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     "examples", [12, pytest.param(150, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
-async def test_random_worlds_agree_with_a_simple_model(door: Door, examples):
+async def test_random_worlds_agree_with_a_simple_model(door: Door, examples, record_property):
     chosen = settings(
-        max_examples=examples, stateful_step_count=25, deadline=None, derandomize=True,
+        max_examples=examples, stateful_step_count=STEPS, deadline=None, derandomize=True,
         phases=(Phase.generate,), suppress_health_check=list(HealthCheck), database=None,
     )  # fmt: skip
     here = {"door": door, "loop": asyncio.get_running_loop()}
     clinic = type("ThisClinic", (Clinic,), here)
     await asyncio.to_thread(run_state_machine_as_test, clinic, settings=chosen)
+    record_property("worlds", examples)
+    record_property("steps in each, at most", STEPS)
