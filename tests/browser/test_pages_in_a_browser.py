@@ -69,8 +69,9 @@ def test_nothing_is_left_in_the_browser(desk: Seen):
     )
     assert kept == [0, 0, "", 0, 0]
     cookies = desk.page.context.cookies()
-    assert {c["name"] for c in cookies if "polyclinic" in c["name"]} == {"__Host-polyclinic"}
-    assert all(c["secure"] and c["httpOnly"] for c in cookies)
+    # The demo runs on one's own computer without TLS, where Safari keeps no Secure cookie.
+    assert {c["name"] for c in cookies if "polyclinic" in c["name"]} == {"polyclinic"}
+    assert all(c["httpOnly"] and c["sameSite"] == "Lax" for c in cookies)
 
 
 def test_the_keyboard_alone_leads_from_sign_in_to_a_result(desk: Seen):

@@ -34,7 +34,7 @@ async def test_a_patient_reads_results_in_a_browser_and_leaves_nothing_behind(to
             await page.goto(seen)
             assert "/identity/authorize" in page.url
             left = [c["name"] for c in await page.context.cookies()]
-            assert "__Host-polyclinic" not in left
+            assert not any("polyclinic" in name for name in left)
         finally:
             await browser.close()
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
@@ -33,6 +34,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 LOOK = "polyclinic.foundation.look"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -60,6 +62,52 @@ class Pages:
         text = self._environment.get_template(template).render(path=request.url.path, **values)
         # What htmx asks for and what a person asks for may differ under one address.
         return HTMLResponse(text, status, {**HEADERS, "Vary": "HX-Request"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie that scripts cannot read, for this host alone (`__Host-`) and over TLS alone.
+
+    Only on one's own computer without TLS it goes plain, under a name of its own: Safari keeps no
+    Secure cookie of `http://127.0.0.1`. `base` is the address that people see, None if not known.
+    """
+
+    name: str
+
+    def read(self, request: Request, base: str | None) -> str | None:
+        return request.cookies.get(self.full_name(base))
+
+    def keep(
+        self, response: Response, base: str | None, value: str, seconds: int | None = None
+    ) -> None:
+        response.set_cookie(
+            self.full_name(base),
+            value,
+            max_age=seconds,
+            path="/",
+            secure=not is_own_computer(base),
+            httponly=True,
+            samesite="lax",
+        )
+
+    def drop(self, response: Response, base: str | None) -> None:
+        # Browsers let only a Secure cookie replace one of the `__Host-` names.
+        secure = not is_own_computer(base)
+        response.delete_cookie(
+            self.full_name(base), path="/", secure=secure, httponly=True, samesite="lax"
+        )
+
+    def full_name(self, base: str | None) -> str:
+        return self.name if is_own_computer(base) else f"__Host-{self.name}"
+
+
+def is_own_computer(base: str | None) -> bool:
+    """Whether people reach us over plain HTTP on the very computer that we run on."""
+    try:
+        parts = urlsplit(base or "")
+    except ValueError:
+        return False
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
 
 
 def static_routes(prefix: str, package: str) -> list[Route]:

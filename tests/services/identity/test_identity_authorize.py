@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from identity_door import CHEAP, RETURN, VERIFIER, asking
+from identity_door import CHEAP, PASSWORD, RETURN, VERIFIER, asking, hidden
 
 from polyclinic.services.identity.domain.clients import base_url
 
@@ -118,6 +118,20 @@ async def test_on_ones_own_machine_the_requests_own_origin_is_the_portal(open_do
     assert (await door.send("GET", "/identity/authorize", params=at_home)).status_code == 200
     elsewhere = asking(redirect_uri="http://127.0.0.1:9999/signed-in")
     assert (await door.send("GET", "/identity/authorize", params=elsewhere)).status_code == 400
+
+
+async def test_on_ones_own_machine_cookies_go_plain_so_that_safari_keeps_them(open_door):
+    door = await open_door(public_url=None, settings=CHEAP)
+    at_home = asking(redirect_uri="http://127.0.0.1:8080/signed-in")
+    page = await door.send("GET", "/identity/authorize", params=at_home)
+    [form] = page.headers.get_list("set-cookie")
+    assert form.startswith("identity-form=")
+    assert "secure" not in form.lower()
+    assert "httponly" in form.lower()
+    await door.make_account("ana")
+    data = {**hidden(page.text), "user": "ana", "password": PASSWORD}
+    assert (await door.send("POST", "/identity/sign-in", data=data)).status_code == 303
+    assert "identity" in door.cookies
 
 
 async def test_without_a_public_url_no_host_header_decides_where_codes_go(open_door):

@@ -22,12 +22,14 @@ from polyclinic.foundation.vault import RootKey, Vault
 from polyclinic.services.portal import service
 from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.state import Portal
-from polyclinic.services.portal.domain.session import COOKIE, Session, Tokens, new_secret
+from polyclinic.services.portal.domain.session import Session, Tokens, new_secret
 from polyclinic.services.portal.gateways import Health, Parameters
+from polyclinic.services.portal.pages.door import SESSION
 from polyclinic.services.portal.settings import PortalSettings
 
 Resource = Mapping[str, Any]
 URL = "http://127.0.0.1:8080"
+COOKIE = SESSION.full_name(URL)
 
 
 @dataclass

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 import sample
-from portal_door import Door
+from portal_door import COOKIE, Door
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.html import POLICY
+from polyclinic.foundation.settings import Platform
 from polyclinic.services.portal.actions import sessions
-from polyclinic.services.portal.domain.session import COOKIE
 
 PATIENT_PAGES = ("/home", "/results", "/results/4548-4", "/medicines", "/conditions")
 CHART_PAGES = ("", "/results", "/results/4548-4", "/medicines", "/problems", "/visits")
@@ -118,8 +118,43 @@ async def test_strangers_are_sent_to_sign_in_and_come_back_to_their_page(portal_
         for said in ("code_challenge_method=S256", "state=", "nonce=", "client_id=portal"):
             assert said in way.headers["location"]
         cookie = way.headers["set-cookie"]
-        assert cookie.startswith("__Host-")
-        assert all(word in cookie for word in ("Secure", "HttpOnly", "Path=/", "SameSite=lax"))
+        assert all(word in cookie for word in ("HttpOnly", "Path=/", "SameSite=lax"))
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "is_plain"),
+    [
+        ("https://clinic.example", "clinic.example", False),
+        # Whoever tries the real address's installation from its own computer changes nothing.
+        ("https://clinic.example", "127.0.0.1:8080", False),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", True),
+        ("http://localhost:8080", "127.0.0.1:8080", True),
+        (None, "127.0.0.1:8080", True),
+        (None, "[::1]:8080", True),
+    ],
+)
+async def test_cookies_are_secure_but_on_ones_own_computer_without_tls(
+    portal_door: Door, public_url: str | None, host: str, is_plain: bool
+):
+    portal_door.running.platform = Platform(public_url=public_url)
+    async with portal_door.client() as stranger:
+        begun = (await stranger.get("/sign-in", headers={"host": host})).headers["set-cookie"]
+    assert begun.startswith("polyclinic-sign-in=" if is_plain else "__Host-polyclinic-sign-in=")
+    assert ("Secure" in begun) is not is_plain
+    maria = await portal_door.as_("patient", "Patient/maria")
+    names = ("polyclinic", "__Host-polyclinic")
+    kept, other = names if is_plain else names[::-1]
+    for name, status in ((kept, 200), (other, 303)):
+        async with portal_door.client({name: maria.secret}) as browser:
+            answer = await browser.get("/home", headers={"host": host})
+        # A plain cookie is worth nothing where a Secure one is expected.
+        assert answer.status_code == status, name
+    async with portal_door.client({kept: maria.secret}) as browser:
+        form = {"csrf": maria.session.csrf}
+        site = {"sec-fetch-site": "same-origin", "host": host}
+        gone = (await browser.post("/sign-out", data=form, headers=site)).headers["set-cookie"]
+    assert gone.startswith(f'{kept}="";')
+    assert ("Secure" in gone) is not is_plain
 
 
 async def test_an_unsafe_address_does_not_begin_to_sign_in(portal_door: Door):

@@ -157,18 +157,3 @@ def test_an_id_token_with_another_nonce_is_refused():
         rules.check_id_token(claims, begun, "urn:polyclinic", 100)
     good = claims | {"nonce": begun.nonce, "name": "Ana"}
     assert rules.check_id_token(good, begun, "urn:polyclinic", 100) == ("s", "Ana")
-
-
-@pytest.mark.parametrize(
-    ("scheme", "host", "kept"),
-    [
-        ("http", "127.0.0.1:8080", True),
-        ("http", "localhost", True),
-        ("http", "[::1]:8080", True),
-        ("http", "clinic.example:8080", False),
-        ("http", "127.0.0.1.evil.example", False),
-        ("https", "clinic.example", True),
-    ],
-)
-def test_secure_cookies_need_https_or_this_computer(scheme, host, kept):
-    assert rules.can_keep_cookies(scheme, host) is kept

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from polyclinic.foundation import clock, http
 from polyclinic.foundation.errors import Problem
-from polyclinic.foundation.html import Pages, static_routes
+from polyclinic.foundation.html import Cookie, Pages, static_routes
 from polyclinic.services.identity.actions import authorization, forms, sign_in
 from polyclinic.services.identity.actions.state import Identity
 from polyclinic.services.identity.domain.authorization import (
@@ -31,7 +31,7 @@ from polyclinic.services.identity.domain.problems import (
 from polyclinic.services.identity.store.accounts import SessionRow
 
 PACKAGE, STATIC = "polyclinic.services.identity", "/identity/static"
-SESSION, FORM = "__Host-identity", "__Host-identity-form"
+SESSION, FORM = Cookie("identity"), Cookie("identity-form")
 FORM_MAX = 64 * 1024
 
 pages = Pages(PACKAGE, STATIC)
@@ -56,7 +56,7 @@ async def post_sign_in(request: Request) -> Response:
     asked = read_request(given)
     try:
         _refuse_strangers(request)
-        forms.check_form_token(identity, request.cookies.get(FORM), given, now)
+        forms.check_form_token(identity, FORM.read(request, _base(request)), given, now)
     except Stranger:
         text = "This page was open for too long. Please sign in again."
         return _sign_in_page(request, given, [("", text)], 403)
@@ -73,26 +73,26 @@ async def post_sign_in(request: Request) -> Response:
     except WrongPassword as wrong:
         return _sign_in_page(request, given, [("user", wrong.message)], 401)
     # Whoever was signed in here before is not any more.
-    await sign_in.sign_out(identity, request.cookies.get(SESSION), now)
+    await sign_in.sign_out(identity, SESSION.read(request, _base(request)), now)
     response = await _send_back(identity, asked, signed_in.session, now)
-    _set_cookie(response, SESSION, signed_in.secret, identity.settings.session_minutes * 60)
-    _drop_cookie(response, FORM)
+    SESSION.keep(response, _base(request), signed_in.secret, identity.settings.session_minutes * 60)
+    FORM.drop(response, _base(request))
     return response
 
 
 async def get_sign_out(request: Request) -> Response:
     identity, now = _identity(request), clock.now()
-    session = await sign_in.current_session(identity, request.cookies.get(SESSION), now)
+    session = await sign_in.current_session(identity, SESSION.read(request, _base(request)), now)
     return _sign_out_page(request, is_open=session is not None)
 
 
 async def post_sign_out(request: Request) -> Response:
     identity, given, now = _identity(request), await _form(request), clock.now()
     _refuse_strangers(request)
-    forms.check_form_token(identity, request.cookies.get(FORM), given, now)
-    await sign_in.sign_out(identity, request.cookies.get(SESSION), now)
+    forms.check_form_token(identity, FORM.read(request, _base(request)), given, now)
+    await sign_in.sign_out(identity, SESSION.read(request, _base(request)), now)
     response = _sign_out_page(request, is_open=False)
-    _drop_cookie(response, SESSION)
+    SESSION.drop(response, _base(request))
     return response
 
 
@@ -110,7 +110,7 @@ async def _authorize(request: Request, given: Mapping[str, str]) -> Response:
         asked = read_request(given)
     except Problem as refused:
         return _refuse_client(identity, given, refused)
-    session = await sign_in.current_session(identity, request.cookies.get(SESSION), now)
+    session = await sign_in.current_session(identity, SESSION.read(request, _base(request)), now)
     if session is not None and not asked.must_sign_in:
         return await _send_back(identity, asked, session, now)
     return _sign_in_page(request, given, [], 200)
@@ -141,7 +141,7 @@ def _sign_in_page(
     request: Request, given: Mapping[str, str], errors: Sequence[tuple[str, str]], status: int
 ) -> Response:
     identity, now = _identity(request), clock.now()
-    secret = forms.browser_secret(request.cookies.get(FORM))
+    secret = forms.browser_secret(FORM.read(request, _base(request)))
     asked = {name: given[name] for name in FIELDS if name in given}
     response = _page(
         request,
@@ -154,16 +154,16 @@ def _sign_in_page(
         places=dict(errors) if status == 400 else {},
         form_token=forms.form_token(identity, secret, asked, now),
     )
-    _set_cookie(response, FORM, secret, identity.settings.form_minutes * 60)
+    FORM.keep(response, _base(request), secret, identity.settings.form_minutes * 60)
     return response
 
 
 def _sign_out_page(request: Request, *, is_open: bool) -> Response:
     identity, now = _identity(request), clock.now()
-    secret = forms.browser_secret(request.cookies.get(FORM))
+    secret = forms.browser_secret(FORM.read(request, _base(request)))
     token = forms.form_token(identity, secret, {}, now)
     response = _page(request, "sign_out.html", 200, is_open=is_open, form_token=token)
-    _set_cookie(response, FORM, secret, identity.settings.form_minutes * 60)
+    FORM.keep(response, _base(request), secret, identity.settings.form_minutes * 60)
     return response
 
 
@@ -203,17 +203,6 @@ def _identity(request: Request) -> Identity:
 async def _form(request: Request) -> dict[str, str]:
     content = await http.body(request, FORM_MAX)
     return read_form(content, request.headers.get("content-type", ""), request.url.query)
-
-
-def _set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
-    """`__Host-`: this host only, over TLS only (browsers count 127.0.0.1 as safe)."""
-    response.set_cookie(
-        name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
-    )
-
-
-def _drop_cookie(response: Response, name: str) -> None:
-    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
 
 
 page_routes: Sequence[Route] = (

@@ -15,11 +15,8 @@ import msgspec
 
 from polyclinic.foundation.errors import Forbidden, Invalid, Unauthenticated
 
-COOKIE = "__Host-polyclinic"
-ATTEMPT_COOKIE = "__Host-polyclinic-sign-in"
 CLIENT = "portal"
 SCOPES = "openid profile fhirUser offline_access"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HOMES = {
     "patient": "/home",
     "clinician": "/patients",
@@ -182,12 +179,6 @@ def check_form(session: Session, token: str, headers: Mapping[str, str], scheme_
         raise Foreign
     if not hmac.compare_digest(token.encode(), session.csrf.encode()):
         raise Foreign
-
-
-def can_keep_cookies(scheme: str, host: str) -> bool:
-    """Browsers keep a Secure cookie from https, and from this computer itself."""
-    name = host if host.startswith("[") and host.endswith("]") else host.rpartition(":")[0] or host
-    return scheme == "https" or name in LOOPBACK
 
 
 def _text(raw: bytes) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from polyclinic.foundation import clock, http, telemetry
 from polyclinic.foundation.errors import Forbidden, Problem, Unavailable
-from polyclinic.foundation.html import HEADERS, Pages
+from polyclinic.foundation.html import HEADERS, Cookie, Pages
 from polyclinic.foundation.peers import Absent
 from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.charts import NoRelation
@@ -22,6 +22,7 @@ from polyclinic.services.portal.domain.times import hour
 
 PACKAGE, STATIC = "polyclinic.services.portal", "/static"
 FORM_MAX = 16 * 1024
+SESSION = Cookie("polyclinic")
 PAGES = Pages(PACKAGE, STATIC)
 
 Page = Callable[[Request, Signed], Awaitable[Response]]
@@ -68,7 +69,7 @@ async def form(request: Request, signed: Signed) -> dict[str, str]:
 
 
 def cookie(request: Request) -> str | None:
-    return request.cookies.get(rules.COOKIE)
+    return SESSION.read(request, origin(request))
 
 
 def origin(request: Request) -> str:
@@ -121,17 +122,6 @@ def redirect(path: str) -> RedirectResponse:
     return RedirectResponse(path, 303, dict(HEADERS))
 
 
-def keep_cookie(response: Response, name: str, value: str, seconds: int | None = None) -> None:
-    """A cookie that scripts cannot read, sent over a safe way only."""
-    response.set_cookie(
-        name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
-    )
-
-
-def drop_cookie(response: Response, name: str) -> None:
-    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
-
-
 async def show_problem(request: Request, problem: Problem, status: int) -> Response:
     """What went wrong, what is safe and what to do, in the look of the rest."""
     signed: Signed | None = getattr(request.state, "signed", None)
@@ -169,5 +159,5 @@ def _to_sign_in(request: Request) -> Response:
     else:
         response = redirect(f"/sign-in?next={wanted}")
     if cookie(request) is not None:
-        drop_cookie(response, rules.COOKIE)
+        SESSION.drop(response, origin(request))
     return response

@@ -5,23 +5,23 @@ from starlette.responses import JSONResponse, Response
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Problem, Unavailable
-from polyclinic.foundation.html import HEADERS
+from polyclinic.foundation.html import HEADERS, Cookie, is_own_computer
 from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.domain import session as rules
 from polyclinic.services.portal.domain.session import Signed, SignedOut
 from polyclinic.services.portal.pages.door import (
+    SESSION,
     cookie,
     draw,
-    drop_cookie,
     form,
     home,
-    keep_cookie,
     origin,
     portal,
     redirect,
     signed_in,
 )
 
+ATTEMPT = Cookie("polyclinic-sign-in")
 ATTEMPT_SECONDS = 1800  # as long as identity's form may stay open
 
 
@@ -35,36 +35,36 @@ async def get_root(request: Request) -> Response:
 
 
 async def get_sign_in(request: Request) -> Response:
-    if not rules.can_keep_cookies(request.url.scheme, request.url.netloc) and not (
-        origin(request).startswith("https://")
-    ):
+    base = origin(request)
+    if not base.startswith("https://") and not is_own_computer(base):
         return draw(request, "unsafe.html", None, 400)
     attempt = sessions.begin_sign_in(portal(request), request.query_params.get("next", "/"))
-    response = redirect(rules.authorization_url(attempt, origin(request)))
-    keep_cookie(response, rules.ATTEMPT_COOKIE, attempt.cookie, ATTEMPT_SECONDS)
+    response = redirect(rules.authorization_url(attempt, base))
+    ATTEMPT.keep(response, base, attempt.cookie, ATTEMPT_SECONDS)
     return response
 
 
 async def get_signed_in(request: Request) -> Response:
     """Identity sends people back here with a code."""
-    tried = request.cookies.get(rules.ATTEMPT_COOKIE)
+    base = origin(request)
+    tried = ATTEMPT.read(request, base)
     if tried is None:
         return draw(request, "not_signed_in.html", None, 400, why="cookie")
     try:
         secret, wanted = await sessions.finish_sign_in(
-            portal(request), tried, dict(request.query_params), origin(request), clock.now()
+            portal(request), tried, dict(request.query_params), base, clock.now()
         )
     except Unavailable:
         raise
     except Problem:
         response = draw(request, "not_signed_in.html", None, 400, why="refused")
-        drop_cookie(response, rules.ATTEMPT_COOKIE)
+        ATTEMPT.drop(response, base)
         return response
     # Whoever was signed in here before is not any more: a new session has a new cookie.
     await _end_session(request)
     response = redirect(wanted)
-    keep_cookie(response, rules.COOKIE, secret)
-    drop_cookie(response, rules.ATTEMPT_COOKIE)
+    SESSION.keep(response, base, secret)
+    ATTEMPT.drop(response, base)
     return response
 
 
@@ -73,7 +73,7 @@ async def post_sign_out(request: Request, signed: Signed) -> Response:
     await form(request, signed)
     await sessions.sign_out(portal(request), signed)
     response = redirect("/signed-out")
-    drop_cookie(response, rules.COOKIE)
+    SESSION.drop(response, origin(request))
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
