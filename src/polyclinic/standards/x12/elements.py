@@ -118,6 +118,11 @@ def need_code(code: str, length: int, segment: str, element: int) -> str:
     return code
 
 
+def may_code(code: str, length: int, segment: str, element: int) -> str:
+    """The same of an identifier that may be absent."""
+    return code and need_code(code, length, segment, element)
+
+
 def readable(text: str) -> str:
     """A name of a file as people read it: partners send Latin-1 and UTF-8, and say neither."""
     if text.isascii():

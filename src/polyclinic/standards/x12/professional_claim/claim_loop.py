@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from polyclinic.standards.x12.adjustments import write_adjustments
 from polyclinic.standards.x12.elements import (
     composite,
+    may_code,
     need_code,
     segment,
     write_amount,
@@ -44,7 +45,7 @@ def _diagnoses(claim: Claim) -> Iterator[str]:
 
 def _other_payer(other: OtherPayer) -> Iterator[Segment]:
     relationship = need_code(other.relationship, 2, "SBR", 2)
-    group = other.group_number and need_code(other.group_number, 50, "SBR", 3)
+    group = may_code(other.group_number, 50, "SBR", 3)
     filing = need_code(other.filing_indicator, 2, "SBR", 9)
     yield segment("SBR", other.sequence, relationship, group, "", "", "", "", "", filing)
     yield from write_adjustments(other.adjustments)

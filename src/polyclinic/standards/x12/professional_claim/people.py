@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from polyclinic.standards.x12.elements import (
     clean_text,
+    may_code,
     need_code,
     need_text,
     segment,
@@ -57,7 +58,7 @@ def billing_provider(provider: BillingProvider) -> Iterator[Segment]:
 def subscriber(claim: Claim) -> Iterator[Segment]:
     """The subscriber and the payer; home and birth date only where the subscriber is treated."""
     someone, is_patient = claim.subscriber, claim.patient is None
-    group = someone.group_number and need_code(someone.group_number, 50, "SBR", 3)
+    group = may_code(someone.group_number, 50, "SBR", 3)
     filing = need_code(someone.filing_indicator, 2, "SBR", 9)
     yield segment(
         "SBR", claim.payer_sequence, "18" if is_patient else "", group, "", "", "", "", "", filing

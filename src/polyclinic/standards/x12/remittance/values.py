@@ -1,6 +1,6 @@
 """What a remittance says, as values; amounts in minor units, positions where a check needs them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -34,6 +34,11 @@ class ServicePayment:
     allowed: int | None = None  # AMT*B6
     adjustments: tuple[Adjustment, ...] = ()
     remarks: tuple[str, ...] = ()  # LQ*HE: RARC codes
+
+    @property
+    def claimed(self) -> Procedure:
+        """The service as we had sent it."""
+        return self.submitted or self.procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class Remittance:
     trace_number: str  # TRN02: the check or transfer number
     paid: int  # BPR02, negative when BPR03 says debit
     method: str  # BPR04: ACH, CHK, NON, BOP, FWT
-    payment_date: date  # BPR16
+    payment_date: date  # BPR16; where a payer leaves it out, the day of the file
     claims: tuple[ClaimPayment, ...]
     provider_adjustments: tuple[ProviderAdjustment, ...] = ()
     production_date: date | None = None  # DTM*405
@@ -94,5 +99,6 @@ class Remittance:
     payer_address: tuple[str, str, str, str] = ("", "", "", "")  # line, city, state, ZIP code
     payer_contact: str = ""
     handling: str = "I"  # BPR01: I payment with remittance, H notification only
-    control_number: str = ""  # ST02
-    group_control_number: str = ""  # GS06
+    # Where it stood in its file; the same advice sent again is the same value.
+    control_number: str = field(default="", compare=False)  # ST02
+    group_control_number: str = field(default="", compare=False)  # GS06
