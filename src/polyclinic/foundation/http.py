@@ -230,16 +230,15 @@ class App:
 
 
 class _Answer:
-    """Passes an answer on and remembers whether and how it began."""
+    """Passes an answer on and remembers its status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.started = False
         self.status = 500
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started, self.status = True, message["status"]
+            self.status = message["status"]
             message["headers"] = [
                 *message["headers"],
                 (b"x-request-id", telemetry.request_id.get().encode()),

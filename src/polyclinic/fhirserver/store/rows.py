@@ -34,8 +34,6 @@ class Document:
     body: bytes | None
     method: str = "P"
     pid: int = 0
-    patient: int | None = None
-    at: datetime | None = None
 
 
 def array(values: Iterable[int] | None) -> str | None:
