@@ -294,6 +294,41 @@ async def test_a_restored_source_starts_a_new_epoch_and_nothing_happens_twice(pa
     assert await listener.heard() == [1, 2, 3]
 
 
+async def test_a_restored_source_that_has_nothing_to_say_is_known_by_its_new_epoch(pair):
+    """Else the reader asked again at once and for ever: its number was beyond the feed's end."""
+    speaker, listener = pair
+    await speaker.say(1, 2)
+    await speaker.sequencer.number()
+    reader = listener.reader()
+    await reader.turn(0)
+    await speaker.database.execute("DELETE FROM feed_entry")
+    await speaker.database.execute("UPDATE feed SET seq = 0, epoch = uuidv7()")
+    await reader.turn(0)
+    row = await listener.database.fetchrow("SELECT epoch, seq FROM reading")
+    epoch = await speaker.database.fetchval("SELECT epoch::text FROM feed")
+    assert (row["epoch"], row["seq"]) == (epoch, 0)
+
+
+async def test_the_mark_moves_in_the_commit_of_the_effects_and_in_no_other(pair, monkeypatch):
+    speaker, listener = pair
+    reader, commits, transaction = listener.reader(), [], listener.database.transaction
+    await speaker.say(1)
+    await speaker.sequencer.number()
+    await reader.turn(0)
+
+    def counted():
+        commits.append(1)
+        return transaction()
+
+    monkeypatch.setattr(listener.database, "transaction", counted)
+    await speaker.say(2, 3)
+    await speaker.sequencer.number()
+    await reader.turn(0)
+    assert await listener.heard() == [1, 2, 3]
+    assert await listener.database.fetchval("SELECT seq FROM reading") == 3
+    assert len(commits) == 1
+
+
 async def test_a_feed_is_read_only_with_the_scope_for_it(pair, database_of):
     speaker, _ = pair
     app = Starlette(routes=list(feed.routes(SPEAKER)))

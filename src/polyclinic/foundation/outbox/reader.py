@@ -5,7 +5,6 @@ import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -65,12 +64,6 @@ class _Page(msgspec.Struct, frozen=True):
     events: list[_CloudEvent]
 
 
-@dataclass(slots=True)
-class _Mark:
-    epoch: str
-    seq: int
-
-
 class Reader:
     """Follows one source for one service."""
 
@@ -99,15 +92,17 @@ class Reader:
         row = await self._running.database.fetchrow(_LEASE, self._source, self._me, LEASE_SECONDS)
         if row is None:
             return False
-        mark = _Mark(row["epoch"], row["seq"])
-        page = await self._fetch(mark.seq, wait)
-        if page.epoch != mark.epoch:
+        kept = (row["epoch"], row["seq"])
+        page = await self._fetch(row["seq"], wait)
+        if page.epoch != row["epoch"]:
             # A restored source counts anew: all of it is read again, what is known has no effect.
-            mark = _Mark(page.epoch, 0)
             page = await self._fetch(0, 0)
         for start in range(0, len(page.events), BATCH):
-            await self._effect([_told(e) for e in page.events[start : start + BATCH]], page.epoch)
-        if page.last != mark.seq:
+            told = [_told(e) for e in page.events[start : start + BATCH]]
+            await self._effect(told, page.epoch)
+            kept = (page.epoch, told[-1].seq)
+        # Effects carry the mark along; another commit is for what nobody here reacts to.
+        if (page.epoch, page.last) != kept:
             async with self._running.database.transaction() as tx:
                 await self._move(tx, page.last, page.epoch)
         return True
