@@ -3,6 +3,8 @@
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from polyclinic.fhirserver.bundle.entries import Entry, listed_entries, read_entry
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.fhirserver.errand import Errand
@@ -10,9 +12,11 @@ from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.interactions import Ask
 from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import Conflict, Invalid, NotFound, Problem
+from polyclinic.foundation.vault import Place, key_id_of
 from polyclinic.foundation.work import Pace
 from polyclinic.services.records import store
 from polyclinic.services.records.domain import LINES_MAX, CareRelation, Refusal, Unit
+from polyclinic.standards.fhir.references import references
 
 
 class _ImportedMeanwhile(Conflict):
@@ -23,22 +27,23 @@ async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[st
     """Imports a unit once, whole; says exactly what was refused and why."""
     known = await store.find_import(server.store.database, unit.hash)
     if known is not None:
-        return _report("already", known, [])
+        return _report("already", known.resources, await _unsealed(server, unit, known.refused))
     entries, refused = await (_lines(unit) if unit.is_lines else _bundle(unit))
     if not entries:
         return _report("refused" if refused else "imported", 0, refused)
 
+    noted = store.Imported(len(entries), await _sealed(server, unit, refused))
+
     async def note(tx: Transaction) -> None:
-        if not await store.add_import(tx, unit.hash, len(entries)):
+        if not await store.add_import(tx, unit.hash, noted):
             raise _ImportedMeanwhile
 
     try:
         await server.transactions.keep(errand, entries, note, check=False)
     except _ImportedMeanwhile:
-        return _report("already", len(entries), [])
+        return _report("already", len(entries), refused)
     except (Invalid, Conflict, NotFound) as problem:
         return _report("refused", 0, [*refused, *_refusals(problem)])
-    # A line that was refused stays refused on a rerun only if the rerun sends it alone.
     return _report("imported", len(entries), refused)
 
 
@@ -81,13 +86,65 @@ async def _bundle(unit: Unit) -> tuple[list[Entry], list[Refusal]]:
         except Problem as problem:
             refused += _refusals(problem, entry=number)
         await pace.step()
-    return ([] if whole and refused else good), refused
+    if whole:
+        return ([] if refused else good), refused
+    lost = {url for each in refused if (url := _urn(listed, each)) is not None}
+    return _without_lost(good, lost, refused)
 
 
 def _as_put(entry: Any) -> dict[str, Any]:
-    """An entry of a collection, search result or document, to be kept under the id it has."""
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    return {"request": _put(resource), "resource": resource}
+    """An entry of a collection, search result or document, to be kept under the id it has.
+
+    Its address stays, so that links of the others to a `urn:uuid` lead to where it is kept.
+    """
+    found = entry if isinstance(entry, dict) else {}
+    resource = found.get("resource")
+    return {"fullUrl": found.get("fullUrl"), "request": _put(resource), "resource": resource}
+
+
+def _urn(listed: list[Any], refused: Refusal) -> str | None:
+    entry = listed[refused.entry or 0]
+    url = entry.get("fullUrl") if isinstance(entry, dict) else None
+    return url if isinstance(url, str) and url.startswith("urn:") else None
+
+
+def _without_lost(
+    good: list[Entry], lost: set[str], refused: list[Refusal]
+) -> tuple[list[Entry], list[Refusal]]:
+    """Refuses what leans on a refused entry too: nothing would ever mend such a link."""
+    while lost:
+        leaning = {e.number: place for e in good if (place := _leans(e, lost)) is not None}
+        lost = {e.full_url for e in good if e.number in leaning and e.full_url is not None}
+        text = "This refers to an entry that was refused."
+        refused += [Refusal(text, place, entry=number) for number, place in leaning.items()]
+        good = [e for e in good if e.number not in leaning]
+    return good, refused
+
+
+def _leans(entry: Entry, lost: set[str]) -> str | None:
+    found = references(entry.ask.resource or {})
+    return next((place for _, _, value, place in found if value in lost), None)
+
+
+async def _sealed(server: FhirServer, unit: Unit, refused: list[Refusal]) -> bytes | None:
+    if not refused:
+        return None
+    owner = server.store.keys.owner("import", ())
+    key = (await server.store.keys.of_owners([owner]))[owner]
+    return server.store.vault.seal(key, _place(unit), msgspec.json.encode(refused))
+
+
+async def _unsealed(server: FhirServer, unit: Unit, sealed: bytes | None) -> list[Refusal]:
+    if sealed is None:
+        return []
+    key_id = key_id_of(sealed)
+    await server.store.keys.load([key_id])
+    plain = server.store.vault.unseal(server.store.keys.known(key_id), _place(unit), sealed)
+    return msgspec.json.decode(plain, type=list[Refusal])
+
+
+def _place(unit: Unit) -> Place:
+    return Place("import_ledger", "refusals", unit.hash.hex(), 1)
 
 
 def _put(resource: Any) -> dict[str, str]:

@@ -1,23 +1,34 @@
 """The import ledger, and the care relations that Grants rest on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from polyclinic.foundation.database import Database, Transaction
 
 
-async def find_import(database: Database, content_hash: bytes) -> int | None:
-    """How many resources a unit held that was imported before."""
-    query = "SELECT resources FROM records.import_ledger WHERE hash = $1"
-    return await database.fetchval(query, content_hash)
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many resources of a unit were kept, and its sealed refusals if there were any."""
+
+    resources: int
+    refused: bytes | None
 
 
-async def add_import(tx: Transaction, content_hash: bytes, resources: int) -> bool:
+async def find_import(database: Database, content_hash: bytes) -> Imported | None:
+    """What is known of a unit that was imported before."""
+    query = "SELECT resources, refused FROM records.import_ledger WHERE hash = $1"
+    row = await database.fetchrow(query, content_hash)
+    return None if row is None else Imported(row["resources"], row["refused"])
+
+
+async def add_import(tx: Transaction, content_hash: bytes, imported: Imported) -> bool:
     """False when somebody else has imported the same unit meanwhile."""
     query = (
-        "INSERT INTO records.import_ledger (hash, resources) VALUES ($1, $2)"
+        "INSERT INTO records.import_ledger (hash, resources, refused) VALUES ($1, $2, $3)"
         " ON CONFLICT (hash) DO NOTHING RETURNING true"
     )
-    return bool(await tx.fetchval(query, content_hash, resources))
+    values = (content_hash, imported.resources, imported.refused)
+    return bool(await tx.fetchval(query, *values))
 
 
 async def save_relations(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
