@@ -160,12 +160,13 @@ async def test_what_is_refused_is_told_exactly_and_written_down(tmp_path, run, c
     assert report.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("status", ["imported", "already"])
 async def test_lines_that_were_left_out_of_an_imported_unit_are_told_and_fail_the_command(
-    tmp_path, run, capsys
+    tmp_path, run, capsys, status
 ):
     files(tmp_path, a_ndjson="{}\n{}\n{}\n")
     reason = {"line": 3, "place": "Patient.birthDate", "text": "no date"}
-    answer = {"status": "imported", "resources": 2, "refused": [reason]}
+    answer = {"status": status, "resources": 2, "refused": [reason]}
     platform = Platform(lambda _: httpx.Response(200, json=answer))
     assert await run(platform) == 1
     assert len(platform.units) == 1

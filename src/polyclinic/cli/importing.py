@@ -60,17 +60,18 @@ class Outcome:
     def count(self, unit: Unit, answer: Answer) -> None:
         """A unit's latest answer is the one that counts."""
         self.refused.pop(unit.hash, None)
-        if answer.status == "imported":
-            self.imported += 1
-            self.resources += answer.resources
-            if answer.refused:
-                # The rest of the unit was kept: these will not be sent again.
-                self.left_out[unit.hash] = [_placed(unit, each) for each in answer.refused]
-        elif answer.status == "already":
-            self.already += 1
-        else:
+        if answer.status not in ("imported", "already"):
             found = answer.refused or [Refusal("no reason was given")]
             self.refused[unit.hash] = [_placed(unit, refusal) for refusal in found]
+            return
+        if answer.refused:
+            # The rest of the unit was kept, now or before: these will not be sent again.
+            self.left_out[unit.hash] = [_placed(unit, each) for each in answer.refused]
+        if answer.status == "already":
+            self.already += 1
+        else:
+            self.imported += 1
+            self.resources += answer.resources
 
     @property
     def reasons(self) -> list[Refused]:
