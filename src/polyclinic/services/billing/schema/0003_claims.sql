@@ -15,6 +15,7 @@ CREATE TABLE billing.claim (
     currency  text COLLATE "C" NOT NULL,
     payer_number text COLLATE "C",                -- CLP07, the payer's own number
     problems  bytea,                              -- sealed: what the last check found
+    prior_authorization bytea,                    -- sealed
     version   integer NOT NULL DEFAULT 1,
     made      timestamptz NOT NULL DEFAULT now(),
     changed   timestamptz NOT NULL DEFAULT now()
@@ -22,6 +23,16 @@ CREATE TABLE billing.claim (
 CREATE INDEX claim_of_patient ON billing.claim (patient, made);
 CREATE INDEX claim_by_status ON billing.claim (status, changed);
 CREATE UNIQUE INDEX one_claim_a_visit_and_payer ON billing.claim (visit, payer);
+
+-- Clinicians as claims name them: NPI and taxonomy are public (NPPES); they are no patients.
+CREATE TABLE billing.provider (
+    practitioner text COLLATE "C" PRIMARY KEY,
+    last_name    text NOT NULL,
+    first_name   text NOT NULL,
+    npi          text COLLATE "C" NOT NULL,
+    taxonomy     text COLLATE "C" NOT NULL DEFAULT '',
+    changed      timestamptz NOT NULL DEFAULT now()
+);
 
 -- A charge is asked of a claim line by its control number (REF*6R).
 CREATE TABLE billing.claim_line (
@@ -84,6 +95,7 @@ CREATE TABLE billing.remittance (
     currency text COLLATE "C" NOT NULL,
     day      date NOT NULL,
     lines    integer NOT NULL,
+    digest   bytea NOT NULL,                     -- of all it says: the same name with another content is held
     file     uuid NOT NULL REFERENCES billing.x12_file (id),
     posted   timestamptz NOT NULL DEFAULT now(),
     UNIQUE (payer, trace)
@@ -120,7 +132,7 @@ CREATE TABLE billing.work_item (
     outcome text COLLATE "C"
 );
 CREATE UNIQUE INDEX one_open_item ON billing.work_item (queue, subject) WHERE done IS NULL;
-CREATE INDEX work_item_by_age ON billing.work_item (queue, made) WHERE done IS NULL;
+CREATE INDEX work_item_by_age ON billing.work_item (queue, id) WHERE done IS NULL;
 
 -- FHIR documents that records is to have (Claim, ClaimResponse, ExplanationOfBenefit).
 CREATE TABLE billing.publication (

@@ -1,0 +1,159 @@
+"""The check before a claim is sent: every rule is asked, and each says how it went.
+
+Nothing is skipped in silence: a rule that does not apply says so, with the reason. What a rule
+misses is named with the place where it is put right.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from polyclinic.services.billing.domain.claims import Finding
+from polyclinic.standards.x12.professional_claim import Claim, claim_faults
+
+PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not-applicable"
+
+
+class PayerRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What one payer wants, as data."""
+
+    timely_filing_days: int = 365
+    member_id_pattern: str = ""
+    authorization_codes: tuple[str, ...] = ()
+    referral_codes: tuple[str, ...] = ()
+    unpayable_codes: tuple[str, ...] = ()
+    diagnoses_max: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All that the rules look at. `claim` is None while people or places are missing."""
+
+    claim: Claim | None
+    missing: tuple[tuple[str, str], ...]  # (place, sentence)
+    rules: PayerRules
+    day: date
+    coverage_from: date | None
+    coverage_until: date | None
+    today: date
+
+
+Rule = Callable[[Checked], Iterator[Finding]]
+
+
+def check(what: Checked) -> tuple[Finding, ...]:
+    """One finding at least for each rule, in the order of `RULES`."""
+    found: list[Finding] = []
+    for name, rule in RULES.items():
+        said = list(rule(what))
+        found.extend(msgspec.structs.replace(each, rule=name) for each in said)
+        if not said:
+            found.append(Finding(name, PASSED))
+    return tuple(found)
+
+
+def has_failed(findings: tuple[Finding, ...]) -> bool:
+    return any(each.outcome == FAILED for each in findings)
+
+
+def _fails(text: str, place: str) -> Finding:
+    return Finding("", FAILED, text, place)
+
+
+def _aside(text: str) -> Finding:
+    return Finding("", NOT_APPLICABLE, text)
+
+
+def _complete(what: Checked) -> Iterator[Finding]:
+    for place, text in what.missing:
+        yield _fails(text, place)
+
+
+def _well_formed(what: Checked) -> Iterator[Finding]:
+    """What the 837P itself asks of a claim: structure, identifiers, sums, dates."""
+    if what.claim is None:
+        yield _aside("The claim is not complete yet.")
+        return
+    for fault in claim_faults(what.claim):
+        yield _fails(fault.text, f"{fault.segment}{fault.element:02}")
+
+
+def _covered(what: Checked) -> Iterator[Finding]:
+    if what.coverage_from is None:
+        yield _fails("The visit has no insurance.", "coverage")
+    elif what.day < what.coverage_from or (
+        what.coverage_until is not None and what.day > what.coverage_until
+    ):
+        yield _fails("The insurance was not in force on the day of the visit.", "coverage")
+
+
+def _in_time(what: Checked) -> Iterator[Finding]:
+    late = (what.today - what.day).days
+    if late > what.rules.timely_filing_days:
+        yield _fails(
+            f"The payer takes claims for {what.rules.timely_filing_days} days; this is day {late}.",
+            "day",
+        )
+
+
+def _member(what: Checked) -> Iterator[Finding]:
+    if not what.rules.member_id_pattern:
+        yield _aside("The payer has no pattern for member numbers.")
+    elif what.claim is not None and not re.fullmatch(
+        what.rules.member_id_pattern, what.claim.subscriber.member_id
+    ):
+        yield _fails("The member number does not look like this payer's.", "coverage.member_id")
+
+
+def _authorized(what: Checked) -> Iterator[Finding]:
+    if not what.rules.authorization_codes:
+        yield _aside("The payer asks for no authorization.")
+    elif what.claim is not None and not what.claim.prior_authorization:
+        for n, line in enumerate(what.claim.lines, 1):
+            if line.code in what.rules.authorization_codes:
+                yield _fails(
+                    f"Line {n} needs the payer's prior authorization.", "prior_authorization"
+                )
+
+
+def _payable(what: Checked) -> Iterator[Finding]:
+    if not what.rules.unpayable_codes:
+        yield _aside("No code is known that this payer never pays.")
+    elif what.claim is not None:
+        for n, line in enumerate(what.claim.lines, 1):
+            if line.code in what.rules.unpayable_codes:
+                yield _fails(f"This payer never pays line {n}; bill the patient.", f"lines[{n}]")
+
+
+def _diagnosed(what: Checked) -> Iterator[Finding]:
+    if what.claim is not None and len(what.claim.diagnoses) > what.rules.diagnoses_max:
+        yield _fails(f"The payer reads {what.rules.diagnoses_max} diagnoses at most.", "diagnoses")
+
+
+def _no_line_twice(what: Checked) -> Iterator[Finding]:
+    """Payers deny the same service of the same day as a duplicate (CARC 18)."""
+    if what.claim is None:
+        yield _aside("The claim is not complete yet.")
+        return
+    seen: set[tuple[object, ...]] = set()
+    for n, line in enumerate(what.claim.lines, 1):
+        key = (line.code, line.modifiers, line.service_date)
+        if key in seen:
+            yield _fails(f"Line {n} is there twice; use units or a modifier.", f"lines[{n}]")
+        seen.add(key)
+
+
+RULES: dict[str, Rule] = {
+    "complete": _complete,
+    "well-formed": _well_formed,
+    "covered": _covered,
+    "in time": _in_time,
+    "member number": _member,
+    "authorized": _authorized,
+    "payable": _payable,
+    "diagnoses": _diagnosed,
+    "no line twice": _no_line_twice,
+}

@@ -1,0 +1,105 @@
+"""X12 files both ways, the claims in them, and the numbers of envelopes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from polyclinic.foundation.database import Database, Row, Transaction
+
+_FILE: LiteralString = """
+    SELECT id, direction, kind, payer, control, status, problem, made, changed
+    FROM billing.x12_file"""
+_NEXT: LiteralString = """
+    INSERT INTO billing.control_number (partner, kind, last) VALUES ($1, $2, $3)
+    ON CONFLICT (partner, kind) DO UPDATE SET last = control_number.last + $3 RETURNING last"""
+_ADD: LiteralString = """
+    INSERT INTO billing.x12_file
+        (id, direction, kind, payer, control, digest, status, problem, sealed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (direction, digest) DO NOTHING RETURNING true"""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be kept; `problem` says segment and position, never what the segment says."""
+
+    id: UUID
+    direction: str
+    kind: str
+    payer: str | None
+    control: str | None
+    digest: bytes
+    status: str
+    sealed: bytes
+    problem: str | None = None
+
+
+async def next_number(tx: Transaction, partner: str, kind: str, count: int = 1) -> int:
+    """The first of `count` numbers that follow the last one; kept if the transaction is."""
+    return await tx.fetchval(_NEXT, partner, kind, count) - count + 1
+
+
+async def add(tx: Transaction, file: File) -> bool:
+    """False when the same bytes came (or went) before."""
+    values = (file.id, file.direction, file.kind, file.payer, file.control, file.digest)
+    return bool(await tx.fetchval(_ADD, *values, file.status, file.problem, file.sealed))
+
+
+async def add_claims(tx: Transaction, file: UUID, claims: Sequence[UUID]) -> None:
+    await tx.execute(
+        "INSERT INTO billing.x12_file_claim (file, claim)"
+        " SELECT $1, * FROM unnest($2::uuid[]) ON CONFLICT DO NOTHING",
+        file,
+        list(claims),
+    )
+
+
+async def set_status(
+    where: Database | Transaction, file: UUID, status: str, problem: str | None = None
+) -> None:
+    query = "UPDATE billing.x12_file SET status = $2, problem = $3, changed = now() WHERE id = $1"
+    await where.execute(query, file, status, problem)
+
+
+async def find(where: Database | Transaction, file: UUID) -> Row | None:
+    return await where.fetchrow(_FILE + " WHERE id = $1", file)
+
+
+async def by_digest(where: Database | Transaction, direction: str, digest: bytes) -> Row | None:
+    return await where.fetchrow(_FILE + " WHERE direction = $1 AND digest = $2", direction, digest)
+
+
+async def by_control(where: Database | Transaction, payer: str, control: str) -> Row | None:
+    """The file that we sent to this payer under this number, which acknowledgments name."""
+    query = _FILE + " WHERE direction = 'out' AND payer = $1 AND control = $2"
+    return await where.fetchrow(query, payer, control)
+
+
+async def content(where: Database | Transaction, file: UUID) -> bytes | None:
+    """The sealed bytes."""
+    return await where.fetchval("SELECT sealed FROM billing.x12_file WHERE id = $1", file)
+
+
+async def ready(database: Database, limit: int = 20) -> list[Row]:
+    """What waits to be sent, the oldest first."""
+    query = _FILE + " WHERE direction = 'out' AND status = 'ready' ORDER BY made LIMIT $1"
+    return await database.fetch(query, limit)
+
+
+async def listed(database: Database, status: str, limit: int = 100) -> list[Row]:
+    query = _FILE + " WHERE $1 = '' OR status = $1 ORDER BY made DESC LIMIT $2"
+    return await database.fetch(query, status, limit)
+
+
+async def of_claim(database: Database, claim: UUID) -> list[Row]:
+    query = _FILE + (
+        " WHERE id = ANY (SELECT f.file FROM billing.x12_file_claim f WHERE f.claim = $1)"
+        " ORDER BY made"
+    )
+    return await database.fetch(query, claim)
+
+
+async def claims_of(where: Database | Transaction, file: UUID) -> list[UUID]:
+    query = "SELECT claim FROM billing.x12_file_claim WHERE file = $1 ORDER BY claim"
+    return [row["claim"] for row in await where.fetch(query, file)]
