@@ -4,7 +4,6 @@ Nothing is skipped in silence: a rule that does not apply says so, with the reas
 misses is named with the place where it is put right.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -12,20 +11,10 @@ from datetime import date
 import msgspec
 
 from polyclinic.services.billing.domain.claims import Finding
+from polyclinic.services.billing.domain.payers import Rules, fits
 from polyclinic.standards.x12.professional_claim import Claim, claim_faults
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not-applicable"
-
-
-class PayerRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What one payer wants, as data."""
-
-    timely_filing_days: int = 365
-    member_id_pattern: str = ""
-    authorization_codes: tuple[str, ...] = ()
-    referral_codes: tuple[str, ...] = ()
-    unpayable_codes: tuple[str, ...] = ()
-    diagnoses_max: int = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +23,7 @@ class Checked:
 
     claim: Claim | None
     missing: tuple[tuple[str, str], ...]  # (place, sentence)
-    rules: PayerRules
+    rules: Rules
     day: date
     coverage_from: date | None
     coverage_until: date | None
@@ -67,6 +56,9 @@ def _aside(text: str) -> Finding:
     return Finding("", NOT_APPLICABLE, text)
 
 
+_INCOMPLETE = _aside("The claim is not complete yet.")
+
+
 def _complete(what: Checked) -> Iterator[Finding]:
     for place, text in what.missing:
         yield _fails(text, place)
@@ -75,7 +67,7 @@ def _complete(what: Checked) -> Iterator[Finding]:
 def _well_formed(what: Checked) -> Iterator[Finding]:
     """What the 837P itself asks of a claim: structure, identifiers, sums, dates."""
     if what.claim is None:
-        yield _aside("The claim is not complete yet.")
+        yield _INCOMPLETE
         return
     for fault in claim_faults(what.claim):
         yield _fails(fault.text, f"{fault.segment}{fault.element:02}")
@@ -91,52 +83,52 @@ def _covered(what: Checked) -> Iterator[Finding]:
 
 
 def _in_time(what: Checked) -> Iterator[Finding]:
-    late = (what.today - what.day).days
-    if late > what.rules.timely_filing_days:
-        yield _fails(
-            f"The payer takes claims for {what.rules.timely_filing_days} days; this is day {late}.",
-            "day",
-        )
+    allowed, late = what.rules.timely_filing_days, (what.today - what.day).days
+    if allowed is None:
+        yield _aside("The payer names no last day.")
+    elif late > allowed:
+        yield _fails(f"The payer takes claims for {allowed} days; this is day {late}.", "day")
 
 
 def _member(what: Checked) -> Iterator[Finding]:
     if not what.rules.member_id_pattern:
         yield _aside("The payer has no pattern for member numbers.")
-    elif what.claim is not None and not re.fullmatch(
-        what.rules.member_id_pattern, what.claim.subscriber.member_id
-    ):
+    elif what.claim is None:
+        yield _INCOMPLETE
+    elif not fits(what.rules.member_id_pattern, what.claim.subscriber.member_id):
         yield _fails("The member number does not look like this payer's.", "coverage.member_id")
 
 
 def _authorized(what: Checked) -> Iterator[Finding]:
-    if not what.rules.authorization_codes:
+    """Prior authorizations and referrals: both go out as the number of REF*G1."""
+    asked = {*what.rules.prior_authorization, *what.rules.needs_referral}
+    if not asked:
         yield _aside("The payer asks for no authorization.")
-    elif what.claim is not None and not what.claim.prior_authorization:
+    elif what.claim is None:
+        yield _INCOMPLETE
+    elif not what.claim.prior_authorization:
         for n, line in enumerate(what.claim.lines, 1):
-            if line.code in what.rules.authorization_codes:
-                yield _fails(
-                    f"Line {n} needs the payer's prior authorization.", "prior_authorization"
-                )
+            if line.code in asked:
+                text = f"Line {n} needs the payer's authorization; ask for its number."
+                yield _fails(text, "prior_authorization")
 
 
-def _payable(what: Checked) -> Iterator[Finding]:
-    if not what.rules.unpayable_codes:
-        yield _aside("No code is known that this payer never pays.")
-    elif what.claim is not None:
+def _units(what: Checked) -> Iterator[Finding]:
+    if not what.rules.units_max:
+        yield _aside("The payer limits no units.")
+    elif what.claim is None:
+        yield _INCOMPLETE
+    else:
         for n, line in enumerate(what.claim.lines, 1):
-            if line.code in what.rules.unpayable_codes:
-                yield _fails(f"This payer never pays line {n}; bill the patient.", f"lines[{n}]")
-
-
-def _diagnosed(what: Checked) -> Iterator[Finding]:
-    if what.claim is not None and len(what.claim.diagnoses) > what.rules.diagnoses_max:
-        yield _fails(f"The payer reads {what.rules.diagnoses_max} diagnoses at most.", "diagnoses")
+            most = what.rules.units_max.get(line.code)
+            if most is not None and line.units > most:
+                yield _fails(f"The payer pays {most} units of line {n} a day.", f"lines[{n}]")
 
 
 def _no_line_twice(what: Checked) -> Iterator[Finding]:
     """Payers deny the same service of the same day as a duplicate (CARC 18)."""
     if what.claim is None:
-        yield _aside("The claim is not complete yet.")
+        yield _INCOMPLETE
         return
     seen: set[tuple[object, ...]] = set()
     for n, line in enumerate(what.claim.lines, 1):
@@ -153,7 +145,6 @@ RULES: dict[str, Rule] = {
     "in time": _in_time,
     "member number": _member,
     "authorized": _authorized,
-    "payable": _payable,
-    "diagnoses": _diagnosed,
+    "units": _units,
     "no line twice": _no_line_twice,
 }

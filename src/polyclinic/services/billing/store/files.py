@@ -10,6 +10,10 @@ from polyclinic.foundation.database import Database, Row, Transaction
 _FILE: LiteralString = """
     SELECT id, direction, kind, payer, control, status, problem, made, changed
     FROM billing.x12_file"""
+_OF_CLAIM: LiteralString = """
+    SELECT f.id, f.direction, f.kind, f.payer, f.control, f.status, f.problem, f.made, f.changed
+    FROM billing.x12_file f JOIN billing.x12_file_claim c ON c.file = f.id
+    WHERE c.claim = $1 ORDER BY f.made"""
 _NEXT: LiteralString = """
     INSERT INTO billing.control_number (partner, kind, last) VALUES ($1, $2, $3)
     ON CONFLICT (partner, kind) DO UPDATE SET last = control_number.last + $3 RETURNING last"""
@@ -93,11 +97,8 @@ async def listed(database: Database, status: str, limit: int = 100) -> list[Row]
 
 
 async def of_claim(database: Database, claim: UUID) -> list[Row]:
-    query = _FILE + (
-        " WHERE id = ANY (SELECT f.file FROM billing.x12_file_claim f WHERE f.claim = $1)"
-        " ORDER BY made"
-    )
-    return await database.fetch(query, claim)
+    """Every file that carried this claim or spoke of it, the first one first."""
+    return await database.fetch(_OF_CLAIM, claim)
 
 
 async def claims_of(where: Database | Transaction, file: UUID) -> list[UUID]:
