@@ -7,11 +7,13 @@ from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
 from polyclinic.services.billing.actions.fhir import registered
 from polyclinic.services.billing.actions.state import Books
+from polyclinic.services.billing.gateways.charts import Charts
 
 
 @asynccontextmanager
 async def open_books(running: Running) -> AsyncGenerator[Books, None]:
     books: Books
-    books = Books(running, FhirServer.over(running, registered=registered(lambda: books)))
+    server = FhirServer.over(running, registered=registered(lambda: books))
+    books = Books(running, server, Charts(running.peers, running.tokens))
     await books.server.search.frequencies.load()
     yield books

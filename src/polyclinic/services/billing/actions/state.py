@@ -19,6 +19,7 @@ from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.service import Running
 from polyclinic.foundation.vault import Place, key_id_of
+from polyclinic.services.billing.gateways.charts import Charts
 from polyclinic.services.billing.settings import BillingSettings
 from polyclinic.standards.fhir.definitions import type_number
 
@@ -65,6 +66,7 @@ class Books:
 
     running: Running
     server: FhirServer
+    charts: Charts
 
     @property
     def settings(self) -> BillingSettings:
@@ -107,6 +109,18 @@ class Books:
             )
             for where, envelope in sealed
         ]
+
+    async def seal_file(self, name: str, content: bytes) -> bytes:
+        """Bytes of several patients at once, under the key of all such files."""
+        owner = self.server.store.keys.owner("X12", [])
+        key = (await self.server.store.keys.of_owners([owner]))[owner]
+        return self.running.vault.seal(key, _place(("x12_file", name)), content)
+
+    async def open_file(self, name: str, envelope: bytes) -> bytes:
+        keys = self.server.store.keys
+        await keys.load([key_id_of(envelope)])
+        key = keys.known(key_id_of(envelope))
+        return self.running.vault.unseal(key, _place(("x12_file", name)), envelope)
 
     async def put(self, tx: Transaction, asker: Asker, resources: list[dict[str, Any]]) -> None:
         """Keeps FHIR resources of billing's own types in the transaction of their cause."""

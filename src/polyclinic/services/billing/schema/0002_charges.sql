@@ -8,7 +8,7 @@ CREATE TABLE billing.person (
     changed timestamptz NOT NULL DEFAULT now()
 );
 
--- Insurers as configured: `sealed` never, they are no patients. `terms` is a JSON document.
+-- Insurers as configured, readable: they are no patients. `document` is JSON (domain/payers.py).
 CREATE TABLE billing.payer (
     id       text COLLATE "C" PRIMARY KEY,
     name     text NOT NULL,
@@ -46,6 +46,7 @@ CREATE TABLE billing.fee_schedule (
     author    text COLLATE "C" NOT NULL,
     made      timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX fee_schedule_of_payer ON billing.fee_schedule (payer, from_day);
 CREATE TABLE billing.fee (
     schedule uuid NOT NULL REFERENCES billing.fee_schedule (id) ON DELETE CASCADE,
     code     text COLLATE "C" NOT NULL,
@@ -59,6 +60,7 @@ CREATE TABLE billing.fee (
 CREATE TABLE billing.visit (
     id           uuid PRIMARY KEY DEFAULT uuidv7(),
     source       text COLLATE "C" NOT NULL UNIQUE,
+    encounter    text COLLATE "C" UNIQUE,    -- 'Encounter/<id>', once the chart has one
     patient      text COLLATE "C" NOT NULL,
     practitioner text COLLATE "C" NOT NULL,
     day          date NOT NULL,

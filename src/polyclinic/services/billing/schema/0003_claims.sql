@@ -134,16 +134,15 @@ CREATE TABLE billing.work_item (
 CREATE UNIQUE INDEX one_open_item ON billing.work_item (queue, subject) WHERE done IS NULL;
 CREATE INDEX work_item_by_age ON billing.work_item (queue, id) WHERE done IS NULL;
 
--- FHIR documents that records is to have (Claim, ClaimResponse, ExplanationOfBenefit).
+-- FHIR documents that records is to have (Claim, ClaimResponse, ExplanationOfBenefit): which, and
+-- how far it has them. They are put together when they are sent.
 CREATE TABLE billing.publication (
     kind    text COLLATE "C" NOT NULL,
-    id      text COLLATE "C" NOT NULL,
-    patient text COLLATE "C" NOT NULL,
+    claim   uuid NOT NULL REFERENCES billing.claim (id),
     version integer NOT NULL DEFAULT 1,
-    sealed  bytea NOT NULL,
     told    integer NOT NULL DEFAULT 0,          -- the last version that records has
     tries   integer NOT NULL DEFAULT 0,
     next    timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (kind, id)
+    PRIMARY KEY (kind, claim)
 );
 CREATE INDEX publication_waiting ON billing.publication (next) WHERE told < version;

@@ -1,0 +1,1 @@
+"""Whom billing asks: card gateways, payers and the other services."""

@@ -1,0 +1,67 @@
+"""Patients' charts, asked of records: who somebody is, how they are insured, what took place."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from polyclinic.foundation.errors import Unavailable
+from polyclinic.foundation.peers import Peers
+from polyclinic.foundation.tokens import ServiceTokens
+
+COVERAGES_MAX = 50
+_FHIR = "application/fhir+json"
+Resource = dict[str, Any]
+
+
+class Charts:
+    """Records, if there is one. The caller's own token is asked with first, then billing's own."""
+
+    def __init__(self, peers: Peers, tokens: ServiceTokens) -> None:
+        self._peers, self._tokens = peers, tokens
+
+    @property
+    def is_installed(self) -> bool:
+        return "records" in self._peers.names()
+
+    async def read(self, reference: str, token: str = "") -> Resource | None:
+        """`Patient/<id>` or `Encounter/<id>`; none where records has none, or is not installed.
+
+        Raises Unavailable when it cannot be known.
+        """
+        kind, _, name = reference.partition("/")
+        return await self._asked("GET", f"/fhir/{kind}/{quote(name, safe='')}", token)
+
+    async def coverages(self, patient: str, token: str = "") -> list[Resource]:
+        """What the chart says of insurance; the patient's id travels in the body."""
+        form = {"beneficiary": patient, "_count": str(COVERAGES_MAX)}
+        bundle = await self._asked("POST", "/fhir/Coverage/_search", token, data=form)
+        found = [entry.get("resource") for entry in (bundle or {}).get("entry") or ()]
+        return [each for each in found if each and each.get("resourceType") == "Coverage"]
+
+    async def _asked(self, method: str, path: str, token: str, **sent: Any) -> Resource | None:
+        if not self.is_installed:
+            return None
+        if token:
+            found = await self._ask(method, path, token, sent)
+            if found is not None:
+                return found
+        return await self._ask(method, path, await self._tokens.for_documents(), sent)
+
+    async def _ask(
+        self, method: str, path: str, token: str, sent: dict[str, Any]
+    ) -> Resource | None:
+        """None when this token does not open it, or there is nothing."""
+        headers = {"accept": _FHIR, "authorization": f"Bearer {token}"}
+        answer = await self._peers.send("records", method, path, headers=headers, **sent)
+        if answer.status_code in (401, 403, 404, 410):
+            if answer.status_code == 401:
+                self._tokens.forget()
+            return None
+        if answer.status_code != 200:
+            raise Unavailable("The records service does not answer.", place="records")
+        try:
+            return msgspec.json.decode(answer.content, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+            text = "The records service gave an unreadable answer."
+            raise Unavailable(text, place="records") from broken
