@@ -5,6 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -12,7 +13,7 @@ import msgspec
 
 from polyclinic.foundation import clock, ids, telemetry
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import NotFound, Problem, Unavailable
+from polyclinic.foundation.errors import Invalid, NotFound, Problem, Unavailable
 from polyclinic.foundation.events import Told
 from polyclinic.foundation.service import Reaction, Running
 
@@ -39,6 +40,9 @@ _BURY: LiteralString = """
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (event) DO UPDATE
     SET reason = excluded.reason, tries = excluded.tries, done = NULL"""
+_PARK: LiteralString = """
+    INSERT INTO dead_letter (event, source, kind, told, reason, tries)
+    VALUES ($1, $2, $3, $4, 'Malformed', 1) ON CONFLICT (event) DO NOTHING RETURNING true"""
 _DEAD: LiteralString = """
     SELECT event, at, source, kind, reason, tries FROM dead_letter
     WHERE done IS NULL ORDER BY at DESC LIMIT 200"""
@@ -61,7 +65,16 @@ class _CloudEvent(msgspec.Struct, frozen=True):
 class _Page(msgspec.Struct, frozen=True):
     epoch: str
     last: int
-    events: list[_CloudEvent]
+    events: list[msgspec.Raw]  # read one by one: a malformed one must not hold up the others
+
+
+@dataclass(frozen=True, slots=True)
+class _Malformed:
+    """What stands in a feed but is no event: it is put aside as it came."""
+
+    event: uuid.UUID
+    kind: str
+    raw: bytes
 
 
 class Reader:
@@ -97,8 +110,13 @@ class Reader:
         if page.epoch != row["epoch"]:
             # A restored source counts anew: all of it is read again, what is known has no effect.
             page = await self._fetch(0, 0)
-        for start in range(0, len(page.events), BATCH):
-            told = [_told(e) for e in page.events[start : start + BATCH]]
+        found = [_read(self._source, raw) for raw in page.events]
+        for each in found:
+            if isinstance(each, _Malformed):
+                await self._park(each)
+        events = [each for each in found if isinstance(each, Told)]
+        for start in range(0, len(events), BATCH):
+            told = events[start : start + BATCH]
             await self._effect(told, page.epoch)
             kept = (page.epoch, told[-1].seq)
         # Effects carry the mark along; another commit is for what nobody here reacts to.
@@ -173,6 +191,14 @@ class Reader:
         telemetry.log("dead letter", kind=each.kind, reason=reason)
         self._running.metrics.dead_letters.labels(self._running.service.name, self._source).inc()
 
+    async def _park(self, odd: _Malformed) -> None:
+        """Puts aside what cannot be read; no second try would read it better."""
+        values = (odd.event, self._source, odd.kind, odd.raw)
+        if await self._running.database.fetchval(_PARK, *values):
+            telemetry.log("dead letter", kind=odd.kind, reason="Malformed")
+            name = self._running.service.name
+            self._running.metrics.dead_letters.labels(name, self._source).inc()
+
     async def _move(self, tx: Transaction, seq: int, epoch: str) -> None:
         if not await tx.fetchval(_MOVE, self._source, self._me, seq, epoch):
             raise LeaseLost
@@ -185,17 +211,39 @@ class Reader:
             )
             if row is None:
                 raise NotFound("There is no such dead letter, or it was dealt with.")
-            told = msgspec.json.decode(row["told"], type=Told)
+            told = _kept(self._source, row["told"])
             if await tx.fetch(_NEW, [event]):
                 await self._react[told.kind](self._running, tx, told)
             await tx.execute("UPDATE dead_letter SET done = now() WHERE event = $1", event)
 
 
-def _told(event: _CloudEvent) -> Told:
-    return Told(
-        id=event.id, source=event.source, seq=event.sequence, kind=event.type,
-        subject=event.subject, at=event.time, data=msgspec.Raw(bytes(event.data)),
-    )  # fmt: skip
+def _read(source: str, raw: msgspec.Raw) -> Told | _Malformed:
+    try:
+        event = msgspec.json.decode(raw, type=_CloudEvent)
+        return Told(
+            id=str(uuid.UUID(event.id)), source=event.source, seq=event.sequence, kind=event.type,
+            subject=event.subject, at=event.time, data=msgspec.Raw(bytes(event.data)),
+        )  # fmt: skip
+    except ValueError:  # msgspec's own errors are ValueErrors too
+        said: dict[str, object] = {}
+        with contextlib.suppress(msgspec.ValidationError):
+            said = msgspec.json.decode(raw, type=dict[str, object])
+        kind = said.get("type")
+        named = kind[:64] if isinstance(kind, str) and kind.isidentifier() else "unknown"
+        # Its own id may be what is wrong with it; the same bytes always get the same name.
+        event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{source}|{bytes(raw)!r}")
+        return _Malformed(event_id, named, bytes(raw))
+
+
+def _kept(source: str, told: bytes) -> Told:
+    """A dead letter as it was put aside, or what is malformed read by a newer release."""
+    try:
+        return msgspec.json.decode(told, type=Told)
+    except msgspec.ValidationError:
+        read = _read(source, msgspec.Raw(told))
+        if isinstance(read, _Malformed):
+            raise Invalid("This event cannot be read; its source has to say it anew.") from None
+        return read
 
 
 async def dead_letters(running: Running) -> list[dict[str, Any]]:
