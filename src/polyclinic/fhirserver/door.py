@@ -1,7 +1,7 @@
 """The door at `/fhir`: HTTP in, HTTP out; every refusal is an OperationOutcome."""
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from polyclinic.fhirserver.access import Access, access_of
 from polyclinic.fhirserver.bundle.batch import batch
+from polyclinic.fhirserver.bundle.entries import Entry
 from polyclinic.fhirserver.bundle.response import response_bundle
+from polyclinic.fhirserver.bundle.room import Room
 from polyclinic.fhirserver.bundle.transaction import Transactions
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import capability, reading
@@ -159,10 +161,12 @@ async def _bundle(server: FhirServer, request: Request, errand: Errand) -> Answe
     bundle = reading.of_type(reading.decoded(await _body(request)), "Bundle")
     kind = bundle.get("type")
     whole = "return=representation" in request.headers.get("prefer", "")
+    room, base = Room(whole=whole), base_of(request)
+    answers: Sequence[tuple[Entry | None, Answer]]
     if kind == "transaction":
-        answers = await server.transactions.carry(errand, bundle, base_of(request))
+        answers = await server.transactions.carry(errand, bundle, base, room)
     elif kind == "batch":
-        answers = await batch(server.interactions, errand, bundle, base_of(request))
+        answers = await batch(server.interactions, errand, bundle, base, room)
     else:
         raise Invalid("A Bundle posted here is a transaction or a batch.", place="Bundle.type")
     return Answer(200, response_bundle(kind, answers, whole=whole))

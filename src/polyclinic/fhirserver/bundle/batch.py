@@ -1,31 +1,31 @@
-"""Batches: each entry stands alone and answers for itself; a few travel side by side."""
+"""Batches: each entry stands alone and answers for itself; several travel side by side."""
 
 import asyncio
 from typing import Any
 
-from polyclinic.fhirserver.bundle.entries import Entry, read_entries
+from polyclinic.fhirserver.bundle.entries import Entry, listed_entries, read_entry
+from polyclinic.fhirserver.bundle.room import Room
 from polyclinic.fhirserver.errand import Errand
-from polyclinic.fhirserver.rest.answer import Answer, outcome
+from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.interactions import Interactions
 from polyclinic.foundation.errors import Problem
-from polyclinic.foundation.http import headers_of, status_of
 
 AT_ONCE = 16
 
 
 async def batch(
-    interactions: Interactions, errand: Errand, bundle: dict[str, Any], base: str
-) -> list[tuple[Entry, Answer]]:
-    """The answer of each entry in order; what fails is an OperationOutcome in its place."""
+    interactions: Interactions, errand: Errand, bundle: dict[str, Any], base: str, room: Room
+) -> list[tuple[Entry | None, Answer]]:
+    """The answer of each entry in order; None stands for an entry that cannot be read."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(entry: Entry) -> tuple[Entry, Answer]:
+    async def one(number: int, written: Any) -> tuple[Entry | None, Answer]:
         async with places:
             try:
-                return entry, await interactions.carry(errand, entry.ask, base)
+                entry = read_entry(number, written)
             except Problem as problem:
-                return entry, Answer(
-                    status_of(problem), outcome(problem), headers=headers_of(problem)
-                )
+                return None, room.refused(problem)
+            return entry, await room.carry(interactions, errand, entry, base)
 
-    return list(await asyncio.gather(*(one(entry) for entry in read_entries(bundle))))
+    listed = enumerate(listed_entries(bundle))
+    return list(await asyncio.gather(*(one(number, written) for number, written in listed)))

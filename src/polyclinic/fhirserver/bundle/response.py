@@ -1,5 +1,6 @@
 """The Bundle that answers a Bundle."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +13,9 @@ _REASONS = {
 }  # fmt: skip
 
 
-def response_bundle(kind: str, answers: list[tuple[Entry, Answer]], *, whole: bool) -> bytes:
+def response_bundle(
+    kind: str, answers: Sequence[tuple[Entry | None, Answer]], *, whole: bool
+) -> bytes:
     """One entry an answer; written resources come along only when the client prefers them."""
     entries = [_entry(entry, answer, whole=whole) for entry, answer in answers]
     bundle = {"resourceType": "Bundle", "type": f"{kind}-response", "entry": entries}
@@ -21,7 +24,7 @@ def response_bundle(kind: str, answers: list[tuple[Entry, Answer]], *, whole: bo
     return msgspec.json.encode(bundle)
 
 
-def _entry(entry: Entry, answer: Answer, *, whole: bool) -> dict[str, Any]:
+def _entry(entry: Entry | None, answer: Answer, *, whole: bool) -> dict[str, Any]:
     response: dict[str, Any] = {"status": _REASONS.get(answer.status, str(answer.status))}
     if answer.location is not None:
         response["location"] = answer.location
@@ -32,6 +35,6 @@ def _entry(entry: Entry, answer: Answer, *, whole: bool) -> dict[str, Any]:
     if answer.body is not None:
         if answer.status >= 400:
             response["outcome"] = msgspec.Raw(answer.body)
-        elif whole or entry.ask.method in ("GET", "HEAD"):
+        elif whole or (entry is not None and entry.ask.method in ("GET", "HEAD")):
             made["resource"] = msgspec.Raw(answer.body)
     return {**made, "response": response}

@@ -14,9 +14,10 @@ from polyclinic.fhirserver.bundle.entries import (
     read_entries,
 )
 from polyclinic.fhirserver.bundle.plan import ORDER, Plan
+from polyclinic.fhirserver.bundle.room import Room
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
-from polyclinic.fhirserver.rest.answer import Answer, outcome
+from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.ask import written
 from polyclinic.fhirserver.rest.conditional import Criteria, Superseded, canonical
 from polyclinic.fhirserver.rest.interactions import Interactions
@@ -26,7 +27,6 @@ from polyclinic.fhirserver.store.draft import Draft
 from polyclinic.fhirserver.store.store import Outcome
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotProcessable, Problem, Stale
-from polyclinic.foundation.http import headers_of, status_of
 from polyclinic.foundation.work import Pace
 from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.references import references, rewrite_references
@@ -57,7 +57,7 @@ class Transactions:
         self._conditional = interactions.parts.conditional
 
     async def carry(
-        self, errand: Errand, bundle: dict[str, Any], base: str
+        self, errand: Errand, bundle: dict[str, Any], base: str, room: Room
     ) -> list[tuple[Entry, Answer]]:
         """The answer of each entry, in their order; a Problem means that nothing was kept."""
         entries = read_entries(bundle)
@@ -65,18 +65,13 @@ class Transactions:
         self._refuse_several_owners(writes)
         await check_resources(writes)
         outcomes = await self.keep(errand, writes)
-        answers = {entry.number: (entry, outcomes[entry.number]) for entry in writes}
+        answers = {e.number: (e, room.kept(e, outcomes[e.number])) for e in writes}
         for entry in entries:
             if entry.number not in answers:
-                answers[entry.number] = entry, await self._look(errand, entry, base)
+                # A read after the writes: what it cannot show is said in its own entry.
+                seen = await room.carry(self._interactions, errand, entry, base)
+                answers[entry.number] = entry, seen
         return [answers[entry.number] for entry in entries]
-
-    async def _look(self, errand: Errand, entry: Entry, base: str) -> Answer:
-        """A read after the writes: what it cannot show is said in its own entry."""
-        try:
-            return await self._interactions.carry(errand, entry.ask, base)
-        except Problem as problem:
-            return Answer(status_of(problem), outcome(problem), headers=headers_of(problem))
 
     async def keep(
         self, errand: Errand, writes: list[Entry], along: Along | None = None, *, check: bool = True
