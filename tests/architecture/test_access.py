@@ -211,7 +211,7 @@ def terms(root_key):
     return Terms(Vault(root_key, "records"))
 
 
-PATHS = ("chart", "ids", "terms", "postings", "dates", "dateless", "changes", "type")
+PATHS = ("chart", "ids", "terms", "postings", "dates", "dateless", "type")
 
 
 def test_every_path_that_the_planner_knows_is_tried_below(sources_of):
@@ -220,8 +220,8 @@ def test_every_path_that_the_planner_knows_is_tried_below(sources_of):
     assert named <= set(PATHS)
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_every_path_of_the_planner_guards_its_rows(terms, path):
+@pytest.mark.parametrize(("path", "by_change"), [*((p, False) for p in PATHS), ("type", True)])
+def test_every_path_of_the_planner_guards_its_rows(terms, path, by_change):
     clinician = Caller(
         "u", "c", "clinician", frozenset({"user/*.rs"}), "Practitioner/p", "t"
     )  # fmt: skip
@@ -231,8 +231,7 @@ def test_every_path_of_the_planner_guards_its_rows(terms, path):
     order = {
         "dates": Order("date", descending=True, param="date"),
         "dateless": Order("date", descending=True, param="date"),
-        "changes": Order("updated"),
-    }.get(path, Order("pid"))
+    }.get(path, Order("updated" if by_change else "pid"))
     plan = Plan(path, order, (5,))
     target = Target(query, asked, grant, 3)
     for text, values in (

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest.ask import Pairs
+from polyclinic.fhirserver.rest.reading import IGNORED
 from polyclinic.fhirserver.search.query import RESULT, parse
 from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.draft import Draft
@@ -45,7 +46,7 @@ class Superseded(Problem):
 def canonical(kind: str, pairs: Pairs | str) -> Criteria:
     """Criteria that mean the same are written the same; raises Invalid when there are none."""
     listed = parse_qsl(pairs, keep_blank_values=True) if isinstance(pairs, str) else list(pairs)
-    criteria = sorted(pair for pair in listed if pair[0] not in ("_format", "_pretty"))
+    criteria = sorted(pair for pair in listed if pair[0] not in IGNORED)
     shaping = [name for name, _ in criteria if name in RESULT]
     if shaping:
         raise Invalid(f"{shaping[0]} is no criterion.", place=shaping[0])

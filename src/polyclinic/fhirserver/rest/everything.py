@@ -19,7 +19,6 @@ from polyclinic.fhirserver.search.hits import Hit
 from polyclinic.fhirserver.search.include import read_all
 from polyclinic.fhirserver.search.run import ChartPage
 from polyclinic.foundation.errors import Invalid
-from polyclinic.standards.fhir.dates import date_range
 from polyclinic.standards.fhir.definitions import in_patient_compartment, resource_types
 from polyclinic.standards.fhir.references import references
 from polyclinic.standards.fhir.search_values import literal
@@ -27,7 +26,6 @@ from polyclinic.standards.fhir.search_values import literal
 COUNT_DEFAULT, COUNT_MAX = 100, 1000
 KINDS = ("Patient", *(k for k in resource_types() if k != "Patient" and in_patient_compartment(k)))
 _OFFERED = frozenset({"_count", "_since", "_type", "_page"})
-_IGNORED = frozenset({"_format", "_pretty"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def _said(ask: Ask) -> dict[str, str]:
         stated = reading.checked(reading.of_type(ask.decoded(), "Parameters"))
         pairs += [(p["name"], _text(p)) for p in stated.get("parameter", ())]
     for name, _ in pairs:
-        if name not in _OFFERED | _IGNORED:
+        if name not in _OFFERED | reading.IGNORED:
             raise Invalid(f"$everything has no parameter {name[:64]!r} here.", place=name[:64])
     said: dict[str, str] = {}
     for name, value in pairs:
@@ -120,16 +118,11 @@ def _wanted(parts: Parts, grant: Grant, said: dict[str, str], after: Cursor | No
     count = said.get("_count", str(COUNT_DEFAULT))
     if not (count.isascii() and count.isdecimal() and len(count) < 10):
         raise Invalid("_count is a number of entries, such as 100.", place="_count")
-    try:
-        since = date_range(said["_since"])[0] if "_since" in said else None
-    except ValueError as bad:
-        text = "_since is an instant such as 2026-11-22T08:30:00Z."
-        raise Invalid(text, place="_since") from bad
     kinds = tuple(
         kind for kind in KINDS
         if (not asked or kind in asked) and kind not in parts.foreign and grant.allows_type(kind)
     )  # fmt: skip
-    return _Wanted(kinds, since, max(1, min(int(count), COUNT_MAX)), after)
+    return _Wanted(kinds, reading.since_of(said), max(1, min(int(count), COUNT_MAX)), after)
 
 
 def _directory(hits: list[Hit]) -> list[tuple[str, str]]:

@@ -1,21 +1,18 @@
 """History of a resource, of a type and of everything. https://hl7.org/fhir/R4/http.html#history"""
 
-from datetime import datetime
-
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.ask import Ask, Pairs
 from polyclinic.fhirserver.rest.bundles import changes, versions
 from polyclinic.fhirserver.rest.parts import Parts
+from polyclinic.fhirserver.rest.reading import IGNORED, since_of
 from polyclinic.fhirserver.search.cursor import Cursor
 from polyclinic.fhirserver.store.changes import LATEST_CHANGE, Span
 from polyclinic.fhirserver.store.history import Window
 from polyclinic.foundation.errors import Invalid
-from polyclinic.standards.fhir.dates import date_range
 from polyclinic.standards.fhir.definitions import resource_types
 
 COUNT_DEFAULT, COUNT_MAX = 50, 200
-_IGNORED = frozenset({"_format", "_pretty"})
 
 
 async def history(
@@ -59,8 +56,7 @@ async def _changes(
         assert cursor.moment is not None
         below = (cursor.moment, cursor.pid, int(cursor.text or "0"))
     count = _count(said)
-    since = _since(said["_since"]) if "_since" in said else None
-    span = Span(below, since, count + 1)
+    span = Span(below, since_of(said), count + 1)
     found = await parts.store.changes(errand, errand.access.to("r"), kinds, span)
     after = None
     if len(found) > count:
@@ -72,7 +68,7 @@ async def _changes(
 
 def _said(pairs: Pairs, offered: frozenset[str]) -> dict[str, str]:
     for name, _ in pairs:
-        if name not in offered | _IGNORED:
+        if name not in offered | IGNORED:
             raise Invalid(f"A history here has no parameter {name[:64]!r}.", place=name[:64])
     return {name: value for name, value in pairs if name in offered}
 
@@ -86,10 +82,3 @@ def _number(name: str, value: str) -> int:
 def _count(said: dict[str, str]) -> int:
     asked = _number("_count", said["_count"]) if "_count" in said else COUNT_DEFAULT
     return max(1, min(asked, COUNT_MAX))
-
-
-def _since(text: str) -> datetime:
-    try:
-        return date_range(text)[0]
-    except ValueError as bad:
-        raise Invalid("_since is an instant such as 2026-11-22T08:30:00Z.", place="_since") from bad

@@ -1,18 +1,21 @@
 """Bodies and addresses as clients send them: decoded, checked, and refused by place."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from polyclinic.fhirserver.rest.answer import issues
 from polyclinic.foundation.errors import Invalid, Issue, NotProcessable, NotSupported
 from polyclinic.standards.fhir import codec
+from polyclinic.standards.fhir.dates import date_range
 from polyclinic.standards.fhir.definitions import resource_types
 from polyclinic.standards.fhir.validation import validate
 
 ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 _TYPES = frozenset(resource_types())
+IGNORED = frozenset({"_format", "_pretty"})  # the shape of the answer, said with any request
 _FORMATS = frozenset({"json", "application/json", "application/fhir+json", "text/json"})
 
 
@@ -87,6 +90,14 @@ def check_format(pairs: Iterable[tuple[str, str]]) -> None:
     for name, value in pairs:
         if name == "_format" and value.partition(";")[0].replace(" ", "+") not in _FORMATS:
             raise NotAcceptable(f"Only JSON is spoken here, not {value[:40]!r}.", place="_format")
+
+
+def since_of(said: Mapping[str, str]) -> datetime | None:
+    """The instant of `_since`, if there is one."""
+    try:
+        return date_range(said["_since"])[0] if "_since" in said else None
+    except ValueError as bad:
+        raise Invalid("_since is an instant such as 2026-11-22T08:30:00Z.", place="_since") from bad
 
 
 def is_type(name: str) -> bool:

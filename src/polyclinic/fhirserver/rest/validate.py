@@ -17,7 +17,7 @@ from polyclinic.standards.fhir.validation import validate as find_issues
 
 MODES = ("create", "update", "delete", "profile")
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
-_OFFERED = frozenset({"mode", "profile", "_format", "_pretty"})
+_OFFERED = frozenset({"mode", "profile"}) | reading.IGNORED
 
 
 async def validate(errand: Errand, kind: str, name: str | None, ask: Ask) -> Answer:

@@ -42,7 +42,7 @@ class Order:
 class Plan:
     """How candidates are found."""
 
-    path: str  # chart | ids | terms | postings | dates | dateless | changes | type
+    path: str  # chart | ids | terms | postings | dates | dateless | type
     order: Order
     posted: tuple[int, ...] = ()
 
@@ -58,8 +58,6 @@ def choose(asked: Conditions, order: Order, chart: int | None, counts: Frequenci
         return Plan("terms", order)
     if order.by == "date":
         return Plan("dates", order)
-    if order.by == "updated":
-        return Plan("changes", order)
     posted = [g for g in asked.groups if g.posted and len(g.terms) == 1]
     if posted and order == Order("pid"):
         best = min(posted, key=lambda group: counts.of(group.terms))

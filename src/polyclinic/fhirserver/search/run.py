@@ -307,8 +307,7 @@ class Search:
 
     async def need_relation(self, errand: Errand, grant: Grant, kind: str, chart: int) -> None:
         """Raises NoRelation, and logs it, for a clinician who does not care for this patient."""
-        is_open = grant.open_types[type_number(kind) // 8] >> (type_number(kind) % 8) & 1
-        if grant.practitioner is None or is_open:
+        if grant.practitioner is None or grant.opens_type(kind):
             return
         known = await self._store.database.fetchval(
             "SELECT EXISTS (SELECT FROM relation WHERE practitioner = $1 AND patient = $2"
