@@ -323,3 +323,31 @@ async def test_clinicians_read_their_booked_patients_appointments_at_the_fhir_do
     assert seen.status_code == 200, seen.text
     hidden = await door.ask(clinician("lena"), "GET", f"/fhir/Appointment/{mine['id']}")
     assert hidden.status_code == 404
+
+
+async def test_whoever_has_many_appointments_sees_all_to_come_and_the_newest_of_the_past(
+    door: Door,
+):
+    coming = await door.booked(MARIA, at(60, "10:00"))
+    await door.sql(
+        "INSERT INTO appointments.appointment (id, patient, person, practitioner, clinician,"
+        " visit_type, site, start_at, end_at, first_at, last_at, status)"
+        " SELECT gen_random_uuid(), a.patient, a.person, a.practitioner, a.clinician, 'visit',"
+        "  'main', t.at, t.at + 4, t.at, t.at + 4, t.status"
+        " FROM appointments.appointment a, LATERAL ("
+        "  SELECT a.start_at - 61 * 288 - 8 * n AS at, 'fulfilled' AS status"
+        "  FROM generate_series(1, 250) AS n"
+        "  UNION ALL SELECT a.start_at + 8 * n, 'booked' FROM generate_series(1, 230) AS n) AS t"
+    )
+    listed = (await door.ask(MARIA, "GET", "/appointments/mine")).json()["appointments"]
+    starts = [each["start"] for each in listed]
+    assert starts == sorted(starts)
+    assert [each["id"] for each in listed].count(coming["id"]) == 1
+    assert [each["status"] for each in listed].count("booked") == 231
+    rows = await door.sql(
+        "SELECT to_timestamp(start_at * 300.0) AS start FROM appointments.appointment"
+        " WHERE status = 'fulfilled' ORDER BY start_at DESC"
+    )
+    past = [each["start"] for each in listed if each["status"] == "fulfilled"]
+    assert len(past) == 200
+    assert datetime.fromisoformat(past[-1]) == rows[0]["start"], "the newest is there"

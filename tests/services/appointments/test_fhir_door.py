@@ -155,3 +155,126 @@ async def test_what_cannot_be_booked_is_refused_with_its_place(door: Door, chang
     assert answer.status_code in (400, 422), answer.text
     if place:
         assert place in str(answer.json()["issue"])
+
+
+CODED = [{"coding": [{"system": VISIT, "code": "other"}]}]
+
+
+@pytest.mark.parametrize(
+    ("change", "element"),
+    [
+        ({"comment": "bring shoes"}, "comment"),
+        ({"reasonCode": [{"text": "elbow"}]}, "reasonCode"),
+        ({"reasonCode": None}, "reasonCode"),
+        ({"end": at(2, "11:00")}, "end"),
+        ({"minutesDuration": 45}, "minutesDuration"),
+        ({"serviceType": CODED}, "serviceType"),
+        ({"priority": 1}, "priority"),
+        ({"description": "urgent"}, "description"),
+        ({"cancelationReason": {"text": "why not"}}, "cancelationReason"),
+        ({"id": "another"}, "id"),
+    ],
+)
+async def test_an_update_that_asks_for_more_than_a_state_is_refused_by_its_element(
+    door: Door, change, element
+):
+    asked = appointment("maria", at(2, "10:00"), reasonCode=[{"text": "knee"}])
+    made = (await door.ask(SYSTEM, "POST", "/fhir/Appointment", asked)).json()
+    sent = {**made, "status": "arrived", **change}
+    sent = {name: value for name, value in sent.items() if value is not None}
+    answer = await door.ask(SYSTEM, "PUT", f"/fhir/Appointment/{made['id']}", sent)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["issue"][0]["expression"] == [f"Appointment.{element}"]
+    kept = (await door.ask(SYSTEM, "GET", f"/fhir/Appointment/{made['id']}")).json()
+    assert (kept["status"], kept["meta"]["versionId"]) == ("booked", "1")
+
+
+async def test_a_participant_who_was_put_in_or_declined_is_refused(door: Door):
+    made = (
+        await door.ask(SYSTEM, "POST", "/fhir/Appointment", appointment("maria", at(2, "10:00")))
+    ).json()
+    url = f"/fhir/Appointment/{made['id']}"
+    more = {"actor": {"reference": "Practitioner/lena"}, "status": "accepted"}
+    declined = [{**each, "status": "declined"} for each in made["participant"]]
+    for people in ([*made["participant"], more], declined, made["participant"][:1]):
+        answer = await door.ask(SYSTEM, "PUT", url, {**made, "participant": people})
+        assert answer.status_code == 422, answer.text
+        assert "Appointment.participant" in str(answer.json()["issue"])
+
+
+async def test_an_update_says_the_same_in_other_words_and_may_leave_out_what_follows(door: Door):
+    made = (
+        await door.ask(SYSTEM, "POST", "/fhir/Appointment", appointment("maria", at(2, "10:00")))
+    ).json()
+    url = f"/fhir/Appointment/{made['id']}"
+    people = [
+        {**each, "actor": {**each["actor"], "display": "Somebody"}} for each in made["participant"]
+    ]
+    sent = {**made, "status": "arrived", "start": at(2, "10:00"), "participant": people[::-1]}
+    for name in ("created", "minutesDuration", "meta"):
+        sent.pop(name, None)
+    arrived = await door.ask(SYSTEM, "PUT", url, sent)
+    assert arrived.status_code == 200, arrived.text
+    stale = await door.ask(SYSTEM, "PUT", url, arrived.json(), if_match='W/"1"')
+    assert stale.status_code == 412, stale.text
+    same = await door.ask(SYSTEM, "PUT", url, arrived.json(), if_match='W/"2"')
+    assert (same.status_code, same.json()["meta"]["versionId"]) == (200, "2")
+
+
+async def test_the_desk_updates_a_state_without_knowing_why_somebody_comes(door: Door):
+    asked = appointment("maria", at(2, "10:00"), reasonCode=[{"text": "knee"}], comment="shoes")
+    made = (await door.ask(SYSTEM, "POST", "/fhir/Appointment", asked)).json()
+    sent = {n: v for n, v in made.items() if n not in ("reasonCode", "comment")}
+    cancelled = {"coding": [{
+        "system": "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason",
+        "code": "pat-fb"}]}  # fmt: skip
+    sent |= {"status": "cancelled", "cancelationReason": cancelled}
+    answer = await door.ask(TOM, "PUT", f"/fhir/Appointment/{made['id']}", sent)
+    assert answer.status_code == 200, answer.text
+    kept = (await door.ask(SYSTEM, "GET", f"/fhir/Appointment/{made['id']}")).json()
+    assert (kept["status"], kept["comment"]) == ("cancelled", "shoes")
+    assert kept["cancelationReason"]["coding"][0]["code"] == "pat-fb"
+    other = {"coding": [{**cancelled["coding"][0], "code": "pat-mv"}]}
+    again = {**kept, "cancelationReason": other}
+    refused = await door.ask(SYSTEM, "PUT", f"/fhir/Appointment/{made['id']}", again)
+    assert refused.status_code == 422, refused.text
+
+
+async def test_schedules_and_slots_take_no_update_at_all(door: Door):
+    await door.set_up(week("ana", "lena"))
+    schedule = (await door.ask(SYSTEM, "GET", "/fhir/Schedule/ana")).json()
+    for changed in (schedule, {**schedule, "active": False}):
+        answer = await door.ask(SYSTEM, "PUT", "/fhir/Schedule/ana", changed)
+        assert answer.status_code == 405, answer.text
+    slot = {"resourceType": "Slot", "id": "1.1.visit", "status": "busy"}
+    assert (await door.ask(SYSTEM, "PUT", "/fhir/Slot/1.1.visit", slot)).status_code == 405
+
+
+async def test_who_may_not_update_an_appointment_is_refused_and_logged(door: Door):
+    made = (
+        await door.ask(SYSTEM, "POST", "/fhir/Appointment", appointment("maria", at(2, "10:00")))
+    ).json()
+    url = f"/fhir/Appointment/{made['id']}"
+    for who, method, action in ((BOB, "PUT", "u"), (BOB, "DELETE", "d"), (TOM, "GET", "r")):
+        body = {**made, "status": "arrived"} if method == "PUT" else None
+        answer = await door.ask(who, method, url, body)
+        assert answer.status_code == 403, answer.text
+        rows = await door.sql(
+            "SELECT count(*) FROM appointments.access_log"
+            " WHERE actor = $1 AND outcome = 8 AND action::text = $2",
+            who.subject,
+            action,
+        )
+        assert rows[0][0] == 1, (method, action)
+
+
+async def test_a_chart_asked_for_schedules_opens_to_those_who_care_for_the_patient(door: Door):
+    """A clinician's Schedule is open to all, one in a patient's chart is not."""
+    await door.set_up(week("ana", "lena"))
+    await door.booked(MARIA, at(2, "10:00"))
+    asked = "/fhir/Schedule?actor=Patient/maria"
+    assert (await door.ask(clinician("ana"), "GET", asked)).status_code == 200
+    closed = await door.ask(clinician("lena"), "GET", asked)
+    assert closed.status_code == 403, closed.text
+    open_to_all = await door.ask(clinician("lena"), "GET", "/fhir/Schedule?actor=Practitioner/ana")
+    assert [e["resource"]["id"] for e in open_to_all.json()["entry"]] == ["ana"]

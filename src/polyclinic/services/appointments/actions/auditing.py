@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from polyclinic.services.appointments.actions import waiting
 from polyclinic.services.appointments.actions.state import Desk
 from polyclinic.services.appointments.domain.atoms import DAY, atom_of
-from polyclinic.services.appointments.store import appointments, keys, waitlist
+from polyclinic.services.appointments.store import appointments, keys
 
 
 async def audit(desk: Desk, now: datetime) -> dict[str, int]:
@@ -13,6 +14,6 @@ async def audit(desk: Desk, now: datetime) -> dict[str, int]:
 
 
 async def settle(desk: Desk) -> None:
-    """Offers taken up or over, and answers that nobody will ask for again."""
-    await waitlist.settle(desk.running.database)
+    """Wishes come true, offers over, and answers that nobody will ask for again."""
+    await waiting.settle(desk)
     await keys.sweep(desk.running.database, desk.settings.idempotency_hours)

@@ -1,19 +1,31 @@
 """Books: many at once in one statement, shared and overbooked visits one by one."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.outbox import announce
 from polyclinic.services.appointments.actions import keeping, shown
 from polyclinic.services.appointments.actions.batches import Batched, Lost
-from polyclinic.services.appointments.actions.finding import begins_at, nearest_to, offered_at
+from polyclinic.services.appointments.actions.finding import (
+    begins_at,
+    nearest_to,
+    offered_at,
+    site_of,
+)
+from polyclinic.services.appointments.actions.freeing import end_holds
 from polyclinic.services.appointments.actions.keeping import Kept, carried
 from polyclinic.services.appointments.actions.said import booked
 from polyclinic.services.appointments.actions.state import Desk, Visitor
-from polyclinic.services.appointments.actions.wants import choose_room, seat, session_of, wants
+from polyclinic.services.appointments.actions.wants import (
+    in_a_room,
+    in_another_room,
+    take_place,
+    wants,
+)
 from polyclinic.services.appointments.actions.world import World
 from polyclinic.services.appointments.domain import access
 from polyclinic.services.appointments.domain.atoms import Range, atom_of, mask
@@ -27,6 +39,7 @@ from polyclinic.services.appointments.domain.problems import (
 )
 from polyclinic.services.appointments.domain.setup import VisitType
 from polyclinic.services.appointments.domain.values import (
+    ALL_SEATS,
     NO_NOTE,
     Appointment,
     Note,
@@ -38,7 +51,7 @@ from polyclinic.services.appointments.domain.values import (
     place_of,
 )
 from polyclinic.services.appointments.store import appointments, places
-from polyclinic.services.appointments.store.places import Asked, Want
+from polyclinic.services.appointments.store.places import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,7 @@ async def book(desk: Desk, visitor: Visitor, asked: Request, once: Once | None) 
 
 
 async def _alone(desk: Desk, visitor: Visitor, kept: Kept, once: Once | None) -> Stored:
-    """A room that was lost is no lost place while another one is free."""
+    """Travels with other bookings."""
     world = await desk.world()
     tried: set[int] = set()
     while True:
@@ -85,22 +98,36 @@ async def _alone(desk: Desk, visitor: Visitor, kept: Kept, once: Once | None) ->
             if kept.appointment.person in lost.lacking:
                 raise AlreadyThere(place="start") from lost
             desk.calendar.drop(place)
-            if place.room in lost.lacking and place.clinician not in lost.lacking:
-                tried.add(place.room or 0)
-                room = await choose_room(desk, world, place, tried)
-                if room is not None:
-                    moved = replace(kept.appointment, place=replace(place, room=room))
-                    kept = replace(kept, appointment=moved)
-                    continue
-        await refuse(desk, visitor, kept.appointment.place)
+            lacking = lost.lacking
+        async with nearest_told(desk, visitor, place):
+            place = await in_another_room(desk, world, place, lacking, tried)
+        kept = replace(kept, appointment=replace(kept.appointment, place=place))
 
 
-async def refuse(desk: Desk, visitor: Visitor, place: Place) -> None:
-    """Raises PlaceTaken with what is nearest."""
-    lost = Opening(place.start, place.practitioner, place.site)
-    is_staff = access.is_staff(visitor.caller)
-    near = await nearest_to(desk, lost, place.visit_type, is_staff=is_staff, now=visitor.now)
-    raise PlaceTaken(near, place.visit_type)
+@asynccontextmanager
+async def nearest_told(desk: Desk, visitor: Visitor, place: Place) -> AsyncGenerator[None, None]:
+    """Whoever loses the place hears what is nearest to it."""
+    try:
+        yield
+    except PlaceTaken as taken:
+        lost = Opening(place.start, place.practitioner, place.site)
+        is_staff, now = access.is_staff(visitor.caller), visitor.now
+        near = await nearest_to(desk, lost, place.visit_type, is_staff=is_staff, now=now)
+        raise PlaceTaken(
+            taken.message, place=taken.place, nearest=near, visit_type=place.visit_type
+        ) from taken
+
+
+async def carry(
+    desk: Desk, visitor: Visitor, place: Place, once: Once | None, act: keeping.Act
+) -> Stored:
+    """Does once what takes a place, in one transaction; the picture of it is drawn anew."""
+    rooms = (await desk.world()).rooms_for(place)
+    async with nearest_told(desk, visitor, place):
+        try:
+            return await carried(desk, once, act)
+        finally:
+            desk.calendar.drop(place, rooms)
 
 
 async def _place(desk: Desk, world: World, visitor: Visitor, asked: Request) -> tuple[Place, UUID]:
@@ -111,7 +138,8 @@ async def _place(desk: Desk, world: World, visitor: Visitor, asked: Request) -> 
     place = await place_for(desk, world, visitor, asked, is_over=is_over)
     shared = world.visit(asked.visit_type).capacity > 1
     if not is_over and not shared and _is_known_taken(desk, place):
-        await refuse(desk, visitor, place)
+        async with nearest_told(desk, visitor, place):
+            raise PlaceTaken
     return place, ids.new_uuid()
 
 
@@ -125,17 +153,13 @@ async def place_for(
         check_offered(visitor, visit, asked.start)
         if offer is None or not (is_staff or begins_at(offer, asked.start)):
             raise NotOffered(place="start")
-    site = offer.site if offer else asked.site or _home(world, asked.practitioner)
+    site = site_of(world, asked.practitioner, offer, asked.site)
     number = world.numbers[asked.practitioner]
     place = place_of(asked.practitioner, number, site, visit, asked.start)
-    if is_over:
+    if is_over or visit.room_kind is None:
         return place
-    if visit.room_kind is not None:
-        room = await choose_room(desk, world, place, set())
-        if room is None:
-            await refuse(desk, visitor, place)
-        place = replace(place, room=room)
-    return place
+    async with nearest_told(desk, visitor, place):
+        return await in_a_room(desk, world, place, set())
 
 
 def check_offered(visitor: Visitor, visit: VisitType, start: int) -> None:
@@ -179,85 +203,43 @@ def _is_known_taken(desk: Desk, place: Place) -> bool:
     return bool(busy.bits & mask(first, last))
 
 
-def _home(world: World, practitioner: str) -> str:
-    rules = world.clinician(practitioner).rules
-    if not rules:
-        raise Invalid("Say at which site.", place="site")
-    return rules[0].site
-
-
 async def _join(desk: Desk, visitor: Visitor, kept: Kept, once: Once | None) -> Stored:
     """A seat in a shared visit: the group has the clinician, the patient a seat."""
-    world = await desk.world()
 
     async def act(tx: Transaction) -> tuple[int, object]:
         found = kept.appointment
-        place = await take_seat(tx, found.id, found.place, world.visit(found.place.visit_type))
-        [took] = await places.take(tx, [Asked(found.id, (_self(found),), None)])
-        if took.lacking:
-            raise AlreadyThere(place="start")
+        place = await take_place(desk, tx, found.id, found.place, found.person)
         moved = replace(kept, appointment=replace(found, place=place))
         return await _keep(desk, tx, moved, visitor)
 
-    return await _carry(desk, visitor, kept.appointment.place, once, act)
-
-
-async def take_seat(
-    tx: Transaction, name: UUID, place: Place, visit: VisitType, hold_seconds: int | None = None
-) -> Place:
-    """Takes a seat for a booking or a hold; raises PlaceTaken, which must undo the transaction."""
-    session = session_of(place.clinician, place.visit_type, place.start)
-    group = Want(place.clinician, *place.around)
-    [took] = await places.take(tx, [Asked(session, (group,), None, hold_seconds)])
-    if took.lacking:
-        raise PlaceTaken
-    # The group's atoms are locked now: nobody else looks for a seat in it at the same time.
-    mine = {place.seats.first} if place.is_shared else set[int]()
-    number = seat(await places.taken_seats(tx, place.clinician, place.start) - mine, mine, visit)
-    if number is None:
-        raise PlaceTaken
-    where = places.seat_resource(place.clinician, number)
-    wanted = Want(where, place.start, place.start + 1)
-    [took] = await places.take(tx, [Asked(name, (wanted,), None, hold_seconds)])
-    if took.lacking:
-        raise PlaceTaken
-    return replace(place, seats=Range(number, number + 1))
+    return await carry(desk, visitor, kept.appointment.place, once, act)
 
 
 async def _overbook(desk: Desk, visitor: Visitor, kept: Kept, once: Once | None) -> Stored:
-    """Staff book over a taken time knowingly; the patient still cannot be in two places."""
+    """Staff book over a taken time knowingly; the patient still cannot be in two places.
+
+    What is free of the time is theirs at once, a hold that brought them here included; what is
+    given back later comes to them then (`freeing`).
+    """
 
     async def act(tx: Transaction) -> tuple[int, object]:
         found = replace(kept.appointment, overbooked=True)
-        [took] = await places.take(tx, [Asked(found.id, (_self(found),), None)])
-        if took.lacking:
+        if found.place.is_shared:  # a held seat: not needed, the group is joined over its number
+            await end_holds(tx, await places.lock_hold(tx, found.id))
+            found = replace(found, place=replace(found.place, seats=ALL_SEATS))
+        needed = wants(found.place, found.person)
+        [took] = await places.take(tx, [Asked(found.id, needed, None)])
+        if found.person in took.lacking:
             raise AlreadyThere(place="start")
-        await places.take_free(tx, found.id, wants(found.place, None))
         value = await _keep(desk, tx, replace(kept, appointment=found), visitor)
         assert found.note is not None
         await appointments.add_overbooking(tx, found.id, visitor.caller.subject, found.note)
         return value
 
-    return await _carry(desk, visitor, kept.appointment.place, once, act)
-
-
-async def _carry(
-    desk: Desk, visitor: Visitor, place: Place, once: Once | None, act: keeping.Act
-) -> Stored:
-    try:
-        return await carried(desk, once, act)
-    except PlaceTaken:
-        await refuse(desk, visitor, place)
-        raise
-    finally:
-        desk.calendar.drop(place)
+    return await carry(desk, visitor, kept.appointment.place, once, act)
 
 
 async def _keep(desk: Desk, tx: Transaction, kept: Kept, visitor: Visitor) -> tuple[int, object]:
     await keeping.add(desk, tx, [kept], visitor.now)
     await announce(tx, booked(kept.appointment))
     return 201, {"appointment": shown.appointment(await desk.world(), kept.appointment)}
-
-
-def _self(found: Appointment) -> Want:
-    return Want(found.person, found.place.start, found.place.end)

@@ -65,9 +65,9 @@ class Calendar:
                 busy.bits |= mask(first, last)
         self.generation += 1
 
-    def drop(self, place: Place) -> None:
-        """Something was given back: what is known of it is out of date."""
-        for key in _keys(place):
+    def drop(self, place: Place, rooms: Iterable[int] = ()) -> None:
+        """Something was given back: what is known of it (and of `rooms`) is out of date."""
+        for key in (*_keys(place), *(("room", room) for room in rooms)):
             self._known.pop(key, None)
         self.generation += 1
 

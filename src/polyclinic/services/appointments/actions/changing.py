@@ -1,6 +1,5 @@
 """Changes appointments: their state, their place, and how they end."""
 
-from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,22 +10,19 @@ from polyclinic.foundation.outbox import announce
 from polyclinic.services.appointments.actions import keeping, said, shown
 from polyclinic.services.appointments.actions.booking import (
     Request,
+    carry,
     held_place,
     place_for,
-    refuse,
-    take_seat,
 )
-from polyclinic.services.appointments.actions.holding import release_session
+from polyclinic.services.appointments.actions.freeing import vacated
 from polyclinic.services.appointments.actions.keeping import Kept, carried
 from polyclinic.services.appointments.actions.state import Desk, Visitor
-from polyclinic.services.appointments.actions.wants import wants
+from polyclinic.services.appointments.actions.wants import take_place
 from polyclinic.services.appointments.domain import access, lifecycle
 from polyclinic.services.appointments.domain.atoms import moment_of
 from polyclinic.services.appointments.domain.lifecycle import CANCELLED
-from polyclinic.services.appointments.domain.problems import AlreadyThere, NotYours, PlaceTaken
 from polyclinic.services.appointments.domain.values import Appointment, Note, Once, Place, Stored
-from polyclinic.services.appointments.store import appointments, places
-from polyclinic.services.appointments.store.places import Asked
+from polyclinic.services.appointments.store import appointments, places, waitlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +38,22 @@ async def change(desk: Desk, visitor: Visitor, name: UUID, deed: Deed, once: Onc
     """Arrive, check in, fulfil, no-show, undo, cancel."""
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        found = await _locked(tx, visitor, name, deed.if_version)
-        changed = _changed(desk, visitor, found, deed)
+        found = await desk.own(visitor, await appointments.lock(tx, name), "u")
+        if deed.if_version is not None and found.version != deed.if_version:
+            raise Stale
+        async with desk.denials_logged(visitor.errand, found.patient, "u"):
+            changed = _changed(desk, visitor, found, deed)
         await appointments.change_status(tx, changed)
         if changed.status == CANCELLED:
-            await _release(tx, changed)
+            await places.release(tx, changed.id)
+            await vacated(tx, changed.place)
             await appointments.end_relation(tx, *keeping.relation(desk, changed))
             await announce(tx, said.cancelled(changed))
         elif deed.verb != "undo":
             await announce(tx, *said.of_status(changed, visitor.now))
-        changed = replace(changed, version=changed.version + 1)
-        await _write(desk, tx, visitor, changed)
-        return 200, {"appointment": shown.appointment(await desk.world(), changed)}
+        return await _write(desk, tx, visitor, changed)
 
-    stored = await _logging_denials(desk, visitor, name, carried(desk, once, act))
+    stored = await carried(desk, once, act)
     if deed.verb == "cancel":
         desk.calendar.forget()
     return stored
@@ -66,53 +64,31 @@ async def reschedule(
 ) -> Stored:
     """Moves an appointment; the old place is given back in the transaction that takes the new."""
     found = await appointments.find(desk.running.database, name)
-    if found is None:
-        raise NotYours
-    try:
-        access.check_own(visitor.caller, found.patient, "u")
-    except NotYours:
-        await desk.log_denied(visitor.errand, found.patient)
-        raise
+    found = await desk.own(visitor, found, "u")
     place = await _new_place(desk, visitor, replace(asked, patient=found.patient), found)
     former = found.place
 
     async def act(tx: Transaction) -> tuple[int, object]:
         nonlocal former
-        locked = await _locked(tx, visitor, name, None)
+        locked = await desk.own(visitor, await appointments.lock(tx, name), "u")
         former = locked.place
         lifecycle.next_status(locked.status, "reschedule")
         _check_time(desk, visitor, locked)
         if asked.hold is not None:
             await places.adopt_hold(tx, asked.hold, name)
-        moved = replace(locked, place=await _take(desk, tx, locked, place), overbooked=False)
+            await waitlist.take_up(tx, asked.hold)
+        taken = await take_place(desk, tx, name, place, locked.person)
+        moved = replace(locked, place=taken, overbooked=False)
         await appointments.move(tx, moved)
+        await vacated(tx, former)
         await _move_relation(desk, tx, locked, moved)
         await announce(tx, said.moved(moved, former))
-        moved = replace(moved, version=moved.version + 1)
-        await _write(desk, tx, visitor, moved)
-        return 200, {"appointment": shown.appointment(await desk.world(), moved)}
+        return await _write(desk, tx, visitor, moved)
 
     try:
-        return await carried(desk, once, act)
-    except PlaceTaken:
-        desk.calendar.drop(place)
-        await refuse(desk, visitor, place)
-        raise
+        return await carry(desk, visitor, place, once, act)
     finally:
-        desk.calendar.drop(place)
         desk.calendar.drop(former)
-
-
-async def _logging_denials(
-    desk: Desk, visitor: Visitor, name: UUID, deed: Awaitable[Stored]
-) -> Stored:
-    try:
-        return await deed
-    except NotYours:
-        found = await appointments.find(desk.running.database, name)
-        if found is not None:
-            await desk.log_denied(visitor.errand, found.patient)
-        raise
 
 
 async def _new_place(desk: Desk, visitor: Visitor, asked: Request, found: Appointment) -> Place:
@@ -125,44 +101,6 @@ async def _new_place(desk: Desk, visitor: Visitor, asked: Request, found: Appoin
         practitioner=asked.practitioner or found.place.practitioner,
     )
     return await place_for(desk, world, visitor, wanted)
-
-
-async def _take(desk: Desk, tx: Transaction, locked: Appointment, place: Place) -> Place:
-    """Takes the new atoms over the old ones, then gives back what is no longer needed."""
-    visit = (await desk.world()).visit(place.visit_type)
-    person = wants(replace(place, room=None), locked.person)[1:]
-    if visit.capacity > 1:
-        place = await take_seat(tx, locked.id, place, visit)
-        needed = (*person, seat_want(place))
-    else:
-        needed = wants(place, locked.person)
-    [took] = await places.take(tx, [Asked(locked.id, needed, None)])
-    if locked.person in took.lacking:
-        raise AlreadyThere(place="start")
-    if took.lacking:
-        raise PlaceTaken
-    await places.release_others(tx, locked.id, needed)
-    if locked.place.is_shared:
-        former = locked.place
-        await release_session(tx, former.clinician, former.visit_type, former.start)
-    return place
-
-
-def seat_want(place: Place) -> places.Want:
-    resource = places.seat_resource(place.clinician, place.seats.first)
-    return places.Want(resource, place.start, place.start + 1)
-
-
-async def _locked(
-    tx: Transaction, visitor: Visitor, name: UUID, if_version: int | None
-) -> Appointment:
-    found = await appointments.lock(tx, name)
-    if found is None:
-        raise NotYours
-    access.check_own(visitor.caller, found.patient, "u")
-    if if_version is not None and found.version != if_version:
-        raise Stale
-    return found
 
 
 def _changed(desk: Desk, visitor: Visitor, found: Appointment, deed: Deed) -> Appointment:
@@ -207,17 +145,15 @@ def _check_time(desk: Desk, visitor: Visitor, found: Appointment) -> None:
         lifecycle.check_cut_off(visitor.now, start, desk.settings.cancel_hours)
 
 
-async def _release(tx: Transaction, gone: Appointment) -> None:
-    await places.release(tx, [gone.id])
-    if gone.place.is_shared:
-        place = gone.place
-        await release_session(tx, place.clinician, place.visit_type, place.start)
-
-
-async def _write(desk: Desk, tx: Transaction, visitor: Visitor, changed: Appointment) -> None:
-    [note] = await keeping.opened_notes(desk, [changed])
-    kept: Sequence[Kept] = [Kept(visitor.errand, changed, _without_override(changed, note))]
-    await keeping.write_resources(desk, tx, kept, visitor.now)
+async def _write(
+    desk: Desk, tx: Transaction, visitor: Visitor, changed: Appointment
+) -> tuple[int, object]:
+    """Puts the next version of the resource beside the changed row, and answers with it."""
+    now = replace(changed, version=changed.version + 1)
+    [note] = await keeping.opened_notes(desk, [now])
+    kept = Kept(visitor.errand, now, _without_override(now, note))
+    await keeping.write_resources(desk, tx, [kept], visitor.now)
+    return 200, {"appointment": shown.appointment(await desk.world(), now)}
 
 
 def _without_override(changed: Appointment, note: Note) -> Note:

@@ -11,16 +11,16 @@ from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.registered import Operation, Registered, Write
 from polyclinic.fhirserver.store.store import Outcome
 from polyclinic.foundation import clock
-from polyclinic.foundation.errors import Conflict, Invalid, Issue, NotSupported, Problem
-from polyclinic.services.appointments.actions import booking, changing, finding, holding
+from polyclinic.foundation.errors import Conflict, Invalid, Issue, NotSupported, Problem, Stale
+from polyclinic.services.appointments.actions import booking, changing, finding, holding, keeping
 from polyclinic.services.appointments.actions.booking import Request
 from polyclinic.services.appointments.actions.changing import Deed
 from polyclinic.services.appointments.actions.finding import Search
 from polyclinic.services.appointments.actions.once import once_of
 from polyclinic.services.appointments.actions.state import KIND, OWN_WORD, Desk, Visitor, calling
-from polyclinic.services.appointments.domain import access, lifecycle, reading, resources
-from polyclinic.services.appointments.domain.problems import NotYours, PlaceTaken
-from polyclinic.services.appointments.domain.values import Once, Stored
+from polyclinic.services.appointments.domain import access, lifecycle, reading, resources, updates
+from polyclinic.services.appointments.domain.problems import PlaceTaken
+from polyclinic.services.appointments.domain.values import Appointment, Once, Stored
 from polyclinic.services.appointments.store import appointments, keys
 from polyclinic.standards.fhir import codec
 
@@ -76,20 +76,30 @@ class Doors:
         assert write.resource is not None
         name = reading.uuid_of(write.id)
         found = await appointments.find(desk.running.database, name)
-        if found is None:
-            raise NotYours
-        access.check_own(visitor.caller, found.patient, "u")
-        reading.check_same(write.resource, found)
+        found = await desk.own(visitor, found, "u")
+        if write.if_match not in (None, found.version):
+            raise Stale
+        await self._check_state_only(visitor, write.resource, found)
         wanted = write.resource["status"]
         if wanted != found.status:
             deed = Deed(
                 lifecycle.verb_for(found.status, wanted),
-                reading.cancel_reason(write.resource),
+                updates.cancel_reason(write.resource),
                 write.if_match,
             )
             once = once_of(visitor.caller, write.idempotency_key, "PUT", write.resource)
             await changing.change(desk, visitor, name, deed, once)
         return await self._outcome(write.errand, str(name), created=False)
+
+    async def _check_state_only(
+        self, visitor: Visitor, asked: Resource, found: Appointment
+    ) -> None:
+        desk, place = self.desk(), found.place
+        [note] = await keeping.opened_notes(desk, [found])
+        setup = (await desk.world()).setup
+        kept = resources.appointment(found, note, setup, visitor.now)
+        may_read = access.may_read_why(visitor.caller, found.patient, place.practitioner)
+        updates.check_state_only(asked, kept, may_read_why=may_read)
 
     async def find(self, operation: Operation) -> Answer:
         """`$find`: a Bundle of free Slots, the first ones first."""
@@ -158,7 +168,8 @@ async def _kept(desk: Desk, once: Once | None, answer: Awaitable[Stored]) -> Sto
             return keys.checked(once, known.get(once.name))
         if isinstance(refused, PlaceTaken):
             text = resources.outcome_text(refused.message, refused.nearest)
-            where = Issue(text, "Appointment.start", "conflict")
+            lacking = "participant" if refused.place == "room" else "start"
+            where = Issue(text, f"Appointment.{lacking}", "conflict")
             raise Taken(text, issues=(where,)) from refused
         raise
 

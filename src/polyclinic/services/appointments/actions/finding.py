@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from polyclinic.foundation.errors import Invalid
 from polyclinic.services.appointments.actions.calendar import Busy
 from polyclinic.services.appointments.actions.state import Desk
 from polyclinic.services.appointments.actions.world import World
@@ -19,6 +20,7 @@ from polyclinic.services.appointments.domain.openings import (
     openings,
     starts,
 )
+from polyclinic.services.appointments.domain.problems import NotOffered
 from polyclinic.services.appointments.domain.setup import VisitType
 
 NEAREST = 3
@@ -150,3 +152,20 @@ def offered_at(world: World, practitioner: str, visit: VisitType, start: int) ->
 def begins_at(offer: Offer, start: int) -> bool:
     """Whether visits of this offer begin at this moment of the clock."""
     return bool(offer.starts >> (start % DAY) & 1)
+
+
+def site_of(world: World, practitioner: str, offer: Offer | None, asked: str | None) -> str:
+    """Where a visit takes place: as the hours say, and outside of them at a site of the clinician.
+
+    Who has no hours at all may be booked (by an override) at any site that there is.
+    """
+    clinician = world.clinician(practitioner)
+    own = [rule.site for rule in clinician.rules]
+    own += [each.site for each in clinician.exceptions if each.kind == "extra" and each.site]
+    if asked is None and (offer or own):
+        return offer.site if offer else own[0]
+    if asked is None:
+        raise Invalid("Say at which site.", place="site")
+    if asked not in ([offer.site] if offer else own or [site.id for site in world.setup.sites]):
+        raise NotOffered("The clinician is not at this site then.", place="site")
+    return asked

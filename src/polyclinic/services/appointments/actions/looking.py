@@ -16,6 +16,7 @@ from polyclinic.services.appointments.domain.atoms import DAY, Range, atom_of, m
 from polyclinic.services.appointments.domain.hours import offers
 from polyclinic.services.appointments.domain.lifecycle import CANCELLED, IN_ERROR
 from polyclinic.services.appointments.domain.problems import NotYours
+from polyclinic.services.appointments.domain.reading import uuid_of
 from polyclinic.services.appointments.domain.setup import Clinician
 from polyclinic.services.appointments.domain.values import NO_NOTE, Appointment, Note
 from polyclinic.services.appointments.store import appointments
@@ -26,17 +27,28 @@ PAST_DAYS = 365
 
 async def one(desk: Desk, visitor: Visitor, name: UUID) -> Json:
     """An appointment with its reason; the look is logged."""
-    found = await _own(desk, visitor, name)
+    found = await desk.own(visitor, await appointments.find(desk.running.database, name), "r")
     [note] = await _notes(desk, visitor, [found])
     await desk.log_read(visitor.errand, {found.patient: 1})
     return {"appointment": shown.appointment(await desk.world(), found, note)}
 
 
+async def refused(desk: Desk, visitor: Visitor, name: str, interaction: str) -> None:
+    """Logs that somebody asked who may not; what is no appointment's name concerns nobody."""
+    try:
+        found = await appointments.find(desk.running.database, uuid_of(name))
+    except NotYours:
+        return
+    if found is not None:
+        await desk.log_denied(visitor.errand, found.patient, interaction)
+
+
 async def mine(desk: Desk, visitor: Visitor, patient: str | None) -> Json:
-    """A patient's appointments of the last year and all to come."""
+    """All that a patient has to come, and the newest 200 of what the last year saw or cancelled."""
     whose = access.patient_for(visitor.caller, patient, "r")
-    since = atom_of(visitor.now) - PAST_DAYS * DAY
-    listed = await appointments.of_patient(desk.running.database, desk.person(whose), since)
+    now, person = atom_of(visitor.now), desk.person(whose)
+    since = now - PAST_DAYS * DAY
+    listed = await appointments.of_patient(desk.running.database, person, since, now)
     notes = await _notes(desk, visitor, listed)
     await desk.log_read(visitor.errand, {whose: len(listed)})
     world = await desk.world()
@@ -74,7 +86,7 @@ async def day(desk: Desk, visitor: Visitor, on: date, site: str | None) -> Json:
 
 async def invitation(desk: Desk, visitor: Visitor, name: UUID) -> bytes:
     """An iCalendar invitation that says when and at which clinic, and not why or who."""
-    found = await _own(desk, visitor, name)
+    found = await desk.own(visitor, await appointments.find(desk.running.database, name), "r")
     await desk.log_read(visitor.errand, {found.patient: 1})
     world = await desk.world()
     site = next((s for s in world.setup.sites if s.id == found.place.site), None)
@@ -108,19 +120,6 @@ async def _notes(desk: Desk, visitor: Visitor, listed: list[Appointment]) -> lis
     )
     found = iter(opened)
     return [next(found) if yes else NO_NOTE for yes in may]
-
-
-async def _own(desk: Desk, visitor: Visitor, name: UUID) -> Appointment:
-    found = await appointments.find(desk.running.database, name)
-    if found is None:
-        access.check_scope(visitor.caller, "r")
-        raise NotYours
-    try:
-        access.check_own(visitor.caller, found.patient, "r")
-    except NotYours:
-        await desk.log_denied(visitor.errand, found.patient)
-        raise
-    return found
 
 
 def _span(on: date, zone: str) -> Range:

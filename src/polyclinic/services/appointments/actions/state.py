@@ -1,10 +1,12 @@
 """What a running appointments service holds; all of it is safe to lose."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from polyclinic.fhirserver.access import ALL_LABELS, Grant, bits
 from polyclinic.fhirserver.door import FhirServer
@@ -15,17 +17,22 @@ from polyclinic.fhirserver.store.read import DENIED
 from polyclinic.foundation import clock
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.errors import Forbidden
 from polyclinic.foundation.service import Running
 from polyclinic.services.appointments.actions.calendar import Calendar
 from polyclinic.services.appointments.actions.world import World, Worlds
-from polyclinic.services.appointments.domain.values import Once, Stored
+from polyclinic.services.appointments.domain import access
+from polyclinic.services.appointments.domain.problems import NotYours
+from polyclinic.services.appointments.domain.values import Appointment, Once, Stored
 from polyclinic.services.appointments.settings import AppointmentsSettings
+from polyclinic.services.appointments.store.waitlist import Waiting
 from polyclinic.standards.fhir.definitions import type_number
 
 # The FHIR floor hands an errand to a registered action; who calls is said here by the route.
 calling: ContextVar[Caller] = ContextVar("calling")
 
 PERSON_BIT = 1 << 62
+Owned = TypeVar("Owned", Appointment, Waiting)
 KIND = "Appointment"
 
 
@@ -65,10 +72,29 @@ class Desk:
         rows = [Released(errand, person(who), kind, count) for who, count in counts.items()]
         await self.server.store.released(rows)
 
-    async def log_denied(self, errand: Errand, patient: str) -> None:
-        """Who asked for somebody else's appointment and got none."""
+    async def own(self, visitor: "Visitor", found: Owned | None, interaction: str) -> Owned:
+        """What was found, if it is the caller's; what is not looks like nothing, and is logged."""
+        if found is None:
+            access.check_scope(visitor.caller, interaction)
+            raise NotYours
+        async with self.denials_logged(visitor.errand, found.patient, interaction):
+            access.check_own(visitor.caller, found.patient, interaction)
+        return found
+
+    async def log_denied(self, errand: Errand, patient: str, interaction: str) -> None:
         person, kind = self.server.store.terms.person(patient), type_number(KIND)
-        await self.server.store.released([Released(errand, person, kind, 0, "r", DENIED)])
+        await self.server.store.released([Released(errand, person, kind, 0, interaction, DENIED)])
+
+    @asynccontextmanager
+    async def denials_logged(
+        self, errand: Errand, patient: str, interaction: str
+    ) -> AsyncGenerator[None, None]:
+        """Who asks for what of somebody is not theirs is in the log before they are refused."""
+        try:
+            yield
+        except (NotYours, Forbidden):
+            await self.log_denied(errand, patient, interaction)
+            raise
 
 
 @dataclass(slots=True)

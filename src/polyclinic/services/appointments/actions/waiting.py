@@ -7,16 +7,15 @@ from uuid import UUID
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
-from polyclinic.services.appointments.actions import shown
-from polyclinic.services.appointments.actions.booking import Request, place_for, refuse
+from polyclinic.services.appointments.actions.booking import Request, carry, place_for
+from polyclinic.services.appointments.actions.freeing import end_holds
 from polyclinic.services.appointments.actions.holding import keep
-from polyclinic.services.appointments.actions.keeping import carried
+from polyclinic.services.appointments.actions.keeping import atomically, carried
 from polyclinic.services.appointments.actions.state import Desk, Visitor
 from polyclinic.services.appointments.domain import access
-from polyclinic.services.appointments.domain.openings import Opening
-from polyclinic.services.appointments.domain.problems import NotYours, PlaceTaken, WrongState
+from polyclinic.services.appointments.domain.problems import NotYours, WrongState
 from polyclinic.services.appointments.domain.values import Once, Stored, check_patient
-from polyclinic.services.appointments.store import waitlist
+from polyclinic.services.appointments.store import appointments, places, waitlist
 from polyclinic.services.appointments.store.waitlist import Waiting
 
 Json = dict[str, Any]
@@ -55,46 +54,67 @@ async def listed(desk: Desk, visitor: Visitor) -> Json:
 async def offer(
     desk: Desk, visitor: Visitor, name: UUID, asked: Request, once: Once | None
 ) -> Stored:
-    """Keeps a place for somebody who waits; they book it with the hold."""
+    """Keeps a place for somebody who waits; they book it with the hold. A second offer replaces
+    the first, whose place is free again."""
     access.check_staff(visitor.caller, "c")
     world = await desk.world()
     place = await place_for(desk, world, visitor, asked)
     seconds, hold = desk.settings.offer_minutes * 60, ids.new_uuid()
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        found = await waitlist.lock(tx, name)
-        if found is None:
-            raise NotYours("There is no such entry on the waiting list.")
-        if found.status != "waiting":
-            raise WrongState("This person no longer waits, or has an offer already.")
+        found = await _locked(desk, tx, visitor, name)
+        await _take_back(tx, found)
         kept = await keep(desk, tx, (hold, desk.holder(found.patient)), place, seconds)
         await waitlist.offer(tx, name, hold, seconds)
-        where = Opening(kept.start, kept.practitioner, kept.site)
-        value = shown.opening(world, kept.visit_type, where)
-        return 201, {"offer": {"waiting": str(name), "hold": str(hold), **value}}
+        return 201, {"offer": {"waiting": str(name), "hold": str(hold), **kept}}
 
-    try:
-        return await carried(desk, once, act)
-    except PlaceTaken:
-        desk.calendar.drop(place)
-        await refuse(desk, visitor, place)
-        raise
-    finally:
-        desk.calendar.drop(place)
+    stored = await carry(desk, visitor, place, once, act)
+    desk.calendar.forget()
+    return stored
 
 
 async def leave(desk: Desk, visitor: Visitor, name: UUID, once: Once | None) -> Stored:
-    """Waits no longer."""
+    """Waits no longer; a place that was offered is free again."""
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        found = await waitlist.lock(tx, name)
-        if found is None:
-            raise NotYours("There is no such entry on the waiting list.")
-        access.check_own(visitor.caller, found.patient, "u")
+        found = await _locked(desk, tx, visitor, name)
+        await _take_back(tx, found)
         await waitlist.end(tx, name, "left")
-        return 200, {"waiting": show(replace(found, status="left"))}
+        return 200, {"waiting": show(replace(found, status="left", offered=None, offer_ends=None))}
 
-    return await carried(desk, once, act)
+    stored = await carried(desk, once, act)
+    desk.calendar.forget()
+    return stored
+
+
+async def settle(desk: Desk) -> None:
+    """Wishes that came true wait no longer, and a place offered for one of them is free again."""
+    zones = {site.id: site.time_zone for site in (await desk.world()).setup.sites}
+
+    async def act(tx: Transaction) -> None:
+        for hold in await waitlist.settle(tx, zones):
+            await end_holds(tx, await places.lock_hold(tx, hold))
+
+    await atomically(desk, act)
+
+
+async def _locked(desk: Desk, tx: Transaction, visitor: Visitor, name: UUID) -> Waiting:
+    """A wish that may still be changed by this caller."""
+    found = await waitlist.lock(tx, name)
+    if found is None:
+        raise NotYours("There is no such entry on the waiting list.")
+    await desk.own(visitor, found, "u")
+    if found.status not in ("waiting", "offered"):
+        raise WrongState("This person no longer waits.")
+    if found.offered is not None and await appointments.is_made(tx, found.offered):
+        raise WrongState("This person has booked the place that was offered.")
+    return found
+
+
+async def _take_back(tx: Transaction, found: Waiting) -> None:
+    """The place that was offered before is free again."""
+    if found.offered is not None:
+        await end_holds(tx, await places.lock_hold(tx, found.offered))
 
 
 def show(found: Waiting) -> Json:

@@ -11,6 +11,7 @@ from polyclinic.services.appointments.domain.atoms import Range
 from polyclinic.services.appointments.domain.hours import Offer, offers
 from polyclinic.services.appointments.domain.problems import NotOffered
 from polyclinic.services.appointments.domain.setup import Clinician, Setup, VisitType
+from polyclinic.services.appointments.domain.values import Place
 from polyclinic.services.appointments.store import setups
 
 FRESH_SECONDS = 1.0
@@ -60,6 +61,11 @@ class World:
             if room.kind == visit.room_kind:
                 found[room.site] = (*found.get(room.site, ()), self.room_numbers[room.id])
         return found
+
+    def rooms_for(self, place: Place) -> tuple[int, ...]:
+        """Every room in which the visit may end up."""
+        visit = self.visits.get(place.visit_type)
+        return self.rooms(visit).get(place.site, ()) if visit and visit.room_kind else ()
 
     def offers(self, clinician: Clinician, visit: VisitType, asked: Range) -> tuple[Offer, ...]:
         """The hours of a clinician for a visit type; `asked` should be whole days."""

@@ -1,6 +1,6 @@
 """Time in atoms: five minutes each, numbered since 1970 in UTC; a visit is a run of them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 MINUTES = 5  # the finest step of any clinic's grid that we found; also what a unique key locks
@@ -36,10 +36,6 @@ def moment_of(atom: int) -> datetime:
 def atoms_of(minutes: int) -> int:
     """How many atoms these minutes take; a begun atom counts whole."""
     return -(-minutes // MINUTES)
-
-
-def after(moment: datetime, minutes: int) -> datetime:
-    return moment + timedelta(minutes=minutes)
 
 
 def mask(first: int, last: int) -> int:

@@ -24,7 +24,6 @@ from polyclinic.services.appointments.domain.setup import (
 )
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_ATOM_MINUTES = SECONDS // 60
 
 
 class Stretch(NamedTuple):

@@ -9,8 +9,15 @@ from polyclinic.services.appointments.domain.openings import Opening
 class PlaceTaken(Conflict):
     """That time was just taken."""
 
-    def __init__(self, nearest: tuple[Opening, ...] = (), visit_type: str = "") -> None:
-        super().__init__(place="start")
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        place: str | None = "start",
+        nearest: tuple[Opening, ...] = (),
+        visit_type: str = "",
+    ) -> None:
+        super().__init__(message, place=place)
         self.nearest, self.visit_type = nearest, visit_type
 
 
@@ -60,6 +67,11 @@ class StaffOnly(Forbidden):
 
 class NotYours(NotFound):
     """There is no such appointment, or it is not yours."""
+
+
+def no_room() -> PlaceTaken:
+    """A refusal that says what is lacking: the clinician is not."""
+    return PlaceTaken("At that time no room for this visit is free.", place="room")
 
 
 def closed_at(cut_off: datetime) -> TooLate:

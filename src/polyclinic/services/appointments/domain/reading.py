@@ -5,19 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from polyclinic.foundation.errors import Invalid, NotProcessable
+from polyclinic.foundation.errors import Invalid
 from polyclinic.services.appointments.domain.atoms import atom_of, begins_atom
-from polyclinic.services.appointments.domain.lifecycle import CANCEL_SYSTEM
 from polyclinic.services.appointments.domain.problems import NotYours
 from polyclinic.services.appointments.domain.resources import VISIT_SYSTEM
-from polyclinic.services.appointments.domain.values import Appointment, Note
+from polyclinic.services.appointments.domain.values import Note
 
 Resource = Mapping[str, Any]
 DAYS_MAX, LIMIT_MAX = 366, 500
-
-
-class OnlyTheState(NotProcessable):
-    """An update changes the state only; move an appointment by rescheduling it."""
 
 
 def uuid_of(text: str | None) -> UUID:
@@ -51,7 +46,7 @@ def request(resource: Resource) -> dict[str, Any]:
     """What an Appointment resource asks to be booked; displays and all else are dropped."""
     people = [_reference(each) for each in resource.get("participant", ())]
     return {
-        "visit_type": _coded(resource.get("serviceType", ()), VISIT_SYSTEM, "serviceType"),
+        "visit_type": coded(resource.get("serviceType", ()), VISIT_SYSTEM, "serviceType"),
         "practitioner": _one(people, "Practitioner/"),
         "patient": _one(people, "Patient/"),
         "start": start(resource.get("start") or "", "Appointment.start"),
@@ -114,21 +109,6 @@ def values(pairs: Iterable[tuple[str, str]], parameters: Resource | None) -> dic
     return dict([*pairs, *_pairs(parameters)])
 
 
-def check_same(resource: Resource, found: Appointment) -> None:
-    """An update of anything but the state is refused rather than half obeyed."""
-    people = [_reference(each) for each in resource.get("participant", ())]
-    whose = {found.patient, found.place.practitioner}
-    if not whose <= set(people):
-        raise OnlyTheState(place="Appointment.participant")
-    if start(resource.get("start") or "", "Appointment.start") != found.place.start:
-        raise OnlyTheState(place="Appointment.start")
-
-
-def cancel_reason(resource: Resource) -> str | None:
-    given = resource.get("cancelationReason")
-    return _coded([given], CANCEL_SYSTEM, "cancelationReason") if given else None
-
-
 def _pairs(parameters: Resource | None) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for each in (parameters or {}).get("parameter", ()):
@@ -152,7 +132,7 @@ def _one(people: list[str], start: str) -> str:
     return found[0]
 
 
-def _coded(concepts: Iterable[Resource], system: str, place: str) -> str:
+def coded(concepts: Iterable[Resource], system: str, place: str) -> str:
     for concept in concepts:
         for coding in concept.get("coding", ()):
             if coding.get("system") == system and coding.get("code"):

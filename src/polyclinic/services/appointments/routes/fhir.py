@@ -10,8 +10,8 @@ from polyclinic.fhirserver.door import door, own_statement, show_problem
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Invalid, MethodRefused, Problem
-from polyclinic.services.appointments.actions import slots
-from polyclinic.services.appointments.actions.state import Visitor, calling
+from polyclinic.services.appointments.actions import looking, slots
+from polyclinic.services.appointments.actions.state import KIND, Visitor, calling
 from polyclinic.services.appointments.domain import reading
 from polyclinic.services.appointments.routes.answers import desk_of
 from polyclinic.standards.fhir import codec
@@ -29,7 +29,23 @@ async def fhir(request: Request) -> Response:
             calling.set(await http.caller(request))
         except Problem as problem:
             return await show_problem(request, problem, http.status_of(problem))
+        await _log_refused(request, path)
     return await door(desk_of(request).server, request)
+
+
+_ASKS = {"GET": "r", "HEAD": "r", "PUT": "u", "PATCH": "u", "DELETE": "d"}
+
+
+async def _log_refused(request: Request, path: str) -> None:
+    """The FHIR floor refuses a caller whose role or scope lacks the type before it looks at whose
+    appointment it is: that somebody asked stands in the log all the same."""
+    kind, _, name = path.partition("/")
+    asks = _ASKS.get(request.method)
+    if kind == KIND and name and asks is not None:
+        desk = desk_of(request)
+        visitor = Visitor.of(desk, calling.get())
+        if not visitor.errand.access.grants[asks].allows_type(KIND):
+            await looking.refused(desk, visitor, name.partition("/")[0], asks)
 
 
 async def _slots(request: Request, path: str) -> Response:

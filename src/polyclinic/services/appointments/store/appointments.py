@@ -16,9 +16,21 @@ _COLUMNS: LiteralString = (
 )
 _ONE: LiteralString = f"SELECT {_COLUMNS} FROM appointments.appointment WHERE id = $1"  # noqa: S608 (constants)
 _ONE_LOCKED: LiteralString = _ONE + " FOR UPDATE"
-_OF_PATIENT: LiteralString = (
+# All that is to come, for a patient has one place at a time; of the rest the newest.
+_OF_PATIENT: LiteralString = f"""
+SELECT * FROM (
+    (SELECT {_COLUMNS} FROM appointments.appointment
+     WHERE person = $1 AND start_at >= $3 AND status <> 'cancelled')
+    UNION ALL
+    (SELECT {_COLUMNS} FROM appointments.appointment
+     WHERE person = $1 AND start_at >= $2 AND (start_at < $3 OR status = 'cancelled')
+     ORDER BY start_at DESC LIMIT 200)) AS found
+ORDER BY start_at, id"""  # noqa: S608 (constants)
+_OVERBOOKED: LiteralString = (
     f"SELECT {_COLUMNS} FROM appointments.appointment"  # noqa: S608 (constants)
-    " WHERE person = $1 AND start_at >= $2 ORDER BY start_at LIMIT 200"
+    " WHERE overbooked AND status = ANY ($1::text[]) AND (clinician = $2 OR room = $3)"
+    " AND first_at >= $4 - 256 AND first_at < $5 AND last_at > $4"
+    " ORDER BY made, id FOR UPDATE"
 )
 # No visit is longer than 144 atoms, so the index need not be read from its beginning.
 _OF_SPAN: LiteralString = (
@@ -73,9 +85,24 @@ async def find(database: Database, name: UUID) -> Appointment | None:
     return _appointment(row) if row else None
 
 
-async def of_patient(database: Database, person: int, since: int) -> list[Appointment]:
-    """The patient's appointments from an atom on, and the last before it."""
-    return [_appointment(row) for row in await database.fetch(_OF_PATIENT, person, since)]
+async def is_made(tx: Transaction, name: UUID) -> bool:
+    """Whether a hold of this id was confirmed."""
+    query = "SELECT EXISTS (SELECT FROM appointments.appointment WHERE id = $1)"
+    return await tx.fetchval(query, name)
+
+
+async def of_patient(database: Database, person: int, since: int, now: int) -> list[Appointment]:
+    """The patient's appointments: all to come, and the newest of those from an atom on."""
+    rows = await database.fetch(_OF_PATIENT, person, since, now)
+    return [_appointment(row) for row in rows]
+
+
+async def lock_overbooked(
+    tx: Transaction, clinician: int, room: int | None, span: Range
+) -> list[Appointment]:
+    """The visits that were booked knowingly over this time, the first one made first."""
+    rows = await tx.fetch(_OVERBOOKED, list(HOLDING), clinician, room, *span)
+    return [_appointment(row) for row in rows]
 
 
 async def of_span(database: Database, span: Range, site: str | None) -> list[Appointment]:

@@ -69,12 +69,19 @@ _GIVE_BACK: LiteralString = """
 WITH atoms AS (DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[])),
 holds AS (DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[]))
 DELETE FROM appointments.idempotency WHERE name = ANY ($2::bytea[])"""
-_RELEASE: LiteralString = "DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[])"
-_RELEASE_HOLDS: LiteralString = "DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[])"
+_RELEASE: LiteralString = "DELETE FROM appointments.atom WHERE booking = $1"
+# A confirmed hold's atoms have no end: whoever confirms at this moment keeps them.
+_END_HOLDS: LiteralString = """
+WITH atoms AS (
+    DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[]) AND expires IS NOT NULL)
+DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[])"""
 
 
 async def take(tx: Transaction, asks: Sequence[Asked]) -> list[Took]:
-    """Takes what can be had; no two asks of one call may want the same atom."""
+    """Takes what can be had; no two asks of one call may want the same atom.
+
+    Atoms that others have are locked: who gives them back meanwhile sees what this call leads to.
+    """
     claims = [ask.once for ask in asks if ask.once is not None]
     wants = [
         (*want, ask.booking, ask.once.name if ask.once else None, ask.hold_seconds)
@@ -103,38 +110,28 @@ async def give_back(tx: Transaction, bookings: Iterable[UUID], names: Iterable[b
     await tx.execute(_GIVE_BACK, sorted(bookings), sorted(names))
 
 
-async def release(tx: Transaction, bookings: Iterable[UUID]) -> None:
-    """Gives atoms back, those of holds and of appointments alike."""
-    listed = sorted(bookings)
-    if listed:
-        await tx.execute(_RELEASE, listed)
+async def release(tx: Transaction, booking: UUID) -> None:
+    """Gives an appointment's atoms back, or those under which a shared visit has its clinician."""
+    await tx.execute(_RELEASE, booking)
 
 
 async def end_holds(tx: Transaction, holds: Iterable[UUID]) -> None:
+    """Gives back what is still held; what was confirmed is an appointment's."""
     listed = sorted(holds)
     if listed:
-        await tx.execute(_RELEASE_HOLDS, listed)
+        await tx.execute(_END_HOLDS, listed)
 
 
-async def take_free(tx: Transaction, booking: UUID, wants: Sequence[Want]) -> None:
-    """For an overbooking: takes of a time what is still free, and lets others keep theirs."""
-    query = (
-        "INSERT INTO appointments.atom (resource, at, booking)"
-        " SELECT w.resource, generate_series(w.first, w.last - 1) AS at, $4"
-        " FROM unnest($1::bigint[], $2::int[], $3::int[]) AS w(resource, first, last)"
-        " ORDER BY 1, 2 ON CONFLICT (resource, at) DO NOTHING"
-    )
-    await tx.execute(query, *_turned(list(wants), 3), booking)
-
-
-async def taken_seats(tx: Transaction, clinician: int, start: int) -> set[int]:
-    """The seats of a shared visit; the visit's own atoms must be locked by then."""
+async def taken_seats(
+    tx: Transaction, clinician: int, start: int, but_of: UUID | None = None
+) -> set[int]:
+    """The seats of a shared visit that others have; its own atoms must be locked by then."""
     query = (
         "SELECT resource FROM appointments.atom WHERE resource >= $1 AND resource < $2 AND at = $3"
-        " AND (expires IS NULL OR expires > now())"
+        " AND (expires IS NULL OR expires > now()) AND booking IS DISTINCT FROM $4"
     )
     low = seat_resource(clinician, 0)
-    rows = await tx.fetch(query, low, low + SEATS_MAX, start)
+    rows = await tx.fetch(query, low, low + SEATS_MAX, start, but_of)
     return {row["resource"] - low for row in rows}
 
 
@@ -174,7 +171,7 @@ async def add_hold(tx: Transaction, hold: UUID, holder: bytes, place: Place, sec
 
 
 class Held(NamedTuple):
-    """A hold as it stands; `is_over` when its time has passed."""
+    """A hold as it stands; its time may have passed."""
 
     id: UUID
     holder: bytes
@@ -185,44 +182,46 @@ class Held(NamedTuple):
     start: int
     around: Range
     seat: int | None
-    is_over: bool
+
+    @property
+    def is_shared(self) -> bool:
+        return self.seat is not None
 
 
-async def find_hold(where: Database | Transaction, hold: UUID) -> Held | None:
-    query = (
-        "SELECT id, holder, clinician, room, visit_type, site, start_at, first_at, last_at, seat,"
-        " expires < now() AS is_over FROM appointments.hold WHERE id = $1"
-    )
-    row = await where.fetchrow(query, hold)
+_HELD: LiteralString = (
+    "SELECT id, holder, clinician, room, visit_type, site, start_at, first_at, last_at, seat"
+    " FROM appointments.hold h WHERE "
+)
+_ONE: LiteralString = _HELD + "id = $1"
+_ONE_LOCKED: LiteralString = _ONE + " FOR UPDATE"
+_OF_HOLDER: LiteralString = (
+    _HELD + "holder = $1 AND NOT EXISTS ("
+    " SELECT FROM appointments.waiting w WHERE w.offered = h.id AND w.status = 'offered')"
+    " ORDER BY id FOR UPDATE OF h"
+)
+_ENDED: LiteralString = (
+    _HELD + "expires < now() - interval '30 seconds' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
+)
+
+
+async def find_hold(database: Database, hold: UUID) -> Held | None:
+    row = await database.fetchrow(_ONE, hold)
     return _held(row) if row else None
 
 
-async def holds_of(tx: Transaction, holder: bytes) -> list[UUID]:
+async def lock_hold(tx: Transaction, hold: UUID) -> list[Held]:
+    """The hold, or nothing when it was confirmed or has ended."""
+    return [_held(row) for row in await tx.fetch(_ONE_LOCKED, hold)]
+
+
+async def lock_holds_of(tx: Transaction, holder: bytes) -> list[Held]:
     """All but the places that the desk offered from the waiting list: those are kept apart."""
-    query = (
-        "SELECT id FROM appointments.hold h WHERE holder = $1 AND NOT EXISTS ("
-        " SELECT FROM appointments.waiting w WHERE w.offered = h.id AND w.status = 'offered')"
-        " ORDER BY id FOR UPDATE OF h"
-    )
-    return [row["id"] for row in await tx.fetch(query, holder)]
+    return [_held(row) for row in await tx.fetch(_OF_HOLDER, holder)]
 
 
 async def lock_ended_holds(tx: Transaction, limit: int) -> list[Held]:
     """Holds that ended a while ago; a confirmation at the same moment is not disturbed."""
-    query = (
-        "SELECT id, holder, clinician, room, visit_type, site, start_at, first_at, last_at, seat,"
-        " true AS is_over FROM appointments.hold WHERE expires < now() - interval '30 seconds'"
-        " ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
-    )
-    return [_held(row) for row in await tx.fetch(query, limit)]
-
-
-async def release_ended(tx: Transaction, holds: Iterable[UUID]) -> None:
-    """Only what is still the hold's own and over: a booking of the same id has no end."""
-    await tx.execute(
-        "DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[]) AND expires < now()",
-        sorted(holds),
-    )
+    return [_held(row) for row in await tx.fetch(_ENDED, limit)]
 
 
 def seat_resource(clinician: int, seat: int) -> int:
@@ -232,7 +231,7 @@ def seat_resource(clinician: int, seat: int) -> int:
 def _held(row: Row) -> Held:
     return Held(
         row["id"], row["holder"], row["clinician"], row["room"], row["visit_type"], row["site"],
-        row["start_at"], Range(row["first_at"], row["last_at"]), row["seat"], row["is_over"],
+        row["start_at"], Range(row["first_at"], row["last_at"]), row["seat"],
     )  # fmt: skip
 
 

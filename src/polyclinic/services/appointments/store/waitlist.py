@@ -1,11 +1,13 @@
 """The waiting list: who wants a visit when a place comes free."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
+from polyclinic.services.appointments.domain.lifecycle import HOLDING
 
 _COLUMNS: LiteralString = (
     "id, patient, person, visit_type, practitioner, site, from_day, until_day, status, offered,"
@@ -18,6 +20,24 @@ _LIST: LiteralString = (
     " AND until_day >= current_date - 1 ORDER BY made LIMIT 500"
 )
 _LOCK: LiteralString = f"SELECT {_COLUMNS} FROM appointments.waiting WHERE id = $1 FOR UPDATE"  # noqa: S608 (constants)
+_CAME_TRUE: LiteralString = """
+UPDATE appointments.waiting w SET status = 'booked'
+WHERE status IN ('waiting', 'offered') AND (
+    EXISTS (SELECT FROM appointments.appointment a WHERE a.id = w.offered)
+    OR EXISTS (
+        SELECT FROM appointments.appointment a
+        JOIN unnest($1::text[], $2::text[]) AS s(site, zone) ON s.site = a.site
+        WHERE a.person = w.person AND a.visit_type = w.visit_type AND a.made >= w.made
+          AND a.status = ANY ($3::text[])
+          AND (w.practitioner IS NULL OR w.practitioner = a.practitioner)
+          AND (w.site IS NULL OR w.site = a.site)
+          AND (to_timestamp(a.start_at * 300.0) AT TIME ZONE s.zone)::date
+              BETWEEN w.from_day AND w.until_day))
+RETURNING w.offered"""
+_OFFER_ENDED: LiteralString = """
+UPDATE appointments.waiting w SET status = 'waiting', offered = NULL, offer_ends = NULL
+WHERE status = 'offered' AND offer_ends < now()
+  AND NOT EXISTS (SELECT FROM appointments.appointment a WHERE a.id = w.offered)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +91,20 @@ async def end(tx: Transaction, name: UUID, status: str) -> None:
     await tx.execute("UPDATE appointments.waiting SET status = $2 WHERE id = $1", name, status)
 
 
-async def settle(database: Database) -> None:
-    """Offers that were taken up are booked; those that ended wait again."""
-    await database.execute(
-        "UPDATE appointments.waiting w SET status = 'booked' WHERE status = 'offered'"
-        " AND EXISTS (SELECT FROM appointments.appointment a WHERE a.id = w.offered)"
-    )
-    await database.execute(
-        "UPDATE appointments.waiting SET status = 'waiting', offered = NULL, offer_ends = NULL"
-        " WHERE status = 'offered' AND offer_ends < now()"
-    )
+async def take_up(tx: Transaction, hold: UUID) -> None:
+    """The offered place was taken by moving an appointment to it."""
+    await tx.execute("UPDATE appointments.waiting SET status = 'booked' WHERE offered = $1", hold)
+
+
+async def settle(tx: Transaction, zones: Mapping[str, str]) -> list[UUID]:
+    """Wishes that came true are booked; answers the offers among them that may still be held.
+
+    True is an offer that was booked, and a visit booked since that is what was wished for, by the
+    clock of its site (`zones`).
+    """
+    rows = await tx.fetch(_CAME_TRUE, list(zones), list(zones.values()), list(HOLDING))
+    await tx.execute(_OFFER_ENDED)
+    return [row["offered"] for row in rows if row["offered"] is not None]
 
 
 def _waiting(row: Row) -> Waiting:
