@@ -146,6 +146,10 @@ class Grant:
         """Whether resources of this type may be seen whoever they are about."""
         return _bit(self.open_types, type_number(name))
 
+    def opens_in_charts(self, name: str) -> bool:
+        """Whether they may be seen even where they lie in somebody's chart."""
+        return _bit(self.open_types, 8 * _BYTES + type_number(name))
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

@@ -307,7 +307,7 @@ class Search:
 
     async def need_relation(self, errand: Errand, grant: Grant, kind: str, chart: int) -> None:
         """Raises NoRelation, and logs it, for a clinician who does not care for this patient."""
-        if grant.practitioner is None or grant.opens_type(kind):
+        if grant.practitioner is None or grant.opens_in_charts(kind):
             return
         known = await self._store.database.fetchval(
             "SELECT EXISTS (SELECT FROM relation WHERE practitioner = $1 AND patient = $2"
