@@ -12,7 +12,7 @@ from polyclinic.cli import operator as operator_module
 from polyclinic.cli.importing import import_paths
 from polyclinic.cli.operator import Operator
 from polyclinic.foundation import jose
-from polyclinic.foundation.errors import Forbidden, Problem
+from polyclinic.foundation.errors import Forbidden, Problem, Unavailable
 
 SEED = bytes(range(32))
 Answering = Callable[[httpx.Request], httpx.Response]
@@ -123,6 +123,52 @@ async def test_a_lost_connection_is_tried_again(tmp_path, run):
 
     platform = Platform(broken)
     assert await run(platform) == 0
+
+
+async def test_a_platform_that_goes_down_again_and_again_is_asked_until_it_answers(tmp_path, run):
+    files(tmp_path, a_json="{}")
+    answers = [httpx.Response(503, headers={"retry-after": "1"}), httpx.ReadError("gone")] * 20
+
+    def flapping(request: httpx.Request) -> httpx.Response:
+        if not answers:
+            return imported(request)
+        answer = answers.pop()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    platform = Platform(flapping)
+    assert await run(platform) == 0
+    assert len(platform.units) == 41
+
+
+async def test_a_token_that_expires_while_the_platform_is_down_is_renewed_afterwards(tmp_path, run):
+    files(tmp_path, a_json="{}")
+    failures = [httpx.ConnectError("gone"), httpx.ReadError("gone")]
+
+    class Away(Platform):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            if self.units and request.url.path.endswith("/token") and failures:
+                raise failures.pop()
+            return await super().__call__(request)
+
+    def forgetful(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401) if len(platform.units) == 1 else imported(request)
+
+    platform = Away(forgetful)
+    assert await run(platform) == 0
+    assert (len(platform.units), failures) == (2, [])
+
+
+async def test_a_platform_that_stays_away_is_given_up(tmp_path, run, monkeypatch):
+    files(tmp_path, a_json="{}")
+    monkeypatch.setattr(operator_module, "PATIENCE_SECONDS", 0.05)
+
+    def gone(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("gone")
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await run(Platform(gone))
 
 
 async def test_an_expired_token_is_renewed_once_for_all_in_flight(tmp_path, run):

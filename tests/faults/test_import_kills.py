@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 SERVICES = ("--seed", "none", "--services", "records,identity")
+CANNOT_START = 1
 CODES = ["718-7", "4548-4", "8480-6"]
 
 
@@ -128,12 +129,7 @@ def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, w
     for _ in range(kills):
         time.sleep(chance.uniform(0.1, 0.35))
         killed_early += importing.poll() is None
-        if whom == "postgres":
-            postmaster_of(data).kill()
-            _until_ready(up.url)
-        else:
-            up.end(signal.SIGKILL)
-            up = start(*SERVICES, port=up.port).ready()
+        up = killed(start, data, postmaster_of, whom, up)
         is_whole(reader, units, size, complete=False)
     said = importing.communicate(timeout=180)[0]
     assert importing.returncode == 0, said
@@ -149,12 +145,24 @@ def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, w
     return killed_early
 
 
-def _until_ready(url: str) -> None:
+def killed(start, data, postmaster_of, whom: str, up):
+    """Kills one of the two, and answers the platform that is ready again."""
+    if whom == "service":
+        up.end(signal.SIGKILL)
+        return start(*SERVICES, port=up.port).ready()
+    postmaster_of(data).kill()
     until = time.monotonic() + 60
     while time.monotonic() < until:
+        if up.process.poll() is not None:
+            # A server that ends a fourth time within a minute is given up, and `up` with it; the
+            # operator starts it again.
+            code, said = up.end()
+            assert code == CANNOT_START, said
+            assert "PostgreSQL" in said
+            return start(*SERVICES, port=up.port).ready()
         try:
-            if httpx.get(f"{url}/health/ready", timeout=5).status_code == 200:
-                return
+            if httpx.get(f"{up.url}/health/ready", timeout=5).status_code == 200:
+                return up
         except httpx.TransportError:
             pass
         time.sleep(0.05)
@@ -242,12 +250,7 @@ def written_under_fire(start, data, postmaster_of, whom: str, *, kills: int) -> 
     try:
         for _ in range(kills):
             time.sleep(chance.uniform(0.3, 1.0))
-            if whom == "postgres":
-                postmaster_of(data).kill()
-                _until_ready(up.url)
-            else:
-                up.end(signal.SIGKILL)
-                up = start(*SERVICES, port=up.port).ready()
+            up = killed(start, data, postmaster_of, whom, up)
         time.sleep(0.5)
     finally:
         for writer in writers:

@@ -26,7 +26,10 @@ AUDIENCE = "polyclinic-operator"
 # An import waits for validation, sealing and fsync of up to 32 MB.
 TIMEOUT = httpx.Timeout(300, connect=5)
 ATTEMPTS = 8
-PAUSE_LONGEST = 30.0  # seconds
+# How long one unit of an import waits for a platform that starts again or recovers, however often
+# it goes down meanwhile: eight attempts, each pause twice the last, could miss it every time.
+PATIENCE_SECONDS = 120.0
+PAUSE_LONGEST = 5.0  # seconds
 BUSY = (429, 502, 503, 504)
 
 
@@ -86,14 +89,18 @@ class Operator:
     async def post(
         self, path: str, content: bytes, headers: dict[str, str], acting: tuple[str, str]
     ) -> httpx.Response:
-        """Sends as a client with a scope; a busy platform is asked again, a token renewed."""
-        for attempt in range(1, ATTEMPTS + 1):
-            token = await self.current_token(*acting)
-            sent = {**headers, "Authorization": f"Bearer {token}"}
+        """Sends as a client with a scope; asks again as long as it is patient, with a new token."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        attempt = 0
+        while True:
+            attempt += 1
+            is_last = time.monotonic() >= until
             try:
+                token = await self.current_token(*acting)
+                sent = {**headers, "Authorization": f"Bearer {token}"}
                 answer = await self.http.post(path, content=content, headers=sent)
-            except httpx.TransportError as lost:
-                if attempt == ATTEMPTS:
+            except (httpx.TransportError, Unavailable) as lost:
+                if is_last:
                     raise Unavailable(f"The platform at {self.url} does not answer.") from lost
                 await asyncio.sleep(_pause(attempt, None))
                 continue
@@ -101,10 +108,9 @@ class Operator:
                 self._forget(acting, token)
             elif answer.status_code not in BUSY:
                 return answer
-            if attempt == ATTEMPTS:
+            if is_last:
                 return answer
             await asyncio.sleep(_pause(attempt, answer))
-        raise AssertionError("the last attempt returns")
 
     async def _ask_token(self, client: str, scope: str) -> httpx.Response:
         for attempt in range(1, ATTEMPTS + 1):
@@ -149,7 +155,7 @@ def said(answer: httpx.Response) -> str:
 
 def _pause(attempt: int, answer: httpx.Response | None) -> float:
     asked = answer.headers.get("retry-after", "") if answer is not None else ""
-    wanted = float(asked) if asked.isdecimal() else 0.25 * 2**attempt
+    wanted = float(asked) if asked.isdecimal() else 0.25 * 2 ** min(attempt, 8)
     return min(max(wanted, 0.1), PAUSE_LONGEST)
 
 
