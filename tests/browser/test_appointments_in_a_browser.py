@@ -127,6 +127,33 @@ def _cancel(desk: Seen, booked: str) -> None:
     desk.check()
 
 
+def test_the_last_button_pressed_twice_at_once_books_one_visit_and_shows_it_twice(desk: Seen):
+    desk.sign_in("patient")
+    before = _coming(desk)
+    desk.open("/visits/book")
+    _choose_kind(desk)
+    _choose_time(desk, LATE)
+    _press(desk, "Continue")
+    # Both are on their way before either is answered: two presses without our script in between.
+    shown = desk.page.evaluate(
+        """async () => {
+          const form = [...document.querySelectorAll("main form")].at(-1);
+          const press = () => fetch(form.action, {
+            method: "POST", body: new URLSearchParams(new FormData(form)),
+          });
+          const answers = await Promise.all([press(), press(), press()]);
+          return answers.map((answer) => [answer.status, answer.url]);
+        }"""
+    )
+    assert {status for status, _ in shown} == {200}
+    [booked] = {url for _, url in shown}
+    assert booked.endswith("/booked")
+    assert _coming(desk) == before + 1
+    desk.page.goto(booked)
+    _cancel_here(desk)
+    assert _coming(desk) == before
+
+
 def test_a_time_that_somebody_else_took_is_told_and_all_answers_stay(
     browser: Browser, platform: Demo, axe_script: str
 ):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import sample
-from appointments_in_memory import NAIR, RUIZ, on, visit
+from appointments_in_memory import NAIR, RUIZ, ZONE, on, visit
 from portal_door import Door, Visitor
 
 from polyclinic.foundation import clock
@@ -45,8 +45,21 @@ async def test_a_blocks_classes_say_its_row_and_length(portal_door: Door, desk: 
     page = (await desk.get(_tomorrow())).text
     # The day begins at nine; twenty minutes later is the fifth row, and twenty minutes are four.
     assert re.search(
-        r'class="cell c1 s4 n4 booked"><a class="ev booked" href="/schedule/visits/a1', page
+        r'class="cell c1 s4 n4 snug tall booked"><a class="ev booked" href="/schedule/visits/a1',
+        page,
     )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "room"), [(10, " brief"), (15, " snug"), (20, " snug tall"), (30, " tall")]
+)
+async def test_a_short_visit_says_less_so_that_its_words_are_not_cut(
+    portal_door: Door, desk: Visitor, minutes: int, room: str
+):
+    start = on(1, 9, 20)
+    end = start + timedelta(minutes=minutes)
+    portal_door.appointments.found.append(visit("a1", "maria", start, end=end))
+    assert f"s4 n{minutes // 5}{room} booked" in (await desk.get(_tomorrow())).text
 
 
 async def test_visits_at_the_same_time_stand_side_by_side(portal_door: Door, desk: Visitor):
@@ -55,8 +68,8 @@ async def test_visits_at_the_same_time_stand_side_by_side(portal_door: Door, des
         visit("a2", "tom", on(1, 9, 30), overbooked=True),
     ]
     page = (await desk.get(_tomorrow())).text
-    assert "s4 n4 w2 x0 booked" in page
-    assert "s6 n4 w2 x1 booked" in page
+    assert "s4 n4 w2 x0 snug tall booked" in page
+    assert "s6 n4 w2 x1 snug tall booked" in page
 
 
 async def test_the_desk_takes_a_visit_through_its_steps(portal_door: Door, desk: Visitor):
@@ -206,7 +219,10 @@ async def test_with_appointments_stopped_the_desk_is_told_and_finds_patients(
     page = await desk.get("/schedule")
     assert page.status_code == 503
     assert "Appointments cannot be reached at the moment" in page.text
-    assert (await desk.post("/desk", q="keller")).status_code == 200
+    found = await desk.post("/desk", q="keller")
+    assert found.status_code == 200
+    # It is installed, only silent: the page does not say that it never was.
+    assert "not part of this installation" not in found.text
 
 
 async def test_a_clinicians_day_leads_into_charts_that_are_open(portal_door: Door):
@@ -225,6 +241,26 @@ async def test_a_clinicians_day_leads_into_charts_that_are_open(portal_door: Doo
     assert "CHEN" not in page
     portal_door.records.related.add("tom")
     assert 'href="/patients/tom"' in (await ruiz.get("/my-day")).text
+
+
+async def test_one_chart_is_offered_first_that_of_the_visit_now_or_next(portal_door: Door):
+    ruiz = await portal_door.installs_appointments().as_("clinician", "Practitioner/ruiz")
+    now = clock.now()
+    portal_door.appointments.found += [
+        visit("a1", "maria", now - timedelta(hours=2), end=now - timedelta(hours=1)),
+        visit("a2", "maria", now - timedelta(minutes=5)),
+        visit("a3", "maria", now + timedelta(minutes=15), end=now + timedelta(minutes=35)),
+    ]
+    # Around midnight some of them are on the day beside; each day leads into one chart first.
+    days = {a.start.astimezone(ZONE).date() for a in portal_door.appointments.found}
+    for day in sorted(days):
+        page = (await ruiz.get(f"/my-day?date={day}")).text
+        rows = re.findall(r'<a class="btn( sec)?" href="/patients/maria"', page)
+        is_ahead = any(
+            a.end > now and a.start.astimezone(ZONE).date() == day
+            for a in portal_door.appointments.found
+        )
+        assert rows.count("") == (1 if is_ahead else 0)
 
 
 async def test_a_clinicians_day_stands_while_records_is_silent(portal_door: Door):

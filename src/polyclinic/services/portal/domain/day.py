@@ -39,8 +39,14 @@ class Block:
     def css(self) -> str:
         """Where it stands, in classes: the policy of our pages allows no styles."""
         beside = f" w{self.lanes} x{self.lane}" if self.lanes > 1 else ""
-        short = " brief" if self.span < 4 else ""
-        return f"s{self.row} n{self.span}{beside}{short}"
+        return f"s{self.row} n{self.span}{beside}{self._room}"
+
+    @property
+    def _room(self) -> str:
+        """Ten minutes have room for one line of words, fifteen for two, more for three."""
+        if self.span < 3:
+            return " brief"
+        return (" snug" if self.span < 5 else "") + (" tall" if self.span > 3 else "")
 
 
 @dataclass(frozen=True, slots=True)

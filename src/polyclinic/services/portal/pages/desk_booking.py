@@ -140,8 +140,8 @@ async def get_check(request: Request, signed: Signed) -> Response:
         who=named.formal(draft.patient), patient=named.patients.get(draft.patient),
         clinician=named.clinician(opening.practitioner),
         what=kind.name if kind else "Visit",
-        when=f"{times.day(opening.start, zone, times.today_at(zone, now))}, "
-        f"{times.hour_24(opening.start, zone)} to {times.hour_24(opening.end, zone)}",
+        day=times.day(opening.start, zone, times.today_at(zone, now)),
+        time=f"{times.hour_24(opening.start, zone)} to {times.hour_24(opening.end, zone)}",
         place=site.name if site else "",
         held_until=times.hour_24(draft.hold.ends, zone)
         if draft.hold and draft.is_held(now) else "",
