@@ -70,8 +70,19 @@ def write_quantity(quantity: Decimal) -> str:
     return text
 
 
+def read_days(period: Segment) -> tuple[date, date | None]:
+    """Of a DTP segment: its day, or the first and last day of its range."""
+    if period[2] != "RD8":
+        return read_day(period, 3), None
+    begin, _, end = period[3].partition("-")
+    return _day_of(begin, period, 3), _day_of(end, period, 3)
+
+
 def read_day(segment: Segment, element: int) -> date:
-    text = segment[element]
+    return _day_of(segment[element], segment, element)
+
+
+def _day_of(text: str, segment: Segment, element: int) -> date:
     if not _DAY(text):
         raise segment.refused(element, "IK403-8", "The date is not eight digits.")
     try:

@@ -1,10 +1,9 @@
 """Loop 2300 and below: one claim, read and its total proved."""
 
 from dataclasses import replace
-from datetime import date
 
 from polyclinic.standards.x12.adjustments import read_adjustments
-from polyclinic.standards.x12.elements import need_amount, parts, read_day, read_quantity
+from polyclinic.standards.x12.elements import need_amount, parts, read_day, read_days, read_quantity
 from polyclinic.standards.x12.loops import need_element, need_only, only, split, starts_with
 from polyclinic.standards.x12.professional_claim.reading_people import (
     Treated,
@@ -112,7 +111,7 @@ def _line(run: list[Segment], separators: Separators) -> ServiceLine:
     code = parts(service, 1, separators)
     if len(code) < 2 or not code[1]:
         raise service.refused(1, "IK403-1", "The service has no code.")
-    begin, end = _days(run)
+    begin, end = read_days(need_only(run, "DTP", "472", after=run[0]))
     return ServiceLine(
         code[1],
         need_amount(service, 2),
@@ -132,13 +131,3 @@ def _pointers(service: Segment, separators: Separators) -> tuple[int, ...]:
     ):
         raise service.refused(7, "IK403-7", "One to four pointers to the claim's diagnoses.")
     return tuple(map(int, places))
-
-
-def _days(run: list[Segment]) -> tuple[date, date | None]:
-    when = need_only(run, "DTP", "472", after=run[0])
-    if when[2] != "RD8":
-        return read_day(when, 3), None
-    begin, _, end = when[3].partition("-")
-    first = Segment(when.tag, ("", "", begin), when.position)
-    last = Segment(when.tag, ("", "", end), when.position)
-    return read_day(first, 3), read_day(last, 3)

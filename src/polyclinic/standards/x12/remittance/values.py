@@ -50,7 +50,7 @@ class ClaimPayment:
     charge: int
     paid: int
     patient_responsibility: int = 0
-    filing_indicator: str = "CI"
+    filing_indicator: str = "12"  # CLP06: 12 PPO, HM HMO, MB Medicare B, MC Medicaid …
     payer_control_number: str = ""  # CLP07
     place_of_service: str = ""
     frequency: str = ""

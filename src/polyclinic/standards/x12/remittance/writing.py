@@ -44,7 +44,8 @@ def _body(remittance: Remittance) -> Iterator[Segment]:
     yield segment("ST", "835")
     yield segment(
         "BPR", need_code(remittance.handling, 2, "BPR", 1), write_amount(abs(paid)),
-        "D" if paid < 0 else "C", need_code(remittance.method, 3, "BPR", 4), *_bank, write_day(remittance.payment_date),
+        "D" if paid < 0 else "C", need_code(remittance.method, 3, "BPR", 4), *_bank,
+        write_day(remittance.payment_date),
     )  # fmt: skip
     trace = need_code(remittance.trace_number, 50, "TRN", 2)
     yield segment("TRN", "1", trace, need_code(remittance.payer_id, 10, "TRN", 3))
