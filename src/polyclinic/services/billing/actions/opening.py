@@ -7,6 +7,7 @@ from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
 from polyclinic.services.billing.actions.fhir import registered
 from polyclinic.services.billing.actions.state import Books
+from polyclinic.services.billing.gateways.cards import open_cards
 from polyclinic.services.billing.gateways.charts import Charts
 
 
@@ -14,6 +15,7 @@ from polyclinic.services.billing.gateways.charts import Charts
 async def open_books(running: Running) -> AsyncGenerator[Books, None]:
     books: Books
     server = FhirServer.over(running, registered=registered(lambda: books))
-    books = Books(running, server, Charts(running.peers, running.tokens))
-    await books.server.search.frequencies.load()
-    yield books
+    async with open_cards(running.settings) as cards:
+        books = Books(running, server, Charts(running.peers, running.tokens), cards)
+        await books.server.search.frequencies.load()
+        yield books

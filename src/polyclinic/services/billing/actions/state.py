@@ -19,6 +19,7 @@ from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.service import Running
 from polyclinic.foundation.vault import Place, key_id_of
+from polyclinic.services.billing.gateways.cards import PaymentGateway
 from polyclinic.services.billing.gateways.charts import Charts
 from polyclinic.services.billing.settings import BillingSettings
 from polyclinic.standards.fhir.definitions import type_number
@@ -43,6 +44,7 @@ OWN_WORD = Grant(
     patient=None,
     practitioner=None,
 )
+OWN_NAME = Caller("billing", "billing", "system", frozenset({"system/*.cruds"}), None, "-")
 T = TypeVar("T")
 
 
@@ -67,6 +69,7 @@ class Books:
     running: Running
     server: FhirServer
     charts: Charts
+    cards: PaymentGateway | None = None
 
     @property
     def settings(self) -> BillingSettings:
@@ -75,6 +78,10 @@ class Books:
     def today(self) -> date:
         """The clinic's own date."""
         return clock.now().astimezone(ZoneInfo(self.settings.time_zone)).date()
+
+    def own(self) -> Asker:
+        """Billing itself, as the clock and its gateways make it act."""
+        return self.asker(OWN_NAME)
 
     def asker(self, caller: Caller, token: str = "") -> Asker:
         return Asker(caller, self.server.errand(caller, token), clock.now())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from polyclinic.foundation.errors import Conflict, NotProcessable, NotSupported
+from polyclinic.foundation.errors import Invalid, NotProcessable, NotSupported
 
 STARTING, ACTION, PROCESSING = "starting", "requires_action", "processing"
 SUCCEEDED, FAILED, CANCELED = "succeeded", "failed", "canceled"
@@ -22,7 +22,7 @@ class CardsRefused(NotProcessable):
         self.reason = reason
 
 
-class BadSignature(Conflict):
+class BadSignature(Invalid):
     """This was not signed by our card gateway, or too long ago."""
 
 

@@ -10,6 +10,7 @@ CREATE TABLE billing.statement (
     currency text COLLATE "C" NOT NULL,
     status   text COLLATE "C" NOT NULL DEFAULT 'issued'
              CHECK (status IN ('issued', 'balanced', 'cancelled')),
+    seq      bigint NOT NULL DEFAULT 0,          -- the last ledger entry that it has seen
     sealed   bytea NOT NULL,                     -- its lines, as they were
     made     timestamptz NOT NULL DEFAULT now()
 );
@@ -23,7 +24,10 @@ CREATE TABLE billing.pay_link (
     failures  integer NOT NULL DEFAULT 0,        -- wrong answers to "when were you born"
     used      timestamptz
 );
+CREATE INDEX pay_link_of_statement ON billing.pay_link (statement);
 
+-- `id` of a card payment comes from the request's idempotency key, and is the gateway's key in turn:
+-- whoever repeats the request finds the same row, and the gateway the same payment.
 -- `refunded` is reserved before the gateway is asked: refunds never exceed what was paid.
 CREATE TABLE billing.payment (
     id       uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -36,7 +40,9 @@ CREATE TABLE billing.payment (
     refunded bigint NOT NULL DEFAULT 0 CHECK (refunded >= 0 AND refunded <= amount),
     disputed boolean NOT NULL DEFAULT false,
     statement uuid REFERENCES billing.statement (id),
+    asked    bytea,                              -- a hash of the request that made it
     intent   text COLLATE "C" UNIQUE,            -- the gateway's own id
+    charge   text COLLATE "C",                   -- what the gateway gives refunds from
     failure  text COLLATE "C",                   -- a code such as 'card_declined'
     author   text COLLATE "C" NOT NULL,
     made     timestamptz NOT NULL DEFAULT now(),
@@ -44,6 +50,10 @@ CREATE TABLE billing.payment (
     CHECK (method = 'card' OR intent IS NULL)
 );
 CREATE INDEX payment_of_patient ON billing.payment (patient, made);
+CREATE INDEX payment_of_charge ON billing.payment (charge) WHERE charge IS NOT NULL;
+-- Two windows, two presses, two replicas: a patient has one card page to pay on at a time.
+CREATE UNIQUE INDEX one_open_card_payment ON billing.payment (patient)
+    WHERE method = 'card' AND status IN ('starting', 'requires_action');
 CREATE INDEX payment_unsettled ON billing.payment (changed)
     WHERE status IN ('starting', 'requires_action', 'processing');
 
@@ -53,6 +63,7 @@ CREATE TABLE billing.refund (
     amount  bigint NOT NULL CHECK (amount > 0),
     status  text COLLATE "C" NOT NULL CHECK (status IN ('starting', 'processing', 'succeeded', 'failed')),
     reason  text COLLATE "C" NOT NULL,
+    asked   bytea,
     gateway text COLLATE "C" UNIQUE,
     author  text COLLATE "C" NOT NULL,
     made    timestamptz NOT NULL DEFAULT now(),
