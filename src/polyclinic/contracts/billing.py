@@ -10,9 +10,6 @@ class VisitCoded(Event, frozen=True, kw_only=True):
 
     visit: str
     patient: str
-    practitioner: str
-    amount: int
-    currency: str
 
 
 class ClaimSubmitted(Event, frozen=True, kw_only=True):

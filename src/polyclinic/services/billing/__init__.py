@@ -42,6 +42,7 @@ service = Service(
     settings=BillingSettings,
     needs=("identity", "records"),
     owns=OWNED,
+    writes=("Claim", "ClaimResponse", "ExplanationOfBenefit"),
     reads=("Patient", "Encounter", "Coverage"),
     start=open_books,
     says=True,

@@ -1,8 +1,12 @@
 """What the clock does for billing."""
 
+from pathlib import Path
+
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
+from polyclinic.services.billing.actions import exchanging, publishing
 from polyclinic.services.billing.actions.bookkeeping import prove
+from polyclinic.services.billing.gateways.folder import Folder
 
 
 async def prove_ledger(running: Running) -> None:
@@ -10,6 +14,17 @@ async def prove_ledger(running: Running) -> None:
     proof = await prove(running.state)
     if not proof.holds:
         telemetry.log("ledger proof failed", count=proof.wrong_balances + proof.unbalanced)
+
+
+async def exchange(running: Running) -> None:
+    """Sends what is ready and takes in what has come, where there is a folder to do it through."""
+    if running.settings.exchange_folder:
+        await exchanging.exchange(running.state, Folder(Path(running.settings.exchange_folder)))
+
+
+async def publish(running: Running) -> None:
+    """Tells records of claims and decisions."""
+    await publishing.publish(running.state)
 
 
 async def sweep(running: Running) -> None:
@@ -28,6 +43,8 @@ async def keep_log_months(running: Running) -> None:
 
 jobs = (
     Job("prove ledger", 24 * 3600, prove_ledger),
+    Job("exchange files", 5, exchange),
+    Job("publish documents", 5, publish),
     Job("sweep", 600, sweep),
     Job("count terms", 120, count_terms),
     Job("keep log months", 6 * 3600, keep_log_months),

@@ -10,6 +10,7 @@ class BillingSettings(Settings, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     clinic_name: str = "The clinic"
     clinic_address: str = ""
+    clinic_telephone: str = ""
     clinic_npi: str = "1234567893"
     clinic_tax_id: str = "000000000"
     submitter_id: str = "POLYCLINIC"
@@ -28,6 +29,7 @@ NOTES = {
     "time_zone": "The IANA zone in which the clinic's days begin and end.",
     "clinic_name": "The clinic's name as bills and claims say it.",
     "clinic_address": "Its address: street; city; state; postal code.",
+    "clinic_telephone": "Its telephone number, ten digits.",
     "clinic_npi": "Its National Provider Identifier, ten digits.",
     "clinic_tax_id": "Its tax identification number, nine digits.",
     "submitter_id": "The name under which claims are sent (ISA06 and GS02).",

@@ -68,6 +68,7 @@ class Decision:
     lines: tuple[Decided, ...]
     posted: tuple[Line, ...]
     verb: str  # pay, deny, reverse
+    payer_number: str = ""  # CLP07
 
     @property
     def paid(self) -> int:
@@ -98,7 +99,9 @@ def decide(payer: str, payment: ClaimPayment, claim: Known | None) -> Decision:
         own = (payment.charge, payment.paid) if not payment.lines else (0, 0)
         services.append(_decided(*own, payment.adjustments, None))
     posted = [line for each in services for line in _posted(payer, each, claim)]
-    return Decision(claim, tuple(services), merged(posted), _verb(payment, services))
+    verb = _verb(payment, services)
+    number = payment.payer_control_number
+    return Decision(claim, tuple(services), merged(posted), verb, number)
 
 
 def withheld(payer: str, adjustments: Iterable[ProviderAdjustment]) -> tuple[Line, ...]:

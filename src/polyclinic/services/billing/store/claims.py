@@ -112,6 +112,15 @@ async def listed(database: Database, asked: Asked) -> list[Claim]:
     return [Claim(*row) for row in await database.fetch(_CLAIM + _LIST, *values)]
 
 
+async def patients_of(database: Database, several: Sequence[UUID]) -> dict[str, int]:
+    """How many of these claims each patient has."""
+    rows = await database.fetch(
+        "SELECT patient, count(*) AS n FROM billing.claim WHERE id = ANY ($1) GROUP BY 1",
+        list(several),
+    )
+    return {row["patient"]: row["n"] for row in rows}
+
+
 async def lines(
     where: Database | Transaction, claims: Sequence[UUID]
 ) -> Mapping[UUID, list[ClaimLine]]:

@@ -37,6 +37,14 @@ _BALANCE: LiteralString = """
     SELECT coalesce((SELECT b.amount FROM billing.balance b
                      JOIN billing.account a ON a.number = b.account
                      WHERE a.name = $1 AND a.currency = $2), 0)"""
+_OF_CLAIM: LiteralString = """
+    SELECT coalesce(sum(l.amount), 0)::bigint FROM billing.ledger_line l
+    JOIN billing.account a ON a.number = l.account WHERE a.name = $1 AND l.claim = $2"""
+_CLAIM_LINES: LiteralString = """
+    SELECT e.day, e.kind, a.name AS account, l.amount, l.charge, l.what, e.id AS entry
+    FROM billing.ledger_line l JOIN billing.ledger_entry e ON e.id = l.entry
+    JOIN billing.account a ON a.number = l.account
+    WHERE l.claim = $1 ORDER BY e.seq, l.line"""
 _WRONG: LiteralString = """
     SELECT a.name, a.currency, coalesce(b.amount, 0) AS kept, coalesce(s.amount, 0) AS counted
     FROM billing.account a
@@ -115,6 +123,16 @@ async def _post(
 async def balance(where: Database | Transaction, account: Account, currency: str) -> int:
     """The maintained sum; nothing for an account that nobody posted to."""
     return await where.fetchval(_BALANCE, account.name, currency)
+
+
+async def left_of_claim(where: Database | Transaction, account: Account, claim: UUID) -> int:
+    """What of a claim still lies on an account."""
+    return await where.fetchval(_OF_CLAIM, account.name, claim)
+
+
+async def of_claim(where: Database | Transaction, claim: UUID) -> list[Row]:
+    """Every line about a claim: day, kind, account, amount, charge, what; in posting order."""
+    return await where.fetch(_CLAIM_LINES, claim)
 
 
 async def find(where: Database | Transaction, source: str) -> Row | None:

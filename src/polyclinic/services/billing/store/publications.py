@@ -1,58 +1,43 @@
-"""Documents that records is to have, and how far it has them."""
+"""Documents that records is to have of a claim, and how far it has them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import LiteralString
+from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
 
 _ADD: LiteralString = """
-    INSERT INTO billing.publication (kind, id, patient, sealed)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
-    ON CONFLICT (kind, id) DO UPDATE SET sealed = excluded.sealed,
-        version = publication.version + 1, next = now(), tries = 0"""
+    INSERT INTO billing.publication (kind, claim)
+    SELECT k, c FROM unnest($1::text[]) AS k, unnest($2::uuid[]) AS c ORDER BY 1, 2
+    ON CONFLICT (kind, claim) DO UPDATE SET version = publication.version + 1,
+        next = now(), tries = 0"""
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A document, sealed under its patient's key."""
-
-    kind: str
-    id: str
-    patient: str
-    sealed: bytes
-
-
-async def add(tx: Transaction, several: Sequence[Publication]) -> None:
-    await tx.execute(
-        _ADD,
-        [each.kind for each in several],
-        [each.id for each in several],
-        [each.patient for each in several],
-        [each.sealed for each in several],
-    )
+async def add(tx: Transaction, kinds: Sequence[str], claims: Sequence[UUID]) -> None:
+    """Each of these claims has something new to tell as each of these types."""
+    await tx.execute(_ADD, list(kinds), sorted(set(claims)))
 
 
 async def waiting(database: Database, limit: int = 50) -> list[Row]:
-    """kind, id, patient, version, sealed, tries: what records does not have yet."""
+    """kind, claim, version, tries: what records does not have yet."""
     return await database.fetch(
-        "SELECT kind, id, patient, version, sealed, tries FROM billing.publication"
-        " WHERE told < version AND next <= now() ORDER BY next LIMIT $1",
+        "SELECT kind, claim, version, tries FROM billing.publication"
+        " WHERE told < version AND next <= now() ORDER BY next, kind LIMIT $1",
         limit,
     )
 
 
-async def told(database: Database, kind: str, name: str, version: int) -> None:
+async def told(database: Database, kind: str, claim: UUID, version: int) -> None:
     query = (
         "UPDATE billing.publication SET told = greatest(told, $3), tries = 0"
-        " WHERE kind = $1 AND id = $2"
+        " WHERE kind = $1 AND claim = $2"
     )
-    await database.execute(query, kind, name, version)
+    await database.execute(query, kind, claim, version)
 
 
-async def later(database: Database, kind: str, name: str, seconds: int) -> None:
+async def later(database: Database, kind: str, claim: UUID, seconds: int) -> None:
     query = (
         "UPDATE billing.publication SET tries = tries + 1,"
-        " next = now() + make_interval(secs => $3) WHERE kind = $1 AND id = $2"
+        " next = now() + make_interval(secs => $3) WHERE kind = $1 AND claim = $2"
     )
-    await database.execute(query, kind, name, seconds)
+    await database.execute(query, kind, claim, seconds)

@@ -1,0 +1,115 @@
+"""What payers answer to our files: TA1 and 999 to the file, 277CA to each claim."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from polyclinic.foundation.database import Transaction
+from polyclinic.services.billing.actions.state import Asker, Books
+from polyclinic.services.billing.domain.claims import Claim, after, may
+from polyclinic.services.billing.domain.received import Incoming, Received, told
+from polyclinic.services.billing.domain.work import Item
+from polyclinic.services.billing.store import claims, files, work
+from polyclinic.services.billing.store.claims import Move, Told
+from polyclinic.standards.x12.acknowledge import (
+    Acknowledgments,
+    ClaimAnswer,
+    read_acknowledgments,
+    read_claim_reports,
+)
+
+
+async def take_acknowledgments(
+    books: Books,  # noqa: ARG001 - every kind of file is taken by the same call
+    tx: Transaction,
+    asker: Asker,
+    came: Incoming,
+) -> Received:
+    """A refused file sends its claims back; an accepted one only says that it arrived."""
+    answers = read_acknowledgments(came.content)
+    if answers.refused:
+        return Received("held", told(answers.refused))
+    sent = await _sent(tx, came.payer, answers)
+    if sent is None:
+        return Received("held", "It answers no file of ours.")
+    out, is_refused = sent
+    listed = list((await claims.locked(tx, await files.claims_of(tx, out))).values())
+    await files.add_claims(tx, came.file, [claim.id for claim in listed])
+    if is_refused:
+        await _rejected(tx, asker, came.file, [(claim, "999") for claim in listed])
+        await files.set_status(tx, out, "refused", "The payer refused the file as a whole.")
+    return Received("taken", counts={"claims": len(listed), "rejected": is_refused * len(listed)})
+
+
+async def _sent(
+    tx: Transaction, payer: str | None, answers: Acknowledgments
+) -> tuple[UUID, bool] | None:
+    """Our file that is answered, and whether it was refused."""
+    if payer is None:
+        return None
+    named = [(note.control_number, note.status) for note in answers.interchanges]
+    named += [(group.control_number.zfill(9), group.status) for group in answers.groups]
+    for control, status in named:
+        row = await files.by_control(tx, payer, control)
+        if row is not None:
+            return row["id"], status == "R"
+    return None
+
+
+async def take_claim_reports(
+    books: Books,  # noqa: ARG001 - every kind of file is taken by the same call
+    tx: Transaction,
+    asker: Asker,
+    came: Incoming,
+) -> Received:
+    """Each claim is accepted or comes back with the payer's reason."""
+    read = read_claim_reports(came.content)
+    if read.refused:
+        return Received("held", told(read.refused))
+    answers = {each.claim_id: each for report in read.reports for each in report.answers}
+    known = await claims.locked_by_number(tx, list(answers))
+    if not known:
+        return Received("held", "It names no claim of ours.")
+    await files.add_claims(tx, came.file, [claim.id for claim in known.values()])
+    taken = [known[n] for n, each in answers.items() if n in known and each.is_accepted]
+    await _accepted(tx, asker, came.file, [(claim, answers[claim.number]) for claim in taken])
+    back = [
+        (known[n], _reason(each))
+        for n, each in answers.items()
+        if n in known and not each.is_accepted
+    ]
+    await _rejected(tx, asker, came.file, back)
+    counts = {"claims": len(known), "rejected": len(back), "unknown": len(answers) - len(known)}
+    return Received("taken", counts=counts)
+
+
+async def _accepted(
+    tx: Transaction, asker: Asker, file: UUID, listed: Iterable[tuple[Claim, ClaimAnswer]]
+) -> None:
+    moving = [(claim, answer) for claim, answer in listed if may("accept", claim.status)]
+    moves = [
+        Move(claim.id, after("accept", claim.status), 0, answer.payer_control_number)
+        for claim, answer in moving
+    ]
+    await claims.move(tx, moves)
+    told_all = [Told(each.claim, each.status, "accepted", asker.name, file) for each in moves]
+    await claims.tell(tx, told_all)
+
+
+async def _rejected(
+    tx: Transaction, asker: Asker, file: UUID, listed: Iterable[tuple[Claim, str]]
+) -> None:
+    moving = [(claim, reason) for claim, reason in listed if may("reject", claim.status)]
+    moves = [Move(claim.id, after("reject", claim.status)) for claim, _ in moving]
+    await claims.move(tx, moves)
+    await claims.tell(tx, [Told(e.claim, e.status, "rejected", asker.name, file) for e in moves])
+    items = [
+        Item("rejected", f"Claim/{claim.id}", claim.patient, claim.payer, claim.total, reason)
+        for claim, reason in moving
+    ]
+    await work.open_item(tx, *items)
+
+
+def _reason(answer: ClaimAnswer) -> str:
+    """`A7-562`: category and status number; the sentence is looked up where it is shown."""
+    first = answer.statuses[0] if answer.statuses else None
+    return f"{first.category}-{first.code}" if first else "A3"

@@ -1,0 +1,76 @@
+"""Takes X12 files in: each once, whole or not at all, and says what became of it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from hashlib import sha256
+
+from polyclinic.foundation import ids, once
+from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.once import Once, Stored
+from polyclinic.services.billing.actions import acknowledged, remitting
+from polyclinic.services.billing.actions.state import Asker, Books
+from polyclinic.services.billing.domain import access
+from polyclinic.services.billing.domain.received import Incoming, Received, incoming
+from polyclinic.services.billing.domain.work import Item
+from polyclinic.services.billing.store import files, payers, work
+from polyclinic.services.billing.store.files import File
+from polyclinic.standards.x12.refused import Refused
+
+Take = Callable[[Books, Transaction, Asker, Incoming], Awaitable[Received]]
+_TAKES: dict[str, Take] = {
+    "TA1": acknowledged.take_acknowledgments,
+    "999": acknowledged.take_acknowledgments,
+    "277CA": acknowledged.take_claim_reports,
+    "835": remitting.take_remittances,
+}
+_STATUS = {"taken": 201, "held": 422, "refused": 422}
+
+
+async def receive(books: Books, asker: Asker, content: bytes, key: Once | None) -> Stored:
+    """A file of a payer. The same bytes again change nothing and get told so.
+
+    What is refused or held is kept all the same, sealed, and waits for a person.
+    """
+    access.check_biller(asker.caller, "PaymentReconciliation", "c")
+
+    async def act(tx: Transaction) -> tuple[int, object]:
+        return await receive_in(books, tx, asker, content)
+
+    return await once.carried(books.running.database, key, act)
+
+
+async def receive_in(
+    books: Books, tx: Transaction, asker: Asker, content: bytes
+) -> tuple[int, dict[str, object]]:
+    digest = sha256(content).digest()
+    known = await files.by_digest(tx, "in", digest)
+    if known is not None:
+        return 200, {"file": str(known["id"]), **_told(known["kind"], known["status"]),
+                     "problem": known["problem"], "again": True}  # fmt: skip
+    came = incoming(ids.new_uuid(), content)
+    payer = await payers.find_by_x12(tx, came.sender)
+    came = replace(came, payer=payer.id if payer else None)
+    sealed = await books.seal_file(str(came.file), content)
+    file = File(came.file, "in", came.kind, came.payer, came.control, digest, "taken", sealed)
+    if not await files.add(tx, file):
+        return await receive_in(books, tx, asker, content)
+    received = await _taken(books, tx, asker, came)
+    await files.set_status(tx, came.file, received.status, received.problem)
+    if received.status != "taken":
+        await work.open_item(tx, Item("held", f"File/{came.file}", payer=came.payer))
+    value = {"file": str(came.file), **_told(came.kind, received.status)}
+    return _STATUS[received.status], {**value, "problem": received.problem, **received.counts}
+
+
+async def _taken(books: Books, tx: Transaction, asker: Asker, came: Incoming) -> Received:
+    take = _TAKES.get(came.kind)
+    if take is None:
+        return Received("refused", "This is no TA1, 999, 277CA or 835 file.")
+    try:
+        return await take(books, tx, asker, came)
+    except Refused as refused:
+        return Received("refused", str(refused))
+
+
+def _told(kind: str, status: str) -> dict[str, object]:
+    return {"kind": kind, "status": status}
