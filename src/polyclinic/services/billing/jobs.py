@@ -6,7 +6,7 @@ from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
 from polyclinic.services.billing.actions import exchanging, publishing
 from polyclinic.services.billing.actions.bookkeeping import prove
-from polyclinic.services.billing.gateways.folder import Folder
+from polyclinic.services.billing.gateways.exchange import Address, Folder
 
 
 async def prove_ledger(running: Running) -> None:
@@ -17,9 +17,12 @@ async def prove_ledger(running: Running) -> None:
 
 
 async def exchange(running: Running) -> None:
-    """Sends what is ready and takes in what has come, where there is a folder to do it through."""
-    if running.settings.exchange_folder:
-        await exchanging.exchange(running.state, Folder(Path(running.settings.exchange_folder)))
+    """Sends what is ready and takes in what has come, by each way that is set."""
+    folder, url = running.settings.exchange_folder, running.settings.exchange_url
+    if folder:
+        await exchanging.exchange(running.state, Folder(Path(folder)))
+    if url:
+        await exchanging.exchange(running.state, Address(url))
 
 
 async def publish(running: Running) -> None:

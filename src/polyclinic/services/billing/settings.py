@@ -16,8 +16,10 @@ class BillingSettings(Settings, frozen=True, kw_only=True):
     submitter_id: str = "POLYCLINIC"
     payment_days: int = 30
     pay_link_days: int = 60
+    estimate_excess: int = 40_000
     idempotency_hours: int = 72
     exchange_folder: str | None = None
+    exchange_url: str | None = None
     cards: str = "none"
     cards_url: str | None = None
     cards_key: str | None = None
@@ -34,9 +36,12 @@ NOTES = {
     "clinic_tax_id": "Its tax identification number, nine digits.",
     "submitter_id": "The name under which claims are sent (ISA06 and GS02).",
     "payment_days": "How many days patients have to pay a bill.",
+    "estimate_excess": "A bill is flagged when it is this much or more above its estimate, in minor"
+    " units (45 CFR 149.620 says $400).",
     "pay_link_days": "How many days the link on a bill can be used.",
     "idempotency_hours": "How long a repeated request gets the answer of the first.",
     "exchange_folder": "The folder through which X12 files go to and come from payers, if any.",
+    "exchange_url": "The address of a payer or clearing house that takes and gives X12 files, if any.",
     "cards": "Who takes card payments: none, http (an address shaped as Stripe's) or stripe.",
     "cards_url": "The card gateway's address, where it is not the gateway's own.",
     "cards_key": "The secret key at the card gateway.",
