@@ -213,7 +213,12 @@ class Store:
         decided before the writing statement, and that statement judges row by row.
         """
         await self.drafting.keys(drafts)
-        locked = await writing.lock(tx, [(d.grant, d.type, d.id) for d in drafts])
+        locked = await writing.lock(
+            tx,
+            [(d.grant, d.type, d.id) for d in drafts],
+            sorted({r for d in drafts if d.check and d.indexed for r in d.indexed.references}),
+            deletes=any(draft.resource is None for draft in drafts),
+        )
         referred = await self._referred(tx, drafts, locked, together=strict)
         fresh = iter(await self.pids.take(sum((d.type, d.id) not in locked for d in drafts)))
         now = clock.now()

@@ -12,15 +12,28 @@ from polyclinic.fhirserver.store.rows import GRANTS, Columns, array, who
 from polyclinic.foundation.database import Database, Transaction
 from polyclinic.standards.fhir.definitions import type_number
 
+# Everything concerned is locked in one order with one strength, and only then what is to change: a
+# change needs its own rows and, until it commits, that nobody deletes what it refers to. It keeps
+# the keys of a row, so that it never waits for those who only refer to the row (decisions/0012).
 LOCK: LiteralString = f"""
 WITH {GRANTS},
 asked AS (SELECT * FROM unnest($8::int[], $9::int[], $10::smallint[], $11::text[])
-                        AS a(n, gn, type, id))
+                        AS a(n, gn, type, id)),
+held AS MATERIALIZED (
+    SELECT r.pid
+    FROM (SELECT type, id FROM asked UNION SELECT * FROM unnest($12::smallint[], $13::text[]))
+         AS t(type, id) JOIN resource r ON r.type = t.type AND r.id = t.id
+    ORDER BY r.type, r.id FOR KEY SHARE OF r)
 SELECT a.n, r.pid, r.version, r.updated, r.method, r.id, r.labels, r.patient, r.others, r.envelope,
        {ACCESS} AS allowed, {MAY_WRITE} AS writable
 FROM asked a JOIN g ON g.gn = a.gn JOIN resource r ON r.type = a.type AND r.id = a.id
-ORDER BY r.type, r.id FOR UPDATE OF r
+WHERE (SELECT count(*) FROM held) >= 0
+ORDER BY r.type, r.id FOR NO KEY UPDATE OF r
 """
+# A deletion waits for whoever refers to the row, and who refers to it waits for the deletion.
+LOCK_TO_DELETE: LiteralString = LOCK.replace("FOR KEY SHARE", "FOR UPDATE").replace(
+    "FOR NO KEY UPDATE", "FOR UPDATE"
+)
 
 # Before new rows of the index are written, those of the version that ends are taken away.
 CLEAR: tuple[LiteralString, ...] = (
@@ -41,14 +54,22 @@ r AS MATERIALIZED (
                 $24::text[])
          AS t(n, gn, pid, type, id, version, updated, patient, at, labels, method, others, terms,
               envelope, request, actor, client)),
+d AS MATERIALIZED (
+    SELECT * FROM unnest($25::int[], $26::smallint[], $27::text[], $28::int[], $42::int[])
+                  AS d(n, type, id, place, gn)),
+-- What is referred to is held until the commit, in the order of all locks: nobody deletes it.
+held AS MATERIALIZED (
+    SELECT t.type, t.id, t.gn
+    FROM (SELECT DISTINCT type, id, gn FROM d) AS t JOIN g ON g.gn = t.gn
+         JOIN resource r ON r.type = t.type AND r.id = t.id
+    WHERE r.envelope IS NOT NULL AND {ACCESS}
+      AND NOT EXISTS (SELECT FROM r AS c WHERE c.pid = r.pid AND c.envelope IS NULL)
+    ORDER BY r.type, r.id FOR KEY SHARE OF r),
 dangling AS MATERIALIZED (
     SELECT d.n, min(d.place) AS place
-    FROM unnest($25::int[], $26::smallint[], $27::text[], $28::int[], $42::int[])
-         AS d(n, type, id, place, gn)
+    FROM d
     WHERE NOT EXISTS (
-        SELECT FROM resource r JOIN g ON g.gn = d.gn
-        WHERE r.type = d.type AND r.id = d.id AND r.envelope IS NOT NULL AND {ACCESS}
-          AND NOT EXISTS (SELECT FROM r AS c WHERE c.pid = r.pid AND c.envelope IS NULL))
+        SELECT FROM held h WHERE h.type = d.type AND h.id = d.id AND h.gn = d.gn)
       AND NOT EXISTS (
         SELECT FROM r AS c WHERE c.type = d.type AND c.id = d.id AND c.envelope IS NOT NULL)
     GROUP BY d.n),
@@ -127,14 +148,28 @@ class Verdict:
 
 
 async def lock(
-    tx: Transaction, wanted: Sequence[tuple[Grant, str, str]]
+    tx: Transaction,
+    wanted: Sequence[tuple[Grant, str, str]],
+    targets: Sequence[tuple[str, str]] = (),
+    *,
+    deletes: bool,
 ) -> dict[tuple[str, str], Any]:
-    """Locks existing rows in one order for all writers; answers them by (type, id)."""
+    """Locks existing rows in one order for all writers; answers them by (type, id).
+
+    `targets` are what will be referred to; with `deletes` nobody may come to refer to the rows.
+    """
     grants = Columns()
     numbers = [grants.number(grant) for grant, _, _ in wanted]
-    types = [type_number(kind) for _, kind, _ in wanted]
-    names = [name for _, _, name in wanted]
-    rows = await tx.fetch(LOCK, *grants.values(), list(range(len(wanted))), numbers, types, names)
+    rows = await tx.fetch(
+        LOCK_TO_DELETE if deletes else LOCK,
+        *grants.values(),
+        list(range(len(wanted))),
+        numbers,
+        [type_number(kind) for _, kind, _ in wanted],
+        [name for _, _, name in wanted],
+        [type_number(kind) for kind, _ in targets],
+        [name for _, name in targets],
+    )
     return {(wanted[row["n"]][1], wanted[row["n"]][2]): row for row in rows}
 
 
