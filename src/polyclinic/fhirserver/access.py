@@ -31,6 +31,7 @@ ACCESS: LiteralString = """(
              SELECT FROM relation c
              WHERE c.practitioner = g.practitioner
                AND (c.patient = r.patient OR c.patient = ANY (r.others))
+               AND coalesce(c.since, '-infinity') <= now()
                AND coalesce(c.until, 'infinity') > now()))) IS TRUE)"""
 
 # For a change every patient concerned must be the caller's to write about, not just one of them.
@@ -45,6 +46,7 @@ MAY_WRITE: LiteralString = """(
                AND NOT EXISTS (
                  SELECT FROM relation c
                  WHERE c.practitioner = g.practitioner AND c.patient = p.patient
+                   AND coalesce(c.since, '-infinity') <= now()
                    AND coalesce(c.until, 'infinity') > now())))))"""
 
 _BYTES = 32  # one bit a type; the second half begins at bit 256

@@ -311,7 +311,7 @@ class Search:
             return
         known = await self._store.database.fetchval(
             "SELECT EXISTS (SELECT FROM relation WHERE practitioner = $1 AND patient = $2"
-            " AND coalesce(until, 'infinity') > now())",
+            " AND coalesce(since, '-infinity') <= now() AND coalesce(until, 'infinity') > now())",
             grant.practitioner,
             chart,
         )
