@@ -296,8 +296,28 @@ async def test_the_capability_statement_tells_what_there_is(clinic):
     types = {p["name"]: p["type"] for p in observation["searchParam"]}
     assert types["code-value-quantity"] == "composite"
     assert "Observation:has-member" in observation["searchRevInclude"]
+    assert "Provenance:target" in observation["searchRevInclude"]
+    assert not any("List:item" in resource["searchRevInclude"] for resource in rest["resource"])
     operations = {o["name"] for o in kinds["Patient"]["operation"]}
     assert operations == {"validate", "everything"}
+
+
+async def test_the_capability_statement_stays_small(clinic):
+    answer = await clinic.client.get("/fhir/metadata")
+    assert len(answer.content) < 256_000
+
+
+async def test_a_reverse_include_by_a_parameter_that_leads_anywhere_works_untold(clinic):
+    await clinic.put({"resourceType": "Location", "id": "listed"})
+    item = [{"item": {"reference": "Location/listed"}}]
+    await clinic.put(
+        {"resourceType": "List", "id": "lists", "status": "current", "mode": "working",
+         "entry": item}
+    )  # fmt: skip
+    found = await clinic.search(
+        SYSTEM, "Location", [("_id", "listed"), ("_revinclude", "List:item")]
+    )
+    assert [e["resource"]["id"] for e in found.body["entry"]] == ["listed", "lists"]
 
 
 async def test_every_parameter_that_is_told_is_answered(clinic, world):
