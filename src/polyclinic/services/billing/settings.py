@@ -41,7 +41,7 @@ NOTES = {
     "pay_link_days": "How many days the link on a bill can be used.",
     "idempotency_hours": "How long a repeated request gets the answer of the first.",
     "exchange_folder": "The folder through which X12 files go to and come from payers, if any.",
-    "exchange_url": "The address of a payer or clearing house that takes and gives X12 files, if any.",
+    "exchange_url": "The address of a payer or clearing house for X12 files, if any.",
     "cards": "Who takes card payments: none, http (an address shaped as Stripe's) or stripe.",
     "cards_url": "The card gateway's address, where it is not the gateway's own.",
     "cards_key": "The secret key at the card gateway.",
