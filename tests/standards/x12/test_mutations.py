@@ -1,7 +1,7 @@
 """Broken files: each fault is named with its segment and place, and answered in its own code."""
 
 import pytest
-from x12_samples import NPI, TO_CLINIC, claims_file, remittance_file
+from x12_samples import NPI, TO_CLINIC, claims_file, recounted, remittance_file
 
 from polyclinic.standards.x12.acknowledge import (
     acknowledge,
@@ -54,7 +54,7 @@ MUTATIONS = [
     ("837", b"HL*2*1*22*0~", b"HL*2*9*22*0~", "IK403-7", "HL"),
     ("837", b"HI*ABK:E119*ABF:I10~", b"", "IK304-3", "HI"),
     ("837", b"HI*ABK:E119*ABF:I10~", b"HI*ABK:E119*ABF:I10~" * 2, "IK304-5", "HI"),
-    ("837", b"SV1*HC:D0002*50*UN*1.5***2~", b"", "IK304-3", "SV1"),
+    ("837", b"SV1*HC:X0002*50*UN*1.5***2~", b"", "IK304-3", "SV1"),
     ("837", b"DTP*472*D8*20260105~", b"DTP*472*D8*20260105~" * 2, "IK304-5", "DTP"),
     ("837", b"LX*1~", b"XYZ*1~LX*1~", "IK304-1", "XYZ"),
     ("837", b"LX*1~", b"lx*1~", "IK304-1", "?"),
@@ -107,15 +107,6 @@ def refused_of(kind, data):
     if kind == "837":
         return read_claims(data).refused
     return read_remittances(data, payees={NPI, "123456789"}).refused
-
-
-def recounted(data):
-    """The same with an SE01 that agrees, so that the fault itself must be found."""
-    pieces = data.split(b"~")
-    start = next(place for place, piece in enumerate(pieces) if piece.startswith(b"ST*"))
-    end = next(place for place, piece in enumerate(pieces) if piece.startswith(b"SE*"))
-    pieces[end] = b"*".join((b"SE", b"%d" % (end - start + 1), pieces[end].split(b"*")[2]))
-    return b"~".join(pieces)
 
 
 def said(answers):

@@ -42,8 +42,8 @@ TIM = Patient("Testperson", "Tim", date(2015, 5, 5), "M", HOME)
 ANN_NOT_TREATED = Subscriber("Testperson", "Ann", "W123456", middle_name="Q", group_number="G1")
 DAY = date(2026, 1, 5)
 LINES = (
-    ServiceLine("D0001", 10050, DAY, (1, 2), ("25",), control_number="L1"),
-    ServiceLine("D0002", 5000, DAY, (2,), units=Decimal("1.5"), service_end=date(2026, 1, 6)),
+    ServiceLine("X0001", 10050, DAY, (1, 2), ("25",), control_number="L1"),
+    ServiceLine("X0002", 5000, DAY, (2,), units=Decimal("1.5"), service_end=date(2026, 1, 6)),
 )
 PLAIN = Claim("C-1", 15050, CLINIC, ANN, PAYER, ("E119", "I10"), LINES)
 OF_A_CHILD = Claim(
@@ -74,11 +74,11 @@ TO_CLINIC = Envelope(Party("DP001"), Party("SUB1"), AT, 1)
 
 FEE = Adjustment("CO", "45", 2000)
 PAID_LINE = ServicePayment(
-    Procedure("D0001", ("25",)), 10050, 5550, Decimal(1), service_date=DAY, control_number="L1",
+    Procedure("X0001", ("25",)), 10050, 5550, Decimal(1), service_date=DAY, control_number="L1",
     allowed=8050, adjustments=(FEE, Adjustment("PR", "1", 2500)), remarks=("N130",),
 )  # fmt: skip
 CHANGED_LINE = ServicePayment(
-    Procedure("D0003"), 5000, 4000, Decimal("1.5"), Procedure("D0002"), Decimal(2),
+    Procedure("X0003"), 5000, 4000, Decimal("1.5"), Procedure("X0002"), Decimal(2),
     date(2026, 1, 5), date(2026, 1, 6), "L2", adjustments=(Adjustment("CO", "45", 1000),),
 )  # fmt: skip
 PAID = ClaimPayment(
@@ -94,12 +94,12 @@ TAKEN_BACK = ClaimPayment(
     adjustments=(Adjustment("CO", "45", -2000),),
 )  # fmt: skip
 REMITTANCE = Remittance(
-    "Demo Payer", "1999999999", "Sunrise Clinic", "CHECK1", 3300, "ACH", date(2026, 1, 20),
+    "Demo Payer", "1999999999", "Sunrise Clinic", "CHECK1", 3300, "CHK", date(2026, 1, 20),
     (PAID, DENIED, TAKEN_BACK),
     (ProviderAdjustment(NPI, date(2026, 12, 31), "WO", "C-9", 500),
      ProviderAdjustment(NPI, date(2026, 12, 31), "L6", "", -250)),
     date(2026, 1, 19), NPI, "123456789",
-    ("2 Payer Street", "Springfield", "IL", "62701"), "Help desk",
+    ("2 Payer Street", "Springfield", "IL", "62701"), "Help desk", "5559876543",
 )  # fmt: skip
 
 REPORT = ClaimReport(
@@ -121,3 +121,12 @@ def claims_file() -> bytes:
 
 def remittance_file() -> bytes:
     return write_remittances(TO_CLINIC, [REMITTANCE])
+
+
+def recounted(data):
+    """The same with an SE01 that agrees, so that the fault itself must be found."""
+    pieces = data.split(b"~")
+    start = next(place for place, piece in enumerate(pieces) if piece.startswith(b"ST*"))
+    end = next(place for place, piece in enumerate(pieces) if piece.startswith(b"SE*"))
+    pieces[end] = b"*".join((b"SE", b"%d" % (end - start + 1), pieces[end].split(b"*")[2]))
+    return b"~".join(pieces)

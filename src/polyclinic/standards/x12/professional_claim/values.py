@@ -57,7 +57,10 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Whose insurance it is: 2000B and 2010BA. Sex is F, M or U."""
+    """Whose insurance it is: 2000B and 2010BA. Sex is F, M or U.
+
+    Birth date, sex and address are sent only where the subscriber is the one treated.
+    """
 
     last_name: str
     first_name: str

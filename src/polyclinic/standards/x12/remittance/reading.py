@@ -145,7 +145,7 @@ class _Reading:
             npi,
             tax_id,
             _address(about_payer),
-            _contact(about_payer),
+            *_contact(about_payer),
             need_element(payment, 1),
             self._transaction.control_number,
             self._group.control_number,
@@ -209,9 +209,11 @@ def _address(about: list[Segment]) -> tuple[str, str, str, str]:
     return readable(street[1]), readable(city[1]), city[2], city[3]
 
 
-def _contact(about: list[Segment]) -> str:
+def _contact(about: list[Segment]) -> tuple[str, str]:
     contact = first(about, "PER", "BL")
-    return readable(contact[2]) if contact else ""
+    if contact is None:
+        return "", ""
+    return readable(contact[2]), contact[4] if contact[3] == "TE" else ""
 
 
 def _provider_adjustments(plb: Segment, separators: Separators) -> list[ProviderAdjustment]:

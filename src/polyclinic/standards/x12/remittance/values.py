@@ -89,7 +89,7 @@ class Remittance:
     payee_name: str
     trace_number: str  # TRN02: the check or transfer number
     paid: int  # BPR02, negative when BPR03 says debit
-    method: str  # BPR04: ACH, CHK, NON, BOP, FWT
+    method: str  # BPR04: CHK, NON, and ACH, BOP, FWT, whose accounts we neither keep nor write
     payment_date: date  # BPR16; where a payer leaves it out, the day of the file
     claims: tuple[ClaimPayment, ...]
     provider_adjustments: tuple[ProviderAdjustment, ...] = ()
@@ -98,6 +98,7 @@ class Remittance:
     payee_tax_id: str = ""
     payer_address: tuple[str, str, str, str] = ("", "", "", "")  # line, city, state, ZIP code
     payer_contact: str = ""
+    payer_telephone: str = ""
     handling: str = "I"  # BPR01: I payment with remittance, H notification only
     # Where it stood in its file; the same advice sent again is the same value.
     control_number: str = field(default="", compare=False)  # ST02

@@ -71,7 +71,9 @@ def _payer(remittance: Remittance) -> Iterator[Segment]:
         state, zip_code = need_code(state, 2, "N4", 2), need_code(zip_code, 15, "N4", 3)
         yield segment("N4", need_text(city, 30, "N4", 1), state, zip_code)
     if remittance.payer_contact:
-        yield segment("PER", "BL", need_text(remittance.payer_contact, 60, "PER", 2))
+        telephone = may_code(remittance.payer_telephone, 256, "PER", 4)
+        reach = ("TE", telephone) if telephone else ()
+        yield segment("PER", "BL", need_text(remittance.payer_contact, 60, "PER", 2), *reach)
 
 
 def _payee(remittance: Remittance) -> Iterator[Segment]:
