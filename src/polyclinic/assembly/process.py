@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import hashlib
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from polyclinic.assembly import jobs
 from polyclinic.assembly.edge import Edge
 from polyclinic.assembly.hop import Hops
 from polyclinic.assembly.services import SERVICES, named, owned_elsewhere
@@ -26,7 +26,7 @@ from polyclinic.foundation.outbox import feed
 from polyclinic.foundation.outbox.reader import readers
 from polyclinic.foundation.outbox.sequencer import Sequencer
 from polyclinic.foundation.peers import Peers, parse
-from polyclinic.foundation.service import Job, Running, Service
+from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.tokens import ServiceTokens
 from polyclinic.foundation.vault import RootKey, Vault
@@ -116,8 +116,7 @@ async def _set_to_work(stack: AsyncExitStack, running: Running) -> None:
     if running.service.start is not None:
         running.state = await stack.enter_async_context(running.service.start(running))
     await _join_feeds(stack, running)
-    for job in running.service.jobs:
-        await stack.enter_async_context(_clock(job, running))
+    await stack.enter_async_context(jobs.clock(running))
 
 
 async def _join_feeds(stack: AsyncExitStack, running: Running) -> None:
@@ -198,17 +197,6 @@ def _as_role(url: str, role: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{role}:{quote(password)}@{where}"))
 
 
-@asynccontextmanager
-async def _clock(job: Job, running: Running) -> AsyncGenerator[None, None]:
-    task = asyncio.create_task(_repeat(job, running))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
 LAG_EVERY_SECONDS = 0.1
 
 
@@ -231,30 +219,3 @@ async def _measure_lag(metrics: list[telemetry.Metrics]) -> None:
         await asyncio.sleep(LAG_EVERY_SECONDS)
         for each in metrics:
             each.loop_lag.labels(each.service).observe(max(0.0, loop.time() - due))
-
-
-async def _repeat(job: Job, running: Running) -> None:
-    while True:
-        wait = job.every_seconds
-        try:
-            await _run_once(job, running)
-        except Exception as bug:  # noqa: BLE001 - a job that fails is logged and tried again soon
-            telemetry.log_bug("job failed", bug, service=running.service.name, kind=job.name)
-            wait = min(wait, RETRY_SECONDS)
-        await asyncio.sleep(wait)
-
-
-RETRY_SECONDS = 60.0
-
-
-async def _run_once(job: Job, running: Running) -> None:
-    """Runs a job unless another replica is at it; the lock ends with its connection."""
-    name = f"{running.service.name}|{job.name}".encode()
-    number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
-    async with running.database.connection() as connection:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
-            return
-        try:
-            await job.run(running)
-        finally:
-            await connection.fetchval("SELECT pg_advisory_unlock($1)", number)

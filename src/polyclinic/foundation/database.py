@@ -3,7 +3,7 @@
 A query is a `LiteralString`: a query put together from values is a type error.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, cast
 
@@ -66,13 +66,23 @@ class Transaction:
 class Database:
     """A small pool of connections under one service's role."""
 
-    def __init__(self, pool: Any, schema: str) -> None:
-        self._pool = pool
+    def __init__(self, pool: Any, schema: str, dial: Callable[[], Awaitable[Any]]) -> None:
+        self._pool, self._dial = pool, dial
         self.schema = schema
 
     @classmethod
     async def connect(cls, url: str, schema: str, *, size: int = 5) -> "Database":
         """Opens the pool of a service; the role and its password are part of the address."""
+        settings = {
+            "search_path": schema,
+            "application_name": f"polyclinic {schema}",
+            "statement_timeout": "30000",
+            # An open transaction would stall the event feed of everybody (decisions/0010).
+            "transaction_timeout": "30000",
+            "idle_in_transaction_session_timeout": "30000",
+            "jit": "off",
+            "timezone": "UTC",
+        }
         pool = await asyncpg.create_pool(
             url,
             min_size=0,
@@ -80,21 +90,33 @@ class Database:
             command_timeout=60,
             max_inactive_connection_lifetime=0,
             reset=_nothing,
-            server_settings={
-                "search_path": schema,
-                "application_name": f"polyclinic {schema}",
-                "statement_timeout": "30000",
-                # An open transaction would stall the event feed of everybody (decisions/0010).
-                "transaction_timeout": "30000",
-                "idle_in_transaction_session_timeout": "30000",
-                "jit": "off",
-                "timezone": "UTC",
-            },
+            server_settings=settings,
         )
-        return cls(pool, schema)
+
+        async def dial() -> Any:
+            return await asyncpg.connect(
+                url, timeout=10, command_timeout=60, server_settings=settings
+            )
+
+        return cls(pool, schema, dial)
 
     async def close(self) -> None:
         await self._pool.close()
+
+    async def connect_beside(self) -> Any:
+        """A connection beside the pool, for what lasts; who asks for it closes it."""
+        async with self.guarded():
+            return await self._dial()
+
+    @asynccontextmanager
+    async def guarded(self) -> AsyncGenerator[None, None]:
+        """Says as Unavailable what passes by itself."""
+        try:
+            yield
+        except (TimeoutError, *_TROUBLE) as lost:
+            if (passing := trouble(lost)) is None:
+                raise
+            raise passing from lost
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Any, None]:
