@@ -13,11 +13,10 @@ from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotProcessable
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.outbox import announce
-from polyclinic.services.billing.actions.claiming import check_in
-from polyclinic.services.billing.actions.describing import Described, describe
+from polyclinic.services.billing.actions.describing import Described, describe, findings
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access, checking
-from polyclinic.services.billing.domain.claims import CHECKED, SUBMITTED, Claim, after
+from polyclinic.services.billing.domain.claims import SUBMITTED, Claim, after
 from polyclinic.services.billing.domain.payers import Payer
 from polyclinic.services.billing.domain.problems import NotYours
 from polyclinic.services.billing.store import claims, files, publications, work
@@ -48,13 +47,12 @@ async def submit(books: Books, asker: Asker, asked: Submission, key: Once | None
 
     async def act(tx: Transaction) -> tuple[int, object]:
         found = await _locked(tx, asked.claims)
-        for claim in found:
-            if claim.status == CHECKED and checking.has_failed(
-                await check_in(books, tx, asker.name, claim)
-            ):
-                text = "A claim no longer passes its check; look at its findings."
-                raise NotProcessable(text, place=f"Claim/{claim.id}")
-        file = await _send(books, tx, asker, found)
+        described = [await describe(books, claim, tx) for claim in found]
+        for each in described:
+            if checking.has_failed(findings(books, each)):
+                text = "A claim no longer passes its check; check it again and see why."
+                raise NotProcessable(text, place=f"Claim/{each.claim.id}")
+        file = await _send(books, tx, asker, described)
         return 201, {"file": str(file), "claims": len(found), "status": "ready"}
 
     return await once.carried(books.running.database, key, act)
@@ -73,9 +71,10 @@ async def _locked(tx: Transaction, wanted: Sequence[UUID]) -> list[Claim]:
     return listed
 
 
-async def _send(books: Books, tx: Transaction, asker: Asker, listed: Sequence[Claim]) -> UUID:
-    described = [await describe(books, claim, tx) for claim in listed]
-    payer = described[0].payer
+async def _send(
+    books: Books, tx: Transaction, asker: Asker, described: Sequence[Described]
+) -> UUID:
+    listed, payer = [each.claim for each in described], described[0].payer
     assert payer is not None
     name, control = ids.new_uuid(), await files.next_number(tx, payer.id, "ISA")
     envelope = _envelope(books, asker, payer, control)
