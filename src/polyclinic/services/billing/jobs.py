@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
-from polyclinic.services.billing.actions import exchanging, publishing
+from polyclinic.services.billing.actions import exchanging, publishing, refunding, settling
 from polyclinic.services.billing.actions.bookkeeping import prove
 from polyclinic.services.billing.gateways.exchange import Address, Folder
 
@@ -30,6 +30,12 @@ async def publish(running: Running) -> None:
     await publishing.publish(running.state)
 
 
+async def settle_cards(running: Running) -> None:
+    """Payments and refunds whose end nobody told us: a lost answer, a lost webhook, a crash."""
+    await settling.settle_open(running.state)
+    await refunding.settle_open(running.state)
+
+
 async def sweep(running: Running) -> None:
     await once.sweep(running.database, running.settings.idempotency_hours)
 
@@ -48,6 +54,7 @@ jobs = (
     Job("prove ledger", 24 * 3600, prove_ledger),
     Job("exchange files", 5, exchange),
     Job("publish documents", 5, publish),
+    Job("settle cards", 30, settle_cards),
     Job("sweep", 600, sweep),
     Job("count terms", 120, count_terms),
     Job("keep log months", 6 * 3600, keep_log_months),
