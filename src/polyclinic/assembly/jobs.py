@@ -36,7 +36,7 @@ async def clock(running: Running) -> AsyncGenerator[None, None]:
 class Turns:
     """Whose turn a job is: locks of one connection beside the pool, which no request waits for.
 
-    When each job held a connection of the pool for its lock, five jobs were enough to stop a service.
+    When each job held a connection of the pool for its lock, five jobs could stop a service.
     """
 
     def __init__(self, database: Database) -> None:
