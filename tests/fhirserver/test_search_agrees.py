@@ -49,7 +49,7 @@ class World:
     def __init__(self, clinic: Clinic, oracle: Oracle) -> None:
         self.clinic, self.oracle = clinic, oracle
         self.taken: set[str] = set()
-        self.pages = 0  # asked for by every path
+        self.choices = 0  # of a path, for a search or the next page
 
     def __repr__(self) -> str:
         return "World"
@@ -74,7 +74,7 @@ def paths(
     record_property: Any,
 ) -> Iterator[str]:
     """Every term as rare as it is, or so common that the terms' own index is avoided."""
-    before = world.pages
+    before = world.choices
     if request.param == "common":
         monkeypatch.setattr(plans, "RARE_MAX", -1)
 
@@ -82,19 +82,19 @@ def paths(
         plan = plans.choose(*asked)
         by_change = plan.path == "type" and plan.order.by == "updated"
         world.taken.add("type by change" if by_change else plan.path)
-        world.pages += 1
+        world.choices += 1
         return plan
 
     async def page(charts: Charts, ask: Any) -> Any:
         world.taken.add("chart lane by date" if ask.by_date else "chart lane")
-        world.pages += 1
+        world.choices += 1
         return await Charts_page(charts, ask)
 
     Charts_page = Charts.page  # noqa: N806
     monkeypatch.setattr(run, "choose", choose)
     monkeypatch.setattr(Charts, "page", page)
     yield request.param
-    record_property("pages of searches", world.pages - before)
+    record_property("choices of a path", world.choices - before)
 
 
 COMMON = st.sampled_from(
@@ -345,7 +345,7 @@ async def _history(clinic: Clinic, person: Caller, name: str) -> list[int]:
 
 
 async def test_every_path_was_taken(world, record_property):
-    record_property("pages of searches", world.pages)
+    record_property("choices of a path", world.choices)
     assert world.taken == {
         "chart", "chart lane", "chart lane by date", "ids", "terms", "postings", "dates", "type",
         "type by change",
