@@ -178,9 +178,10 @@ def test_five_thousand_broken_files_are_refused_or_read_and_nothing_else():
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_hundred_thousand_broken_files_are_refused_or_read_and_nothing_else():
+def test_a_hundred_thousand_broken_files_are_refused_or_read_and_nothing_else(record_property):
     for data in garbage(2, 100_000):
         refuses_or_reads(bytes(data))
+    record_property("broken files", 100_000)
 
 
 @settings(max_examples=300)
