@@ -19,6 +19,14 @@ SPILT = """() => [...document.querySelectorAll("main *")].filter((each) =>
   && !each.closest(".vh, svg, thead") && getComputedStyle(each).overflowX === "visible"
   && getComputedStyle(each).display !== "inline"
 ).map((each) => `${each.tagName}.${each.className}`)"""
+# A heading begins at the edge at which one begins to read: the room to its left and right.
+GAPS = """() => {
+  const words = document.createRange();
+  words.selectNodeContents(document.querySelector("main h1"));
+  const [heading, page] = [words, document.querySelector("main")]
+    .map((each) => each.getBoundingClientRect());
+  return [heading.left - page.left, page.right - heading.right];
+}"""
 COLOURS = """(selector) => {
   const shown = [...document.querySelectorAll(selector)].filter((each) => each.offsetParent);
   return shown.map((each) => getComputedStyle(each).color);
@@ -34,37 +42,26 @@ def either(
 
 
 @ROLES
-def test_in_forced_colours_nothing_is_lost(either: Seen, role: str):
+def test_in_forced_colours_or_from_right_to_left_nothing_is_lost(either: Seen, role: str):
     either.sign_in(role)
-    either.page.emulate_media(forced_colors="active")
     for path in _paths(either, role):
+        either.page.emulate_media(forced_colors="active")
         either.open(path).check()
-    if role == "patient":
-        either.open("/results")
-        dots = "[...document.querySelectorAll('.rng .pt')].map((dot) => getComputedStyle(dot).fill)"
-        ink = either.page.evaluate("getComputedStyle(document.body).color")
-        assert set(either.page.evaluate(dots)) == {ink}
-
-
-@ROLES
-def test_from_right_to_left_everything_changes_sides(either: Seen, role: str):
-    either.sign_in(role)
-    for path in _paths(either, role):
-        either.open(path)
+        either.page.emulate_media(forced_colors="none")
         either.page.evaluate("document.documentElement.dir = 'rtl'")
         either.check()
         assert either.page.evaluate(SPILT) == [], path
-        # A heading begins at the right edge of what it stands in.
-        gaps = either.page.evaluate(
-            """() => {
-              const range = document.createRange();
-              range.selectNodeContents(document.querySelector("main h1"));
-              const [words, page] = [range, document.querySelector("main")]
-                .map((each) => each.getBoundingClientRect());
-              return [words.left - page.left, page.right - words.right];
-            }"""
-        )
-        assert gaps[1] < gaps[0], path
+        left, right = either.page.evaluate(GAPS)
+        assert right < left, path
+
+
+def test_in_forced_colours_a_range_still_shows_its_dot(desk: Seen):
+    desk.sign_in("patient")
+    desk.page.emulate_media(forced_colors="active")
+    desk.open("/results")
+    dots = "[...document.querySelectorAll('.rng .pt')].map((dot) => getComputedStyle(dot).fill)"
+    ink = desk.page.evaluate("getComputedStyle(document.body).color")
+    assert set(desk.page.evaluate(dots)) == {ink}
 
 
 @pytest.mark.parametrize(("role", "path"), [("patient", "/visits"), ("patient", "/results")])
