@@ -20,6 +20,7 @@ from polyclinic.foundation.service import Service
 from polyclinic.services.billing.actions.opening import open_books
 from polyclinic.services.billing.actions.state import OWNED
 from polyclinic.services.billing.jobs import jobs
+from polyclinic.services.billing.reactions import reactions
 from polyclinic.services.billing.routes import routes
 from polyclinic.services.billing.settings import BillingSettings
 
@@ -47,6 +48,7 @@ service = Service(
     start=open_books,
     says=True,
     jobs=jobs,
+    reactions=reactions,
     show_problem=_show_problem,
     dictionaries=dictionary.dictionaries(),
 )

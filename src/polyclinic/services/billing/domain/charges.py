@@ -1,11 +1,15 @@
 """Visits and what was done in them: codes, modifiers, units, and which diagnosis each is for."""
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+import msgspec
+
 from polyclinic.foundation.errors import Invalid, Issue
+from polyclinic.services.billing.domain.icd import dotted
 
 CODE = re.compile(r"[0-9A-Z]{5}", re.ASCII)
 MODIFIER = re.compile(r"[0-9A-Z]{2}", re.ASCII)
@@ -57,8 +61,7 @@ class Charge:
     detail: Detail
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A line as somebody codes it; without an amount the fee schedule says it."""
 
     code: str
@@ -68,7 +71,24 @@ class Asked:
     amount: int | None = None
 
 
-def check_lines(lines: list[Asked], diagnoses: int) -> None:
+def check_diagnoses(codes: Sequence[str], known: Container[str]) -> tuple[str, ...]:
+    """ICD-10-CM codes as they are kept (`E11.9`); raises Invalid, naming each that is wrong."""
+    if not 1 <= len(codes) <= DIAGNOSES_MAX:
+        raise Invalid(f"A visit has 1 to {DIAGNOSES_MAX} diagnoses.", place="diagnoses")
+    bare = [code.strip().upper().replace(".", "", 1) for code in codes]
+    issues: list[Issue] = []
+    for n, code in enumerate(bare):
+        if code not in known:
+            text = "This is no ICD-10-CM code that can be billed; use one without codes below it."
+            issues.append(Issue(text, f"diagnoses[{n}]"))
+        elif code in bare[:n]:
+            issues.append(Issue("This diagnosis is there already.", f"diagnoses[{n}]"))
+    if issues:
+        raise Invalid(issues[0].text, place=issues[0].place, issues=tuple(issues))
+    return tuple(dotted(code) for code in bare)
+
+
+def check_lines(lines: Sequence[Asked], diagnoses: int) -> None:
     """Everything that is wrong with the lines at once, each with its place."""
     if not 1 <= len(lines) <= LINES_MAX:
         raise Invalid(f"A visit has 1 to {LINES_MAX} lines.", place="lines")

@@ -69,17 +69,17 @@ class Coverage:
 
 def check_member(member: Member, today: date) -> None:
     if not _MEMBER_ID.fullmatch(member.member_id):
-        raise Invalid("A member id has letters, digits, hyphens, blanks.", place="member.member_id")
+        raise Invalid("A member id has letters, digits, hyphens, blanks.", place="member_id")
     if len(member.group_number) > 30:
-        raise Invalid("A group number has 30 characters at most.", place="member.group_number")
+        raise Invalid("A group number has 30 characters at most.", place="group_number")
     if member.relationship not in RELATIONSHIPS:
         text = f"A relationship is one of {', '.join(RELATIONSHIPS)}."
-        raise Invalid(text, place="member.relationship")
+        raise Invalid(text, place="relationship")
     if (member.relationship == "self") != (member.subscriber is None):
         text = "Say who the subscriber is, unless it is the patient."
-        raise Invalid(text, place="member.subscriber")
+        raise Invalid(text, place="subscriber")
     if member.subscriber is not None:
-        check_person(member.subscriber, "member.subscriber", today)
+        check_person(member.subscriber, "subscriber", today)
 
 
 def check_terms(terms: Terms) -> None:
@@ -90,6 +90,6 @@ def check_terms(terms: Terms) -> None:
     }
     for name, amount in amounts.items():
         if not 0 <= amount <= 10**11:
-            raise Invalid("An amount of nothing or more, in minor units.", place=f"terms.{name}")
+            raise Invalid("An amount of nothing or more, in minor units.", place=name)
     if not 0 <= terms.coinsurance_bp <= 10_000:
-        raise Invalid("Coinsurance is 0 to 10000 basis points.", place="terms.coinsurance_bp")
+        raise Invalid("Coinsurance is 0 to 10000 basis points.", place="coinsurance_bp")

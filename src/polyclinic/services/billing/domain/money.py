@@ -28,6 +28,11 @@ def plain(amount: int, currency: str) -> str:
     return f"{Decimal(amount).scaleb(-digits(currency)):.{digits(currency)}f}"
 
 
+def decimal(amount: int, currency: str) -> Decimal:
+    """1250 → 12.50 (USD), as FHIR writes money."""
+    return Decimal(plain(amount, currency))
+
+
 def checked(amount: int, place: str) -> int:
     if abs(amount) > AMOUNT_MAX:
         raise Invalid("That amount cannot be right.", place=place)

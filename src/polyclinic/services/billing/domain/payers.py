@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from polyclinic.foundation.errors import Invalid
+from polyclinic.foundation.errors import Conflict, Invalid
 from polyclinic.services.billing.domain.people import Address
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
@@ -34,6 +34,10 @@ class Payer:
     address: Address = field(default_factory=Address)
     electronic: bool = True
     rules: Rules = field(default_factory=Rules)
+
+
+class SameNumber(Conflict):
+    """Another payer has this X12 id."""
 
 
 def check_payer(payer: Payer) -> None:

@@ -33,6 +33,13 @@ _TERMS: LiteralString = """
     WHERE id = $1 AND ended IS NULL RETURNING true"""
 
 
+async def lock(tx: Transaction, patient: str) -> None:
+    """One at a time changes a patient's coverages."""
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('coverage ' || $1, 0))", patient
+    )
+
+
 async def find(where: Database | Transaction, coverage: UUID) -> Row | None:
     """A row to be opened by `actions.opened.coverages`."""
     rows = await where.fetch(_FIND, [coverage])

@@ -2,10 +2,11 @@
 
 from typing import LiteralString
 
+import asyncpg
 import msgspec
 
 from polyclinic.foundation.database import Database, Row, Transaction
-from polyclinic.services.billing.domain.payers import Payer
+from polyclinic.services.billing.domain.payers import Payer, SameNumber
 
 _SAVE: LiteralString = """
     INSERT INTO billing.payer (id, name, x12_id, document) VALUES ($1, $2, $3, $4)
@@ -32,9 +33,12 @@ async def list_all(where: Database | Transaction) -> list[Payer]:
 
 
 async def save(tx: Transaction, payer: Payer) -> bool:
-    """Whether it is new; another payer's X12 id is a UniqueViolationError."""
+    """Whether it is new; raises SameNumber when another payer has its X12 id."""
     document = msgspec.json.encode(payer)
-    return bool(await tx.fetchval(_SAVE, payer.id, payer.name, payer.x12_id, document))
+    try:
+        return bool(await tx.fetchval(_SAVE, payer.id, payer.name, payer.x12_id, document))
+    except asyncpg.UniqueViolationError as taken:
+        raise SameNumber(place="x12_id") from taken
 
 
 def _payer(row: Row) -> Payer:

@@ -1,0 +1,45 @@
+"""What billing does when others speak: a visit that took place waits to be coded."""
+
+from zoneinfo import ZoneInfo
+
+from polyclinic.contracts.appointments import AppointmentFulfilled
+from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.events import Told
+from polyclinic.foundation.service import Reaction, Running
+from polyclinic.services.billing.actions import visits
+from polyclinic.services.billing.actions.state import Books
+from polyclinic.services.billing.domain.encounters import Came, of_encounter
+
+
+async def open_visit(running: Running, tx: Transaction, told: Told) -> None:
+    books: Books = running.state
+    done = told.read(AppointmentFulfilled)
+    came = Came(
+        f"Appointment/{done.appointment}",
+        f"Patient/{done.patient}",
+        f"Practitioner/{done.practitioner}",
+        done.at.astimezone(ZoneInfo(books.settings.time_zone)).date(),
+    )
+    await visits.open_visit(books, tx, came)
+
+
+async def look_at_encounter(running: Running, tx: Transaction, told: Told) -> None:
+    """Only encounters are asked for; one that has finished is a visit.
+
+    Raises Unavailable while records does not answer: the feed is read again from here then.
+    """
+    books: Books = running.state
+    kind, _, rest = told.subject.partition("/")
+    if kind != "Encounter":
+        return
+    resource = await books.charts.read(f"Encounter/{rest.partition('/')[0]}")
+    came = of_encounter(resource, books.settings.time_zone) if resource is not None else None
+    if came is not None:
+        await visits.open_visit(books, tx, came)
+
+
+reactions = (
+    Reaction("appointments", "AppointmentFulfilled", open_visit),
+    Reaction("records", "ResourceCreated", look_at_encounter),
+    Reaction("records", "ResourceUpdated", look_at_encounter),
+)
