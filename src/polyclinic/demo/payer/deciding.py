@@ -118,7 +118,7 @@ def _remittance(payer: Payer, claims: Sequence[Claim], content: bytes) -> Remitt
     paid = tuple(_paid(payer, claim) for claim in claims)
     return Remittance(
         rules.name, rules.id, provider.name, sha256(content).hexdigest()[:12].upper(),
-        sum(each.paid for each in paid), "ACH" if any(each.paid for each in paid) else "NON",
+        sum(each.paid for each in paid), "CHK" if any(each.paid for each in paid) else "NON",
         payer.today, paid, payee_npi=provider.npi, payee_tax_id=provider.tax_id,
         payer_address=rules.address, payer_contact=rules.contact,
     )  # fmt: skip
