@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from polyclinic.foundation.outbox import feed
 from polyclinic.foundation.outbox.reader import readers
 from polyclinic.foundation.outbox.sequencer import Sequencer
 from polyclinic.foundation.peers import Peers, parse
+from polyclinic.foundation.revocations import Revocations
 from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.tokens import ServiceTokens
@@ -55,6 +57,7 @@ async def assemble(
         raise Invalid("POLYCLINIC_DATABASE_URL and POLYCLINIC_KEY_FILE are both needed.")
     root = RootKey.read(Path(platform.key_file))
     peers = _peers_elsewhere(platform, names)
+    revocations = Revocations(peers, time.monotonic)
     apps: dict[str, App] = {}
     at_work: dict[str, Running] = {}
     async with AsyncExitStack() as stack:
@@ -70,7 +73,7 @@ async def assemble(
                 root,
                 Vault(root, service.name, service.dictionaries),
                 peers,
-                Callers(peers, platform.public_url),
+                Callers(peers, platform.public_url, revocations=revocations),
                 telemetry.Metrics(service.name),
                 _tokens(peers, root, service, platform),
                 owned_elsewhere(service.name, {*names, *peers.names()}),

@@ -17,6 +17,7 @@ from joserfc.jwk import OKPKey
 
 from polyclinic.foundation import jose
 from polyclinic.foundation.errors import Problem, Unauthenticated, Unavailable
+from polyclinic.foundation.revocations import Revocations, names_of
 
 AUDIENCE = "polyclinic"
 TOKEN_TYPE = "at+jwt"  # noqa: S105  a media type of RFC 9068, not a secret
@@ -24,8 +25,8 @@ KEYS_PATH = "/identity/jwks"
 NO_ISSUER = "urn:polyclinic"
 ROLES = frozenset({"patient", "clinician", "front-desk", "billing", "administrator", "system"})
 
-# Claims are read anew after this time. A revoked account or narrowed role is felt when its access
-# token ends (15 minutes for people): nobody asks identity about each token.
+# Claims are read anew after this time. What was withdrawn is felt within a minute (revocations.py);
+# a narrowed role when its access token ends (15 minutes for people).
 REMEMBERED_SECONDS = 30.0
 REMEMBERED_MAX = 4096
 # Strangers' key ids must not turn into a storm of requests to identity.
@@ -51,6 +52,16 @@ class Caller:
     token_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token that was checked, until when that counts, and the names it may be withdrawn by."""
+
+    caller: Caller
+    until: float
+    expires: int
+    names: frozenset[str]
+
+
 class Asks(Protocol):
     """What a caller check needs from `Peers`."""
 
@@ -67,35 +78,39 @@ class Callers:
         *,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
+        revocations: Revocations | None = None,
     ) -> None:
+        self._revocations = revocations
         self._issuer = issuer or NO_ISSUER
         self._wall, self._steady = wall, steady
         self._keys = _Keys(peers, steady)
-        self._known: OrderedDict[str, tuple[Caller, float, int]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def verify(self, token: str) -> Caller:
         """The caller of a token; raises Unauthenticated, or Unavailable while nobody can tell."""
         known = self._known.get(token)
-        if known is not None and self._steady() < known[1] and self._wall() < known[2]:
-            return known[0]
-        try:
-            caller, expires = await self._check(token)
-        except jose.BadToken as bad:
-            self._known.pop(token, None)
-            raise Unauthenticated(bad.message) from bad
-        self._remember(token, caller, expires)
-        return caller
+        if known is None or self._steady() >= known.until or self._wall() >= known.expires:
+            try:
+                known = await self._check(token)
+            except jose.BadToken as bad:
+                self._known.pop(token, None)
+                raise Unauthenticated(bad.message) from bad
+            self._remember(token, known)
+        if self._revocations is not None and await self._revocations.covers(known.names):
+            raise Unauthenticated("The token was withdrawn.")
+        return known.caller
 
-    async def _check(self, token: str) -> tuple[Caller, int]:
+    async def _check(self, token: str) -> _Known:
         seen = jose.peek(token)
         if seen.alg != "EdDSA" or seen.typ != TOKEN_TYPE or seen.kid is None:
             raise jose.BadToken("This is not an access token.")
         key = await self._keys.find(seen.kid)
         claims = jose.verify(seen, key, "EdDSA")
-        return read_claims(claims, issuer=self._issuer, now=self._wall())
+        caller, expires = read_claims(claims, issuer=self._issuer, now=self._wall())
+        return _Known(caller, self._steady() + REMEMBERED_SECONDS, expires, names_of(claims))
 
-    def _remember(self, token: str, caller: Caller, expires: int) -> None:
-        self._known[token] = (caller, self._steady() + REMEMBERED_SECONDS, expires)
+    def _remember(self, token: str, known: _Known) -> None:
+        self._known[token] = known
         self._known.move_to_end(token)
         while len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)

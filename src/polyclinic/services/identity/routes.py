@@ -11,6 +11,7 @@ from starlette.routing import Route
 from polyclinic.contracts.identity import server_metadata, smart_configuration
 from polyclinic.foundation import clock, http
 from polyclinic.foundation.errors import Forbidden, Problem, Unavailable
+from polyclinic.foundation.revocations import PATH
 from polyclinic.services.identity.actions import accounts, clients, introspection, signing, tokens
 from polyclinic.services.identity.actions.state import Identity
 from polyclinic.services.identity.domain.accounts import NewAccount
@@ -115,6 +116,12 @@ async def get_keys(request: Request) -> Response:
     return http.json(keys, headers={"cache-control": "public, max-age=300"})
 
 
+async def get_revocations(request: Request) -> Response:
+    """Open to all as the keys are: the names are hashes of ids that nobody can guess."""
+    names = await introspection.withdrawn(_identity(request), clock.now())
+    return http.json({"withdrawn": names}, headers={"cache-control": "no-store"})
+
+
 async def get_metadata(request: Request) -> Response:
     return http.json(server_metadata(_identity(request).issuer, _needed_base(request)))
 
@@ -200,6 +207,7 @@ routes: Sequence[Route] = (
     Route("/identity/introspect", post_introspect, methods=["POST"]),
     Route("/identity/revoke", post_revoke, methods=["POST"]),
     Route("/identity/jwks", get_keys, methods=["GET"]),
+    Route(PATH, get_revocations, methods=["GET"]),
     Route("/identity/.well-known/oauth-authorization-server", get_metadata, methods=["GET"]),
     Route("/identity/.well-known/smart-configuration", get_smart_configuration, methods=["GET"]),
     Route("/identity/operator/token", post_operator_token, methods=["POST"]),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from polyclinic.foundation import jose
 from polyclinic.foundation.caller import TOKEN_TYPE, read_claims
+from polyclinic.foundation.revocations import name_of
 from polyclinic.services.identity.actions.signing import public_key
 from polyclinic.services.identity.actions.state import Identity, note, secret_hash
 from polyclinic.services.identity.domain.clients import Client
@@ -48,8 +49,20 @@ async def revoke(identity: Identity, client: Client, token: str, now: datetime) 
     claims = await _access_claims(identity, token, now)
     if claims is not None and claims["client_id"] == client.id:
         until = datetime.fromtimestamp(claims["exp"], UTC) + timedelta(minutes=1)
-        await store.spend(identity.database, _spent(claims), until)
+        await store.spend_access(identity.database, _spent(claims), until)
         await note(identity.database, "token-revoked", now, client=client.id)
+
+
+async def withdrawn(identity: Identity, now: datetime) -> list[str]:
+    """The names of all that was withdrawn and that somebody may still hold a token of."""
+    # A token made in the moment of a revocation lives its whole life after it.
+    since = now - timedelta(minutes=identity.settings.access_minutes + 2)
+    accounts, grants, tokens = await store.list_withdrawn(identity.database, now, since)
+    return [
+        *(name_of("account", str(account)) for account in accounts),
+        *(name_of("grant", str(grant)) for grant in grants),
+        *(token.hex()[:32] for token in tokens),
+    ]
 
 
 async def _introspect_refresh(

@@ -133,6 +133,26 @@ async def spend(db: Database | Transaction, token_hash: bytes, until: datetime) 
     return await db.fetchval(query, token_hash, until) is not None
 
 
+async def spend_access(db: Database, token_hash: bytes, until: datetime) -> None:
+    """Withdraws an access token; others hear of it as long as it would have lived."""
+    query = """
+        INSERT INTO identity.spent (hash, expires_at, is_access) VALUES ($1, $2, true)
+        ON CONFLICT (hash) DO NOTHING"""
+    await db.execute(query, token_hash, until)
+
+
+async def list_withdrawn(
+    db: Database, now: datetime, since: datetime
+) -> tuple[list[UUID], list[UUID], list[bytes]]:
+    """Disabled accounts, grants revoked since then, and access tokens that still would live."""
+    accounts = await db.fetch("SELECT id FROM identity.account WHERE is_disabled")
+    revoked = "SELECT id FROM identity.authorization_grant WHERE revoked_at > $1"
+    grants = await db.fetch(revoked, since)
+    tokens = "SELECT hash FROM identity.spent WHERE is_access AND expires_at > $1"
+    spent = await db.fetch(tokens, now)
+    return [r["id"] for r in accounts], [r["id"] for r in grants], [r["hash"] for r in spent]
+
+
 async def is_spent(db: Database, token_hash: bytes) -> bool:
     query = "SELECT EXISTS (SELECT FROM identity.spent WHERE hash = $1)"
     return await db.fetchval(query, token_hash)
