@@ -28,9 +28,10 @@ test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock")
 	@sh scripts/browser.sh
 	@$(BIN)/pytest -m 'not long' $(ARGS)
 
-test-long: setup ## the big numbers
+test-long: setup ## the big numbers; the last ones stand in docs/reference/long-runs.md
 	@sh scripts/browser.sh
-	@$(BIN)/pytest -m long $(ARGS)
+	@$(BIN)/pytest -m long --junitxml=build/long.xml $(ARGS)
+	@$(BIN)/python scripts/write_long_runs.py build/long.xml
 
 bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors
 	@$(BIN)/python -m bench $(ARGS)
