@@ -109,6 +109,17 @@ _BILLING = frozenset(
         "EnrollmentResponse",
     ]
 )
+# What billing keeps; whoever owns these types decides by rules of its own what is written of them.
+_BILLING_OWN = frozenset(
+    [
+        "Account",
+        "ChargeItem",
+        "ChargeItemDefinition",
+        "Invoice",
+        "PaymentNotice",
+        "PaymentReconciliation",
+    ]
+)
 _REASONED = frozenset({"Appointment", "AppointmentResponse"})
 # A patient signs nothing into the clinic's directory, and groups name other patients.
 _NEVER_PATIENT = frozenset(["Group", "List", "AuditEvent", "Provenance", "Subscription", "Linkage"])
@@ -233,7 +244,9 @@ def _role_types(role: str, interaction: str) -> frozenset[str]:
         # The desk books; why somebody comes stands in the resource and is not the desk's to read.
         return (_DESK - _REASONED) | DIRECTORY if interaction in "rs" else _DESK
     if role == "billing":
-        return _BILLING | DIRECTORY if interaction in "rs" else frozenset()
+        if interaction in "rs":
+            return _BILLING | DIRECTORY
+        return _BILLING_OWN if interaction in "cu" else frozenset()
     return DIRECTORY if interaction in "rs" else frozenset()
 
 

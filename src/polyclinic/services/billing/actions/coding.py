@@ -16,6 +16,8 @@ from polyclinic.services.billing.domain import access, charge_items, icd, money
 from polyclinic.services.billing.domain.charges import (
     BILLABLE,
     CODED,
+    DIAGNOSES_MAX,
+    LINES_MAX,
     TO_CODE,
     Asked,
     Charge,
@@ -90,19 +92,47 @@ async def code_in(
     coded = replace(
         visit, status=CODED, diagnoses=asked.diagnoses, coverage=coverage.id if coverage else None
     )
-    sealed = await books.seal(visit.patient, ("visit", str(visit.id)), coded.diagnoses)
-    await rows.save_coding(tx, visit.id, CODED, coded.coverage, sealed)
-    before = await charges.of_visit(tx, visit.id)
+    made = await _charged(books, tx, asker, coded, coverage, asked.lines)
+    await queue.close_item(tx, visits.QUEUE, visits.subject(visit.id), asker.name, CODED)
+    told = VisitCoded(visit=str(visit.id), patient=visit.patient.partition("/")[2])
+    await outbox.announce(tx, (visits.subject(visit.id), told))
+    return made
+
+
+async def add_in(
+    books: Books, tx: Transaction, asker: Asker, visit: Visit, asked: CodingBody
+) -> list[Charge]:
+    """More lines for a locked visit that is coded; the insurance stays as it was chosen."""
+    diagnoses = (*visit.diagnoses, *(d for d in asked.diagnoses if d not in visit.diagnoses))
+    if len(diagnoses) > DIAGNOSES_MAX:
+        raise Invalid(f"A visit has {DIAGNOSES_MAX} diagnoses at most.", place="diagnoses")
+    numbers = {n: diagnoses.index(code) + 1 for n, code in enumerate(asked.diagnoses, 1)}
+    lines = tuple(
+        msgspec.structs.replace(line, pointers=tuple(numbers[n] for n in line.pointers))
+        for line in asked.lines
+    )
+    coverage = None if visit.coverage is None else await opened.coverage(books, visit.coverage, tx)
+    coded = replace(visit, diagnoses=diagnoses)
+    return await _charged(books, tx, asker, coded, coverage, lines)
+
+
+async def _charged(
+    books: Books, tx: Transaction, asker: Asker, coded: Visit, coverage: Coverage | None,
+    lines: tuple[Asked, ...],
+) -> list[Charge]:  # fmt: skip
+    """Keeps the visit as coded with new charges: rows, documents, postings and the claim."""
+    sealed = await books.seal(coded.patient, ("visit", str(coded.id)), coded.diagnoses)
+    await rows.save_coding(tx, coded.id, CODED, coded.coverage, sealed)
+    before = await charges.of_visit(tx, coded.id)
     first = max((row["line"] for row in before), default=0) + 1
-    made = await _priced(books, tx, coded, asked.lines, first)
+    if first + len(lines) > LINES_MAX + 1:
+        raise Invalid(f"A visit has {LINES_MAX} lines at most.", place="lines")
+    made = await _priced(books, tx, coded, lines, first)
     await keep(books, tx, asker, coded, made)
     await bookkeeping.post(books, tx, [_entry(each, coverage, asker.name) for each in made])
     if coverage is not None:
         await aligning.claim(books, tx, asker.name, coded, coverage.payer, made)
-    await estimating.compare(books, tx, visit.id, visit.patient, visit.day)
-    await queue.close_item(tx, visits.QUEUE, visits.subject(visit.id), asker.name, CODED)
-    told = VisitCoded(visit=str(visit.id), patient=visit.patient.partition("/")[2])
-    await outbox.announce(tx, (visits.subject(visit.id), told))
+    await estimating.compare(books, tx, coded.id, coded.patient, coded.day)
     return made
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from polyclinic.fhirserver.rest.registered import Registered
+from polyclinic.services.billing.actions.fhir_charges import ChargeDoor
 from polyclinic.services.billing.actions.state import OWNED, Books
 
 Find = Callable[[], Books]
 
 
-def registered(books: Find) -> Mapping[str, Registered]:  # noqa: ARG001
+def registered(books: Find) -> Mapping[str, Registered]:
     """What may be done to each owned type; the rest is made by billing itself."""
-    return {kind: Registered() for kind in OWNED}
+    nothing = {kind: Registered() for kind in OWNED}
+    return {**nothing, "ChargeItem": ChargeDoor(books).registered()}

@@ -35,15 +35,17 @@ def of_encounter(resource: dict[str, Any], zone: str) -> Came | None:
 
     Its day is the clinic's own, of the moment at which it began.
     """
-    patient = _reference(resource.get("subject"), "Patient")
+    patient = reference_of(resource.get("subject"), "Patient")
     period = resource.get("period")
-    day = _day(period.get("start") if isinstance(period, dict) else None, zone)
+    day = day_of(period.get("start") if isinstance(period, dict) else None, zone)
     if resource.get("status") != "finished" or not patient or day is None:
         return None
     name = f"Encounter/{resource.get('id')}"
-    appointments = [_reference(each, "Appointment") for each in _list(resource.get("appointment"))]
+    appointments = [
+        reference_of(each, "Appointment") for each in _list(resource.get("appointment"))
+    ]
     people = [
-        _reference(each.get("individual"), "Practitioner")
+        reference_of(each.get("individual"), "Practitioner")
         for each in _list(resource.get("participant"))
         if isinstance(each, dict)
     ]
@@ -51,7 +53,7 @@ def of_encounter(resource: dict[str, Any], zone: str) -> Came | None:
     return Came(source, patient, next(filter(None, people), ""), day, name)
 
 
-def _reference(value: Any, kind: str) -> str:
+def reference_of(value: Any, kind: str) -> str:
     """`Patient/<id>` of a Reference, whatever stands before or after it; else an empty text."""
     text = value.get("reference") if isinstance(value, dict) else None
     if not isinstance(text, str):
@@ -64,7 +66,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _day(value: Any, zone: str) -> date | None:
+def day_of(value: Any, zone: str) -> date | None:
     if not isinstance(value, str):
         return None
     try:

@@ -1,6 +1,7 @@
 """Visits as rows: whose, when and in which state; the diagnoses are sealed."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import LiteralString
 from uuid import UUID
 
@@ -38,6 +39,15 @@ async def lock(tx: Transaction, visit: UUID) -> Row | None:
 async def known(tx: Transaction, sources: Sequence[str]) -> list[Row]:
     """Visits that came from any of these (`Appointment/<id>`, `Encounter/<id>`), locked."""
     return await tx.fetch(_KNOWN, list(sources))
+
+
+async def same_day(tx: Transaction, patient: str, practitioner: str, day: date) -> Row | None:
+    """The visit of a patient to a clinician on a day, locked; the last one of several."""
+    query = _ALL + (
+        " WHERE patient = $1 AND practitioner = $2 AND day = $3 AND status <> 'not billable'"
+        " ORDER BY id DESC LIMIT 1 FOR UPDATE"
+    )
+    return await tx.fetchrow(query, patient, practitioner, day)
 
 
 async def of_patient(where: Database | Transaction, patient: str, limit: int = 100) -> list[Row]:
