@@ -158,7 +158,7 @@ class Door:
             "hold",
             "appointment",
             "overbooking",
-            "idempotency",
+            "answered",
             "waiting",
             "resource",
             "version",

@@ -73,6 +73,16 @@ async def test_a_second_hold_of_a_patient_ends_the_first(door: Door):
     assert (await door.book(BOB, at(3, "09:20"))).status_code == 409
 
 
+async def test_a_place_whose_hold_ended_with_the_next_is_free_at_once(door: Door):
+    for doctor in ("ana", "lena"):
+        body = {"visit_type": "visit", "practitioner": f"Practitioner/{doctor}",
+                "start": at(3, "09:00")}  # fmt: skip
+        assert (await door.ask(MARIA, "POST", "/appointments/holds", body)).status_code == 201
+        lost = await door.book(BOB, at(3, "09:00"), doctor)
+        assert lost.status_code == 409, "what is nearest was looked up, and the hold with it"
+    assert (await door.book(BOB, at(3, "09:00"))).status_code == 201
+
+
 async def test_an_ended_hold_gives_way_and_its_holder_may_still_come_first(
     door: Door, postgres_url, key_file
 ):

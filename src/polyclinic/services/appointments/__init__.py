@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem as show_fhir_problem
-from polyclinic.foundation import outbox
+from polyclinic.foundation import once, outbox
 from polyclinic.foundation.errors import Problem
+from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.appointments.actions.opening import open_desk
 from polyclinic.services.appointments.jobs import audit, count_terms, keep_log_months, sweep
 from polyclinic.services.appointments.routes import routes
-from polyclinic.services.appointments.routes.answers import show_problem as show_json_problem
 from polyclinic.services.appointments.settings import AppointmentsSettings
 
 
@@ -36,7 +36,7 @@ service = Service(
     routes=routes,
     fronts=("/appointments",),
     schema=Path(__file__).parent / "schema",
-    mounts=(outbox.SCHEMA, dictionary.SCHEMA),
+    mounts=(outbox.SCHEMA, once.SCHEMA, dictionary.SCHEMA),
     settings=AppointmentsSettings,
     needs=("identity",),
     owns=("Schedule", "Slot", "Appointment", "AppointmentResponse"),

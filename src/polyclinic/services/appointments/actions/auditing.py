@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from polyclinic.foundation import once as keys
 from polyclinic.services.appointments.actions import waiting
 from polyclinic.services.appointments.actions.state import Desk
 from polyclinic.services.appointments.domain.atoms import DAY, atom_of
-from polyclinic.services.appointments.store import appointments, keys
+from polyclinic.services.appointments.store import appointments
 
 
 async def audit(desk: Desk, now: datetime) -> dict[str, int]:

@@ -6,18 +6,18 @@ from datetime import datetime
 
 import msgspec
 
+from polyclinic.foundation import once as keys
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Conflict, Problem
+from polyclinic.foundation.once import Once, Stored, TooManyRaces
 from polyclinic.foundation.outbox import announce
 from polyclinic.services.appointments.actions import keeping, shown
 from polyclinic.services.appointments.actions.keeping import Kept
 from polyclinic.services.appointments.actions.said import booked
 from polyclinic.services.appointments.actions.state import Desk
 from polyclinic.services.appointments.actions.wants import wants
-from polyclinic.services.appointments.domain.problems import TooManyRaces
-from polyclinic.services.appointments.domain.values import Once, Stored
-from polyclinic.services.appointments.store import keys, places
+from polyclinic.services.appointments.store import places
 from polyclinic.services.appointments.store.places import Asked, Took
 from polyclinic.services.appointments.store.races import OVERLAP, RACES
 

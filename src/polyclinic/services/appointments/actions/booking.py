@@ -7,6 +7,7 @@ from uuid import UUID
 
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.outbox import announce
 from polyclinic.services.appointments.actions import keeping, shown
 from polyclinic.services.appointments.actions.batches import Batched, Lost
@@ -43,9 +44,7 @@ from polyclinic.services.appointments.domain.values import (
     NO_NOTE,
     Appointment,
     Note,
-    Once,
     Place,
-    Stored,
     check_note,
     check_patient,
     place_of,

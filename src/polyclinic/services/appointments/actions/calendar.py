@@ -9,6 +9,7 @@ from polyclinic.services.appointments.domain.atoms import DAY, Range, mask
 from polyclinic.services.appointments.domain.openings import MARGIN
 from polyclinic.services.appointments.domain.values import Place
 from polyclinic.services.appointments.store import appointments
+from polyclinic.services.appointments.store.places import Held
 
 WEEKS = 28 * DAY  # what people look through; one load serves every question within it
 KNOWN_MAX = 4096
@@ -65,7 +66,7 @@ class Calendar:
                 busy.bits |= mask(first, last)
         self.generation += 1
 
-    def drop(self, place: Place, rooms: Iterable[int] = ()) -> None:
+    def drop(self, place: Place | Held, rooms: Iterable[int] = ()) -> None:
         """Something was given back: what is known of it (and of `rooms`) is out of date."""
         for key in (*_keys(place), *(("room", room) for room in rooms)):
             self._known.pop(key, None)
@@ -105,6 +106,6 @@ def _bits(runs: Iterable[tuple[int, int]], span: Range) -> int:
     return found
 
 
-def _keys(place: Place) -> list[tuple[str, int]]:
+def _keys(place: Place | Held) -> list[tuple[str, int]]:
     room = [("room", place.room)] if place.room is not None else []
     return [("clinician", place.clinician), *room]

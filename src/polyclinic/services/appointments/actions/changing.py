@@ -6,6 +6,7 @@ from uuid import UUID
 
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Stale
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.outbox import announce
 from polyclinic.services.appointments.actions import keeping, said, shown
 from polyclinic.services.appointments.actions.booking import (
@@ -21,7 +22,7 @@ from polyclinic.services.appointments.actions.wants import take_place
 from polyclinic.services.appointments.domain import access, lifecycle
 from polyclinic.services.appointments.domain.atoms import moment_of
 from polyclinic.services.appointments.domain.lifecycle import CANCELLED
-from polyclinic.services.appointments.domain.values import Appointment, Note, Once, Place, Stored
+from polyclinic.services.appointments.domain.values import Appointment, Note, Place
 from polyclinic.services.appointments.store import appointments, places, waitlist
 
 

@@ -11,17 +11,18 @@ from polyclinic.fhirserver.rest.answer import Answer
 from polyclinic.fhirserver.rest.registered import Operation, Registered, Write
 from polyclinic.fhirserver.store.store import Outcome
 from polyclinic.foundation import clock
+from polyclinic.foundation import once as keys
 from polyclinic.foundation.errors import Conflict, Invalid, Issue, NotSupported, Problem, Stale
+from polyclinic.foundation.once import Once, Stored, once_of
 from polyclinic.services.appointments.actions import booking, changing, finding, holding, keeping
 from polyclinic.services.appointments.actions.booking import Request
 from polyclinic.services.appointments.actions.changing import Deed
 from polyclinic.services.appointments.actions.finding import Search
-from polyclinic.services.appointments.actions.once import once_of
 from polyclinic.services.appointments.actions.state import KIND, OWN_WORD, Desk, Visitor, calling
 from polyclinic.services.appointments.domain import access, lifecycle, reading, resources, updates
 from polyclinic.services.appointments.domain.problems import PlaceTaken
-from polyclinic.services.appointments.domain.values import Appointment, Once, Stored
-from polyclinic.services.appointments.store import appointments, keys
+from polyclinic.services.appointments.domain.values import Appointment
+from polyclinic.services.appointments.store import appointments
 from polyclinic.standards.fhir import codec
 
 Resource = dict[str, Any]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.appointments.actions import shown
 from polyclinic.services.appointments.actions.booking import Request, carry, place_for
 from polyclinic.services.appointments.actions.freeing import end_holds
@@ -16,8 +17,9 @@ from polyclinic.services.appointments.domain import access
 from polyclinic.services.appointments.domain.openings import Opening
 from polyclinic.services.appointments.domain.problems import HoldEnded
 from polyclinic.services.appointments.domain.resources import instant
-from polyclinic.services.appointments.domain.values import Once, Place, Stored, check_patient
+from polyclinic.services.appointments.domain.values import Place, check_patient
 from polyclinic.services.appointments.store import places
+from polyclinic.services.appointments.store.places import Held
 
 SWEEP_MAX = 200
 
@@ -33,16 +35,20 @@ async def hold(desk: Desk, visitor: Visitor, asked: Request, once: Once | None) 
         holder = desk.holder(caller.subject)
     place = await place_for(desk, world, visitor, asked)
     seconds = desk.settings.hold_seconds
-    name = ids.new_uuid()
+    name, former = ids.new_uuid(), list[Held]()
 
     async def act(tx: Transaction) -> tuple[int, object]:
         if caller.role == "patient":
-            await end_holds(tx, await places.lock_holds_of(tx, holder))
+            former[:] = await places.lock_holds_of(tx, holder)
+            await end_holds(tx, former)
         kept = await keep(desk, tx, (name, holder), place, seconds)
         ends = instant(visitor.now + timedelta(seconds=seconds))
         return 201, {"hold": {"id": str(name), "expires": ends, **kept}}
 
-    return await carry(desk, visitor, place, once, act)
+    stored = await carry(desk, visitor, place, once, act)
+    for each in former:
+        desk.calendar.drop(each)
+    return stored
 
 
 async def keep(

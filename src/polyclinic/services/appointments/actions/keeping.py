@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from polyclinic.fhirserver.errand import Errand
+from polyclinic.foundation import once as keys
 from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.once import Once, Stored, TooManyRaces
 from polyclinic.foundation.vault import Place as Sealed
 from polyclinic.foundation.vault import key_id_of
 from polyclinic.services.appointments.actions.state import KIND, Desk, draft
 from polyclinic.services.appointments.domain import resources
-from polyclinic.services.appointments.domain.problems import TooManyRaces
-from polyclinic.services.appointments.domain.values import Appointment, Note, Once, Stored
-from polyclinic.services.appointments.store import appointments, keys
+from polyclinic.services.appointments.domain.values import Appointment, Note
+from polyclinic.services.appointments.store import appointments
 from polyclinic.services.appointments.store.races import RACES
 
 T = TypeVar("T")

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.errors import Problem
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.service import Running
 from polyclinic.services.appointments.actions.batches import Batched, book_batch, remember
 from polyclinic.services.appointments.actions.calendar import Calendar
 from polyclinic.services.appointments.actions.fhir import registered
 from polyclinic.services.appointments.actions.state import Desk, Lanes
 from polyclinic.services.appointments.actions.world import Worlds
-from polyclinic.services.appointments.domain.values import Once, Stored
 
 
 @asynccontextmanager

@@ -18,12 +18,13 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Forbidden
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.service import Running
 from polyclinic.services.appointments.actions.calendar import Calendar
 from polyclinic.services.appointments.actions.world import World, Worlds
 from polyclinic.services.appointments.domain import access
 from polyclinic.services.appointments.domain.problems import NotYours
-from polyclinic.services.appointments.domain.values import Appointment, Once, Stored
+from polyclinic.services.appointments.domain.values import Appointment
 from polyclinic.services.appointments.settings import AppointmentsSettings
 from polyclinic.services.appointments.store.waitlist import Waiting
 from polyclinic.standards.fhir.definitions import type_number

@@ -7,6 +7,7 @@ from uuid import UUID
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.appointments.actions.booking import Request, carry, place_for
 from polyclinic.services.appointments.actions.freeing import end_holds
 from polyclinic.services.appointments.actions.holding import keep
@@ -14,7 +15,7 @@ from polyclinic.services.appointments.actions.keeping import atomically, carried
 from polyclinic.services.appointments.actions.state import Desk, Visitor
 from polyclinic.services.appointments.domain import access
 from polyclinic.services.appointments.domain.problems import NotYours, WrongState
-from polyclinic.services.appointments.domain.values import Once, Stored, check_patient
+from polyclinic.services.appointments.domain.values import check_patient
 from polyclinic.services.appointments.store import appointments, places, waitlist
 from polyclinic.services.appointments.store.waitlist import Waiting
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from polyclinic.foundation.errors import Conflict, Forbidden, Invalid, NotFound, NotProcessable
+from polyclinic.foundation.errors import Conflict, Forbidden, NotFound, NotProcessable
 from polyclinic.services.appointments.domain.openings import Opening
 
 
@@ -31,22 +31,6 @@ class HoldEnded(Conflict):
 
 class WrongState(Conflict):
     """The appointment is no longer in the state that this needs."""
-
-
-class StillRunning(Conflict):
-    """The first request with this Idempotency-Key is still being carried out."""
-
-
-class TooManyRaces(Conflict):
-    """Others are changing the same thing; try again."""
-
-
-class KeyReused(NotProcessable):
-    """This Idempotency-Key came with another request before; use a new one."""
-
-
-class KeyMissing(Invalid):
-    """This request needs an Idempotency-Key header, so that repeating it is safe."""
 
 
 class NotOffered(NotProcessable):

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,20 +15,6 @@ from polyclinic.services.appointments.domain.setup import VisitType
 ALL_SEATS = Range(0, 1024)
 REASON_MAX = 1000
 _PATIENT = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}", re.ASCII)
-
-
-class Once(NamedTuple):
-    """A request that may be repeated: a hash of caller and key, and one of what was asked."""
-
-    name: bytes
-    body: bytes
-
-
-class Stored(NamedTuple):
-    """An answer as it went out and will go out again."""
-
-    status: int
-    body: bytes
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):

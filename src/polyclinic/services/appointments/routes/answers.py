@@ -7,19 +7,22 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polyclinic.foundation import http, telemetry
-from polyclinic.foundation.errors import Invalid, Problem
-from polyclinic.services.appointments.actions.once import needed, once_of
+from polyclinic.foundation import http
+from polyclinic.foundation.errors import Problem
+from polyclinic.foundation.once import (
+    KeyReused,
+    Once,
+    StillRunning,
+    Stored,
+    TooManyRaces,
+    door,
+    needed,
+    once_of,
+)
 from polyclinic.services.appointments.actions.shown import opening
 from polyclinic.services.appointments.actions.state import Desk, Visitor
 from polyclinic.services.appointments.actions.world import World
-from polyclinic.services.appointments.domain.problems import (
-    KeyReused,
-    PlaceTaken,
-    StillRunning,
-    TooManyRaces,
-)
-from polyclinic.services.appointments.domain.values import Once, Stored
+from polyclinic.services.appointments.domain.problems import PlaceTaken
 
 T = TypeVar("T")
 BODY_MAX = 1024 * 1024
@@ -48,7 +51,7 @@ async def once(
     desk.in_flight.add(key.name)
     visit_type = ""
     try:
-        body = read(content, kind)
+        body = door.read(content, kind)
         visit_type = getattr(body, "visit_type", "")
         stored = await act(desk, visitor, body, key)
     except Problem as problem:
@@ -62,34 +65,10 @@ async def once(
     return Response(stored.body, stored.status, media_type="application/json")
 
 
-def read(content: bytes, kind: type[T]) -> T:
-    """A JSON body as a value; what does not fit is named by its place."""
-    try:
-        return msgspec.json.decode(content or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as refused:
-        text, _, place = str(refused).partition(" - at `")
-        where = place.rstrip("`").removeprefix("$").lstrip(".")
-        raise Invalid(f"{text}.", place=where or "body") from refused
-
-
-def refusal(
-    problem: Problem, world: World | None = None, visit_type: str = ""
-) -> dict[str, object]:
-    """A refusal as JSON: the kind, a sentence, where; for a lost place what is nearest."""
-    value: dict[str, object] = {
-        "error": problem.code,
-        "kind": type(problem).__name__,
-        "error_description": problem.message,
-        "place": problem.place,
-        "request": telemetry.request_id.get(),
-    }
-    if [issue.text for issue in problem.issues] != [problem.message]:
-        value["issues"] = [{"place": i.place, "text": i.text} for i in problem.issues]
-    if isinstance(problem, PlaceTaken) and world is not None:
+def refusal(problem: Problem, world: World, visit_type: str) -> dict[str, object]:
+    """A refusal as JSON; for a lost place with what is nearest."""
+    value = door.refusal(problem)
+    if isinstance(problem, PlaceTaken):
         kind = problem.visit_type or visit_type
         value["nearest"] = [opening(world, kind, each) for each in problem.nearest]
     return value
-
-
-async def show_problem(_: Request, problem: Problem, status: int) -> Response:
-    return http.json(refusal(problem), status, http.headers_of(problem))

@@ -11,6 +11,8 @@ from starlette.routing import Route
 
 from polyclinic.foundation import clock, http, ids
 from polyclinic.foundation.errors import Invalid, NotFound
+from polyclinic.foundation.once import Once, Stored
+from polyclinic.foundation.once.door import read
 from polyclinic.services.appointments.actions import (
     booking,
     changing,
@@ -26,8 +28,8 @@ from polyclinic.services.appointments.actions.changing import Deed
 from polyclinic.services.appointments.actions.state import Desk, Visitor
 from polyclinic.services.appointments.domain import access, reading
 from polyclinic.services.appointments.domain.setup import Setup
-from polyclinic.services.appointments.domain.values import Note, Once, Stored
-from polyclinic.services.appointments.routes.answers import desk_of, once, read, visitor_of
+from polyclinic.services.appointments.domain.values import Note
+from polyclinic.services.appointments.routes.answers import desk_of, once, visitor_of
 from polyclinic.services.appointments.store.waitlist import Waiting
 
 

@@ -5,8 +5,9 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
+from polyclinic.foundation.once import Once
 from polyclinic.services.appointments.domain.atoms import Range
-from polyclinic.services.appointments.domain.values import Once, Place
+from polyclinic.services.appointments.domain.values import Place
 
 # Shared visits: the group has the clinician's atoms, its members have a seat each.
 SEAT_RESOURCE = 1 << 40
@@ -43,7 +44,7 @@ _TAKE: LiteralString = """
 WITH claim AS (
     SELECT * FROM unnest($1::bytea[], $2::bytea[]) AS t(name, body)),
 claimed AS (
-    INSERT INTO appointments.idempotency (name, body)
+    INSERT INTO appointments.answered (name, body)
     SELECT name, body FROM claim ORDER BY name
     ON CONFLICT (name) DO NOTHING RETURNING name),
 wanted AS (
@@ -68,7 +69,7 @@ UNION ALL SELECT NULL, NULL, 0, name FROM claimed"""
 _GIVE_BACK: LiteralString = """
 WITH atoms AS (DELETE FROM appointments.atom WHERE booking = ANY ($1::uuid[])),
 holds AS (DELETE FROM appointments.hold WHERE id = ANY ($1::uuid[]))
-DELETE FROM appointments.idempotency WHERE name = ANY ($2::bytea[])"""
+DELETE FROM appointments.answered WHERE name = ANY ($2::bytea[])"""
 _RELEASE: LiteralString = "DELETE FROM appointments.atom WHERE booking = $1"
 # A confirmed hold's atoms have no end: whoever confirms at this moment keeps them.
 _END_HOLDS: LiteralString = """
