@@ -1,5 +1,6 @@
 """What billing does when others speak: a visit that took place waits to be coded."""
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from polyclinic.contracts.appointments import AppointmentFulfilled
@@ -34,7 +35,9 @@ async def look_at_encounter(running: Running, tx: Transaction, told: Told) -> No
         return
     resource = await books.charts.read(f"Encounter/{rest.partition('/')[0]}")
     came = of_encounter(resource, books.settings.time_zone) if resource is not None else None
-    if came is not None:
+    # A chart that moves in brings years of visits along, which somebody billed long ago.
+    oldest = books.today() - timedelta(days=books.settings.encounter_days)
+    if came is not None and came.day >= oldest:
         await visits.open_visit(books, tx, came)
 
 

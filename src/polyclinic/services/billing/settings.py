@@ -15,8 +15,10 @@ class BillingSettings(Settings, frozen=True, kw_only=True):
     clinic_tax_id: str = "000000000"
     submitter_id: str = "POLYCLINIC"
     payment_days: int = 30
+    statement_days: int = 30
     pay_link_days: int = 60
     estimate_excess: int = 40_000
+    encounter_days: int = 30
     idempotency_hours: int = 72
     exchange_folder: str | None = None
     exchange_url: str | None = None
@@ -38,6 +40,8 @@ NOTES = {
     "payment_days": "How many days patients have to pay a bill.",
     "estimate_excess": "A bill is flagged when it is this much or more above its estimate, in minor"
     " units (45 CFR 149.620 says $400).",
+    "statement_days": "How many days after a bill the next one is sent by itself; 0 sends none.",
+    "encounter_days": "How old a finished encounter of the chart may be to become a visit to code.",
     "pay_link_days": "How many days the link on a bill can be used.",
     "idempotency_hours": "How long a repeated request gets the answer of the first.",
     "exchange_folder": "The folder through which X12 files go to and come from payers, if any.",

@@ -1,5 +1,6 @@
 """Claims before they are sent: begun with the charges, checked, corrected, authorized."""
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,8 +9,9 @@ import msgspec
 
 from polyclinic.foundation import clock, ids, once
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Invalid
+from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.foundation.once import Once, Stored
+from polyclinic.services.billing.actions import people
 from polyclinic.services.billing.actions.describing import describe, findings
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access, checking
@@ -60,6 +62,7 @@ async def begin(
 async def check(books: Books, asker: Asker, claim: UUID, key: Once | None) -> Stored:
     """Asks every rule; with nothing missing the claim is checked, else it waits as a draft."""
     access.check_biller(asker.caller, "Claim", "u")
+    await _know_person(books, asker, claim)
 
     async def act(tx: Transaction) -> tuple[int, object]:
         found = await need(tx, claim)
@@ -69,6 +72,14 @@ async def check(books: Books, asker: Asker, claim: UUID, key: Once | None) -> St
         return 200, {"claim": str(claim), "status": status, "failed": failed, "rules": len(said)}
 
     return await once.carried(books.running.database, key, act)
+
+
+async def _know_person(books: Books, asker: Asker, claim: UUID) -> None:
+    """Copied from the chart before the transaction; without one the check says who is missing."""
+    found = await claims.find(books.running.database, claim)
+    if found is not None:
+        with contextlib.suppress(Unavailable):
+            await people.person_of(books, found.patient, asker.errand.token)
 
 
 async def check_in(books: Books, tx: Transaction, author: str, claim: Claim) -> tuple[Finding, ...]:
