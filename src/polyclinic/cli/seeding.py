@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from polyclinic.cli.operator import Operator
+from polyclinic.demo.billing import bill_patients
 from polyclinic.demo.seed import SCOPES, SeedResult, seed
 
 CLIENT = "demo-seed"
@@ -15,6 +16,11 @@ async def seed_running(operator: Operator) -> int:
         made = await seed_with_progress(operator)
     print(f"{made.resources:,} new resources, {made.relations} relations, {made.accounts} sign-ins")
     return 0
+
+
+async def bill_demo_patients(operator: Operator) -> None:
+    """The last of the seed: bills for what the demo's insurer has left to its patients."""
+    await bill_patients(operator.http, await operator.current_token(CLIENT, SCOPES))
 
 
 async def seed_with_progress(operator: Operator) -> SeedResult:

@@ -1,10 +1,12 @@
 """`polyclinic up`: everything in one process, on a PostgreSQL of its own, until Ctrl-C."""
 
+import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -13,10 +15,12 @@ from polyclinic.assembly.process import Process, assemble, check_port, serve
 from polyclinic.assembly.services import SERVICES, named
 from polyclinic.cli.datafolder import DataFolder, operator_seed
 from polyclinic.cli.operator import Operator
-from polyclinic.cli.seeding import seed_with_progress
+from polyclinic.cli.partners import demo_partners
+from polyclinic.cli.seeding import bill_demo_patients, seed_with_progress
 from polyclinic.cli.waiting import first_of, until_stopped
 from polyclinic.demo.people import sign_ins
 from polyclinic.foundation import settings, telemetry
+from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.postgres import EmbeddedPostgres
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
@@ -59,42 +63,85 @@ async def _run(wanted: Wanted) -> None:
         # data without its key.
         root = folder.open_keys(is_new=await server.hold())
         url = await server.start()
-        async with _assembled(wanted, folder, url) as process:
-            await _seed(wanted, folder, process, root)
-            await first_of(_serve(wanted, folder, process), server.lost())
+        async with _partners(wanted, folder) as settings_of_demo:
+            environ = {**settings_of_demo, **os.environ}
+            async with _assembled(wanted, folder, url, environ) as process:
+                bills = await _seed(wanted, folder, process, root)
+                await first_of(_serve(wanted, folder, process), server.lost(), bills)
     finally:
         await server.stop()
 
 
 @asynccontextmanager
-async def _assembled(wanted: Wanted, folder: DataFolder, url: str) -> AsyncGenerator[Process, None]:
+async def _partners(wanted: Wanted, folder: DataFolder) -> AsyncGenerator[dict[str, str], None]:
+    """A demo clinic has an insurer and a card gateway of its own; somebody's own clinic has not."""
+    if not _is_demo(wanted, folder) or "billing" not in wanted.names:
+        yield {}
+        return
+    async with demo_partners(folder.path, wanted.url) as settings_of_demo:
+        yield settings_of_demo
+
+
+def _is_demo(wanted: Wanted, folder: DataFolder) -> bool:
+    return wanted.seed == "demo" or (wanted.seed is None and folder.seeding != "none")
+
+
+@asynccontextmanager
+async def _assembled(
+    wanted: Wanted, folder: DataFolder, url: str, environ: Mapping[str, str]
+) -> AsyncGenerator[Process, None]:
     with folder.open_log() as log:
         telemetry.log_to(log)
         platform = msgspec.structs.replace(
-            settings.load(Platform, None, os.environ),
+            settings.load(Platform, None, environ),
             database_url=url,
             key_file=str(folder.key_file),
         )
-        async with assemble(platform, wanted.names, os.environ) as process:
+        async with assemble(platform, wanted.names, environ) as process:
             yield process
 
 
-async def _seed(wanted: Wanted, folder: DataFolder, process: Process, root: RootKey) -> None:
-    """Only what was asked for, or what was begun: never into a folder of somebody's own data."""
+async def _seed(
+    wanted: Wanted, folder: DataFolder, process: Process, root: RootKey
+) -> Coroutine[Any, Any, None]:
+    """Only what was asked for, or what was begun: never into a folder of somebody's own data.
+
+    Answers what is left to do while the platform already serves.
+    """
     said = folder.seeding
     asked = wanted.seed or ("none" if said == "none" else "demo")
     if asked == "none" and said is None:
         folder.note_seeding("none")
     if asked == "none" or said == "done":
-        return
+        return _nothing_more()
     if not {"identity", "records"} <= set(wanted.names):
         _say("The demo clinic needs identity and records; it is left out.")
-        return
+        return _nothing_more()
     folder.note_seeding("begun")
-    transport = httpx.ASGITransport(process.edge)  # pyright: ignore[reportArgumentType]
-    async with Operator(wanted.url, operator_seed(root), transport) as operator:
+    async with _operator(wanted, process, root) as operator:
         await seed_with_progress(operator)
     folder.note_seeding("done")
+    return _bill_patients(wanted, process, root) if "billing" in wanted.names else _nothing_more()
+
+
+def _operator(wanted: Wanted, process: Process, root: RootKey) -> Operator:
+    transport = httpx.ASGITransport(process.edge)  # pyright: ignore[reportArgumentType]
+    return Operator(wanted.url, operator_seed(root), transport)
+
+
+async def _bill_patients(wanted: Wanted, process: Process, root: RootKey) -> None:
+    """The demo's insurer takes some seconds to decide; nobody has to wait for that."""
+    try:
+        async with _operator(wanted, process, root) as operator:
+            await bill_demo_patients(operator)
+    except Problem as problem:
+        # The clinic is there all the same; only some of its bills are not.
+        _say(f"The demo clinic's bills are not complete: {problem.message}")
+    await _nothing_more()
+
+
+async def _nothing_more() -> None:
+    await asyncio.Event().wait()
 
 
 async def _serve(wanted: Wanted, folder: DataFolder, process: Process) -> None:
