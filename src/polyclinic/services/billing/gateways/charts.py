@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import msgspec
 
 from polyclinic.foundation.errors import Unavailable
@@ -43,25 +44,35 @@ class Charts:
         if not self.is_installed:
             return None
         if token:
-            found = await self._ask(method, path, token, sent)
-            if found is not None:
-                return found
-        return await self._ask(method, path, await self._tokens.for_documents(), sent)
+            answer = await self._ask(method, path, token, sent)
+            if answer.status_code == 200:
+                return _decoded(answer)
+        return await self._ask_in_own_name(method, path, sent)
 
-    async def _ask(
-        self, method: str, path: str, token: str, sent: dict[str, Any]
+    async def _ask_in_own_name(
+        self, method: str, path: str, sent: dict[str, Any]
     ) -> Resource | None:
-        """None when this token does not open it, or there is nothing."""
-        headers = {"accept": _FHIR, "authorization": f"Bearer {token}"}
-        answer = await self._peers.send("records", method, path, headers=headers, **sent)
-        if answer.status_code in (401, 403, 404, 410):
-            if answer.status_code == 401:
-                self._tokens.forget()
+        """Billing may read what it declares; none only where records says that there is none."""
+        answer = await self._ask(method, path, await self._tokens.for_documents(), sent)
+        if answer.status_code == 401:
+            self._tokens.forget()
+            answer = await self._ask(method, path, await self._tokens.for_documents(), sent)
+        if answer.status_code in (404, 410):
             return None
         if answer.status_code != 200:
             raise Unavailable("The records service does not answer.", place="records")
-        try:
-            return msgspec.json.decode(answer.content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
-            text = "The records service gave an unreadable answer."
-            raise Unavailable(text, place="records") from broken
+        return _decoded(answer)
+
+    async def _ask(
+        self, method: str, path: str, token: str, sent: dict[str, Any]
+    ) -> httpx.Response:
+        headers = {"accept": _FHIR, "authorization": f"Bearer {token}"}
+        return await self._peers.send("records", method, path, headers=headers, **sent)
+
+
+def _decoded(answer: httpx.Response) -> Resource:
+    try:
+        return msgspec.json.decode(answer.content, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+        text = "The records service gave an unreadable answer."
+        raise Unavailable(text, place="records") from broken
