@@ -38,6 +38,8 @@ BY_ROLE: dict[str, tuple[str, ...]] = {
         "user/Appointment.cruds",
         "user/Schedule.rs",
         "user/Slot.rs",
+        "user/Invoice.rs",
+        "user/PaymentNotice.crs",
         *(f"user/{kind}.rs" for kind in STAFF_READS.split()),
     ),
     "billing": (
@@ -50,6 +52,9 @@ BY_ROLE: dict[str, tuple[str, ...]] = {
         "user/Account.crus",
         "user/ChargeItem.crus",
         "user/Invoice.crus",
+        "user/ChargeItemDefinition.crus",
+        "user/PaymentNotice.crus",
+        "user/PaymentReconciliation.crus",
         *(f"user/{kind}.rs" for kind in STAFF_READS.split()),
     ),
     "administrator": (
