@@ -24,6 +24,7 @@ from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import Session, Tokens, new_secret
 from polyclinic.services.portal.gateways import Health, Parameters
+from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.pages.door import SESSION
 from polyclinic.services.portal.settings import PortalSettings
 
@@ -197,6 +198,7 @@ async def open_portal(
         identity=identity,
         records=records,
         appointments=appointments,
+        billing_desk=HttpBillingDesk(peers),
         dead_letters=DeadLettersInMemory(),
         health=Health(peers),
     )

@@ -16,9 +16,11 @@ from polyclinic.services.portal.gateways import (
     FhirRecords,
     Health,
     HttpAppointments,
+    HttpBilling,
     HttpDeadLetters,
     HttpIdentity,
 )
+from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.jobs import jobs
 from polyclinic.services.portal.pages import routes
 from polyclinic.services.portal.pages.door import show_problem
@@ -38,6 +40,8 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         identity=HttpIdentity(running.peers, seed, issuer),
         records=FhirRecords(running.peers),
         appointments=HttpAppointments(running.peers),
+        billing=HttpBilling(running.peers),
+        billing_desk=HttpBillingDesk(running.peers),
         dead_letters=HttpDeadLetters(running.peers),
         health=Health(running.peers),
     )
@@ -51,7 +55,7 @@ service = Service(
     fronts=("/",),
     schema=Path(__file__).parent / "schema",
     settings=PortalSettings,
-    needs=("identity", "records", "appointments"),
+    needs=("identity", "records", "appointments", "billing"),
     start=_open_portal,
     jobs=jobs,
     show_problem=show_problem,

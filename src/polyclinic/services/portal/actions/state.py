@@ -11,7 +11,15 @@ from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.vault import Vault
 from polyclinic.services.portal.domain import times
-from polyclinic.services.portal.gateways import Appointments, DeadLetters, Health, Identity, Records
+from polyclinic.services.portal.gateways import (
+    Appointments,
+    Billing,
+    DeadLetters,
+    Health,
+    Identity,
+    Records,
+)
+from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.settings import PortalSettings
 
 T = TypeVar("T")
@@ -45,6 +53,8 @@ class Portal:
     identity: Identity
     records: Records
     appointments: Appointments
+    billing: Billing
+    billing_desk: HttpBillingDesk
     dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)

@@ -92,6 +92,7 @@ def draw(
         "phone": at_work.settings.phone,
         "emergency": at_work.settings.emergency,
         "has_appointments": at_work.has("appointments"),
+        "has_billing": at_work.has("billing"),
         "theme": signed.theme if signed else "system",
         "today": spoken(at_work.today()),
         "at": lambda moment: hour(moment, at_work.settings.time_zone),
@@ -113,8 +114,11 @@ def draw(
 
 
 def home(at_work: Portal, signed: Signed) -> str:
-    """The first page of a role; those about the day come with the appointments service."""
-    first = {"clinician": "/my-day", "front-desk": "/schedule"}.get(signed.session.role)
+    """The first page of a role, where the service that it needs is installed."""
+    role = signed.session.role
+    if role == "billing" and at_work.has("billing"):
+        return "/billing-desk"
+    first = {"clinician": "/my-day", "front-desk": "/schedule"}.get(role)
     return first if first and at_work.has("appointments") else signed.session.home
 
 
