@@ -98,6 +98,18 @@ async def test_what_is_missing_is_named_and_no_rule_is_silent(door: Door):
     assert (sent.status_code, sent.json()["kind"]) == (409, "WrongState")
 
 
+async def test_what_x12_cannot_carry_is_found_by_the_check_and_not_by_the_sending(door: Door):
+    spelled = replace(PERSON, address=replace(PERSON.address, state="Massachusetts"))
+    assert b"*MA*" in await submitted(door, await coded(door, ("Z1001", 100), person=spelled))
+    nowhere = replace(PERSON, address=replace(PERSON.address, state="Neverland"))
+    visit = await coded(door, ("Z1001", 15_000), person=nowhere)
+    assert (await checked(door, visit))["status"] == "draft"
+    failed = [
+        each for each in (await claim(door, visit))["findings"] if each["outcome"] == "failed"
+    ]
+    assert [(each["rule"], each["place"]) for each in failed] == [("well-formed", "N402")]
+
+
 async def test_an_authorization_is_asked_for_and_goes_out(door: Door):
     visit = await coded(door, ("Z7001", 40_000))
     assert (await checked(door, visit))["status"] == "draft"

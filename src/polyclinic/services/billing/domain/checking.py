@@ -12,7 +12,7 @@ import msgspec
 
 from polyclinic.services.billing.domain.claims import Finding
 from polyclinic.services.billing.domain.payers import Rules, fits
-from polyclinic.standards.x12.professional_claim import Claim, claim_faults
+from polyclinic.standards.x12.professional_claim import Claim, claim_faults, unwritable
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not-applicable"
 
@@ -69,7 +69,9 @@ def _well_formed(what: Checked) -> Iterator[Finding]:
     if what.claim is None:
         yield _INCOMPLETE
         return
-    for fault in claim_faults(what.claim):
+    faults = claim_faults(what.claim)
+    unsaid = unwritable(what.claim) if not faults else None
+    for fault in (*faults, *([unsaid] if unsaid else [])):
         yield _fails(fault.text, f"{fault.segment}{fault.element:02}")
 
 

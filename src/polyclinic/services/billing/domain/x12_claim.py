@@ -10,6 +10,7 @@ from polyclinic.services.billing.domain.claims import Claim, control_number
 from polyclinic.services.billing.domain.coverage import Coverage
 from polyclinic.services.billing.domain.payers import Payer
 from polyclinic.services.billing.domain.people import Person
+from polyclinic.services.billing.domain.states import state_code
 from polyclinic.standards.x12 import professional_claim as x12
 
 _SEX = {"female": "F", "male": "M"}
@@ -156,4 +157,4 @@ def _patient(person: Person, coverage: Coverage) -> x12.Patient:
 
 
 def _address(address: people.Address) -> x12.Address:
-    return x12.Address(address.line, address.city, address.state, address.postal_code)
+    return x12.Address(address.line, address.city, state_code(address.state), address.postal_code)

@@ -17,10 +17,10 @@ from polyclinic.standards.x12.professional_claim.values import (
     Submitter,
     Subscriber,
 )
-from polyclinic.standards.x12.professional_claim.writing import GUIDE, write_claims
+from polyclinic.standards.x12.professional_claim.writing import GUIDE, unwritable, write_claims
 
 __all__ = [
     "GUIDE", "Address", "Adjustment", "BillingProvider", "Claim", "ClaimBatch", "OtherPayer",
     "Patient", "Payer", "ReadClaims", "Receiver", "RenderingProvider", "ServiceLine", "Submitter",
-    "Subscriber", "claim_faults", "read_claims", "write_claims",
+    "Subscriber", "claim_faults", "read_claims", "unwritable", "write_claims",
 ]  # fmt: skip

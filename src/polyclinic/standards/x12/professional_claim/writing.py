@@ -35,6 +35,16 @@ def write_claims(envelope: Envelope, batch: ClaimBatch) -> bytes:
     return write(wrap(envelope, "HC", GUIDE, bodies))
 
 
+def unwritable(claim: Claim) -> Refused | None:
+    """What keeps a claim without `claim_faults` from being written: characters and lengths."""
+    try:
+        for _ in _Levels().of([claim]):
+            pass
+    except Refused as refused:
+        return refused
+    return None
+
+
 def _header(made_at: datetime, batch: ClaimBatch, place: int) -> Iterator[Segment]:
     reference = batch.reference if place == 1 else f"{batch.reference}-{place}"
     reference = need_code(reference, 50, "BHT", 3)
