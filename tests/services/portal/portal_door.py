@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 from appointments_in_memory import AppointmentsInMemory, DeadLettersInMemory
+from billing_in_memory import BillingInMemory
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Callers
@@ -123,11 +124,17 @@ class Door:
     records: RecordsInMemory
     identity: IdentityInMemory
     appointments: AppointmentsInMemory
+    billing: BillingInMemory
     app: App
 
     def installs_appointments(self) -> "Door":
         """Makes appointments part of the installation."""
         self.running.peers.add_remote("appointments", "http://127.0.0.1:9")
+        return self
+
+    def installs_billing(self) -> "Door":
+        """Makes billing part of the installation."""
+        self.running.peers.add_remote("billing", "http://127.0.0.1:9")
         return self
 
     async def as_(self, role: str, person: str | None = None, **changed: Any) -> "Visitor":
@@ -177,6 +184,7 @@ async def open_portal(
     peers = Peers()
     platform = Platform(public_url=None)
     identity, appointments = IdentityInMemory(), AppointmentsInMemory()
+    billing = BillingInMemory()
     running = Running(
         service,
         platform,
@@ -198,6 +206,7 @@ async def open_portal(
         identity=identity,
         records=records,
         appointments=appointments,
+        billing=billing,
         billing_desk=HttpBillingDesk(peers),
         dead_letters=DeadLettersInMemory(),
         health=Health(peers),
@@ -205,7 +214,7 @@ async def open_portal(
     running.state = portal
     app = App(running)
     peers.add_local("portal", app)
-    return Door(running, portal, records, identity, appointments, app)
+    return Door(running, portal, records, identity, appointments, billing, app)
 
 
 def later(minutes: float) -> Callable[[], Any]:

@@ -1,6 +1,7 @@
-"""Whom the portal asks: identity, records and appointments, and each service for its health."""
+"""Whom the portal asks: identity, records, appointments, billing, and each for its health."""
 
 from polyclinic.services.portal.gateways.appointments import Appointments, HttpAppointments, Taken
+from polyclinic.services.portal.gateways.billing import Billing, HttpBilling
 from polyclinic.services.portal.gateways.events import DeadLetters, HttpDeadLetters
 from polyclinic.services.portal.gateways.health import Health
 from polyclinic.services.portal.gateways.identity import HttpIdentity, Identity
@@ -8,10 +9,12 @@ from polyclinic.services.portal.gateways.records import FhirRecords, Parameters,
 
 __all__ = [
     "Appointments",
+    "Billing",
     "DeadLetters",
     "FhirRecords",
     "Health",
     "HttpAppointments",
+    "HttpBilling",
     "HttpDeadLetters",
     "HttpIdentity",
     "Identity",
