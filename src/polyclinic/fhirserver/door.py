@@ -65,9 +65,9 @@ class FhirServer:
 
         With `registered`, only those types are served, and written only by their actions.
         """
-        store = Store(running.database, running.vault, running.metrics)
         if registered is not None:
             foreign = frozenset(resource_types()) - registered.keys()
+        store = Store(running.database, running.vault, running.metrics, foreign)
         owners = Owners(running.peers, running.elsewhere) if running.elsewhere else None
         search = Search(store, running.metrics, foreign, owners.ids if owners else None)
         interactions = Interactions(store, search, foreign, registered)

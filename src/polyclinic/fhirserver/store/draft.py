@@ -44,15 +44,20 @@ class TooLargeResource(TooLarge):
 class Drafting:
     """Prepares drafts: the costly, pure part of a write, done before any row is locked."""
 
-    def __init__(self, vault: Vault, keys: Keys, terms: Terms) -> None:
+    def __init__(
+        self, vault: Vault, keys: Keys, terms: Terms, foreign: frozenset[str] = frozenset()
+    ) -> None:
         self._vault, self._keys, self._terms = vault, keys, terms
+        self._foreign = foreign
 
     def index(self, draft: Draft) -> None:
         """Reads all that can be read before the version is known."""
         if draft.resource is None or draft.indexed is not None:
             return
         draft.resource["id"] = draft.id
-        draft.indexed = index(self._terms, draft.resource)
+        draft.indexed = found = index(self._terms, draft.resource)
+        # What another service keeps is its own to keep or lose: only our own ends are checked.
+        found.references = [each for each in found.references if each[0] not in self._foreign]
         draft.owner = self._keys.owner(draft.type, draft.indexed.patients)
 
     async def keys(self, drafts: Sequence[Draft]) -> None:

@@ -85,12 +85,19 @@ class Outcome:
 class Store:
     """Everything that reads or writes resources; each method takes an errand and its Grant."""
 
-    def __init__(self, database: Database, vault: Vault, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        metrics: Metrics,
+        foreign: frozenset[str] = frozenset(),
+    ) -> None:
+        """`foreign` types are kept by other services: references to them are not checked."""
         self.database = database
         self.vault = vault
         self.terms = Terms(vault)
         self.keys = Keys(database, vault)
-        self.drafting = Drafting(vault, self.keys, self.terms)
+        self.drafting = Drafting(vault, self.keys, self.terms, foreign)
         self.pids = Pids(database)
         self.log = LogLane(database, metrics)
         self._reads: Lane[ReadAsk, Document] = Lane("read", self._read, metrics, parallel=2)
