@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polyclinic.foundation import http, telemetry
+from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Invalid, Problem
 from polyclinic.foundation.once import (
     KeyReused,
@@ -34,8 +35,19 @@ async def carry(
     request: Request, kind: type[T], act: Callable[[T, Once], Awaitable[Stored]]
 ) -> Response:
     """The same key and body get the same answer; `act` keeps its answer with its deed."""
-    running, caller = http.running(request), await http.caller(request)
-    content = await http.body(request, BODY_MAX)
+    caller = await http.caller(request)
+    asked = (caller, await http.body(request, BODY_MAX))
+    return await carry_for(request, asked, kind, act)
+
+
+async def carry_for(
+    request: Request,
+    asked: tuple[Caller, bytes],
+    kind: type[T],
+    act: Callable[[T, Once], Awaitable[Stored]],
+) -> Response:
+    """The same for somebody whom no token names: who it is, and the body, were read before."""
+    running, (caller, content) = http.running(request), asked
     what = f"{request.method} {request.url.path}"
     key = needed(once_of(caller, request.headers.get("idempotency-key"), what, content))
     mine = (running.service.name, key.name)

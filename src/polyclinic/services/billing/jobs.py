@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
-from polyclinic.services.billing.actions import exchanging, publishing, refunding, settling
+from polyclinic.services.billing.actions import exchanging, publishing, refunding, settling, stating
 from polyclinic.services.billing.actions.bookkeeping import prove
 from polyclinic.services.billing.gateways.exchange import Address, Folder
 
@@ -36,6 +36,11 @@ async def settle_cards(running: Running) -> None:
     await refunding.settle_open(running.state)
 
 
+async def bill_patients(running: Running) -> None:
+    """Sends a bill to everybody who owes and had none lately."""
+    await stating.issue_due(running.state)
+
+
 async def sweep(running: Running) -> None:
     await once.sweep(running.database, running.settings.idempotency_hours)
 
@@ -55,6 +60,7 @@ jobs = (
     Job("exchange files", 5, exchange),
     Job("publish documents", 5, publish),
     Job("settle cards", 30, settle_cards),
+    Job("bill patients", 24 * 3600, bill_patients),
     Job("sweep", 600, sweep),
     Job("count terms", 120, count_terms),
     Job("keep log months", 6 * 3600, keep_log_months),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.database import Transaction
-from polyclinic.services.billing.actions import bookkeeping, refunding, settling
+from polyclinic.services.billing.actions import bookkeeping, refunding, settling, stating
 from polyclinic.services.billing.actions.state import Books
 from polyclinic.services.billing.domain import payments as rules
 from polyclinic.services.billing.domain.cards import Dispute, GatewayEvent, Intent
@@ -72,6 +72,7 @@ async def _of_refund(books: Books, refund: str) -> Effect | None:
     name = UUID(told.refund) if _UUID.fullmatch(told.refund) else None
     known = await payments.find_refund(books.running.database, name) if name else None
     if known is not None:
+        await _ours(books, str(known.payment))
         return lambda tx: refunding.settle(books, tx, known.id, told)
     item = Item("gateway", f"GatewayRefund/{told.id}", amount=told.amount, code="refund not ours")
     return lambda tx: work.open_item(tx, item)
@@ -104,6 +105,7 @@ async def _dispute(books: Books, tx: Transaction, name: UUID, dispute: Dispute) 
         return
     await payments.save_dispute(tx, name, dispute, status)
     await bookkeeping.post(books, tx, rules.disputed(payment, dispute, status))
+    await stating.moved(books, tx, books.own(), payment.patient)
     item = Item("gateway", f"Dispute/{dispute.id}", payment.patient, amount=dispute.amount,
                 code=f"dispute {status}")  # fmt: skip
     await work.open_item(tx, item)
@@ -114,4 +116,7 @@ async def _ours(books: Books, payment: str) -> UUID | None:
     if not _UUID.fullmatch(payment):
         return None
     found = await payments.find(books.running.database, UUID(payment))
-    return found.id if found is not None else None
+    if found is None:
+        return None
+    await stating.warm(books, found.patient)
+    return found.id

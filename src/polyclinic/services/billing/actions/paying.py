@@ -9,7 +9,7 @@ from polyclinic.foundation import clock, ids, once
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import KeyReused, Once, StillRunning, Stored
-from polyclinic.services.billing.actions import settling
+from polyclinic.services.billing.actions import settling, stating
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access, cards, money
 from polyclinic.services.billing.domain import payments as rules
@@ -66,6 +66,8 @@ async def pay(books: Books, asker: Asker, wanted: Wanted, key: Once) -> Stored:
 
 async def _at_desk(books: Books, asker: Asker, wanted: Wanted, key: Once) -> Stored:
     """The desk may take more than is owed: it is the patient's credit then."""
+    assert wanted.patient is not None
+    await stating.warm(books, wanted.patient)
 
     async def act(tx: Transaction) -> tuple[int, object]:
         new = _new(books, asker, wanted, ids.new_uuid())
@@ -98,6 +100,8 @@ async def pay_by_card(books: Books, asker: Asker, wanted: Wanted, key: Once) -> 
             intent = await at_gateway.create(sent)
         except CardsRefused as refused:
             intent = _refused(payment, refused)
+
+    await stating.warm(books, payment.patient)
 
     async def act(tx: Transaction) -> tuple[int, object]:
         now = await payments.find(tx, payment.id)
@@ -179,6 +183,7 @@ async def _give_way(books: Books, asker: Asker, former: Payment) -> None:
         ended = await settling.refresh(books, asker, former)
     else:
         intent = await settling.gateway(books).cancel(former.intent)
+        await stating.warm(books, former.patient)
         async with books.running.database.transaction() as tx:
             ended = await settling.settle(books, tx, asker, former.id, intent)
     if ended.status in rules.OPEN_PAGE or ended.status == cards.PROCESSING:

@@ -11,7 +11,7 @@ from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once import KeyReused, Once, Stored
 from polyclinic.foundation.outbox import announce
-from polyclinic.services.billing.actions import bookkeeping, settling
+from polyclinic.services.billing.actions import bookkeeping, settling, stating
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access, cards, money
 from polyclinic.services.billing.domain import payments as rules
@@ -47,6 +47,7 @@ async def give_back(books: Books, asker: Asker, asked: tuple[UUID, Back], key: O
     async with books.running.database.transaction() as tx:
         payment, refund = await _reserved(books, tx, asker, (name, back, key))
     told = await _asked_gateway(books, payment, refund)
+    await stating.warm(books, payment.patient)
 
     async def act(tx: Transaction) -> tuple[int, object]:
         return 201, shown(await settle(books, tx, refund.id, told))
@@ -124,10 +125,12 @@ async def _book(
     if status == cards.SUCCEEDED:
         await bookkeeping.post(books, tx, [rules.given_back(payment, refund)])
         await announce(tx, (f"PaymentNotice/{payment.id}", _said(payment, refund)))
+        await stating.moved(books, tx, books.own(), payment.patient)
     if status == cards.FAILED:
         await payments.release(tx, payment.id, refund.amount)
         if refund.status == cards.SUCCEEDED:
             await bookkeeping.post(books, tx, [rules.came_back(payment, refund)])
+            await stating.moved(books, tx, books.own(), payment.patient)
         item = Item("gateway", f"Refund/{refund.id}", payment.patient, amount=refund.amount,
                     code="refund failed")  # fmt: skip
         await work.open_item(tx, item)
@@ -148,6 +151,7 @@ async def refresh(books: Books, refund: Refund) -> Refund:
     payment = await payments.find(books.running.database, refund.payment)
     assert payment is not None
     told = await _asked_gateway(books, payment, refund)
+    await stating.warm(books, payment.patient)
     async with books.running.database.transaction() as tx:
         return await settle(books, tx, refund.id, told)
 

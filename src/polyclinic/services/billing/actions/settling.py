@@ -8,7 +8,7 @@ from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.outbox import announce
-from polyclinic.services.billing.actions import bookkeeping
+from polyclinic.services.billing.actions import bookkeeping, stating
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import cards
 from polyclinic.services.billing.domain import payments as rules
@@ -67,6 +67,7 @@ async def receive(books: Books, tx: Transaction, asker: Asker, payment: Payment)
         currency=payment.currency,
     )
     await announce(tx, (f"PaymentNotice/{payment.id}", said))
+    await stating.moved(books, tx, asker, payment.patient)
 
 
 async def _given_up(tx: Transaction, payment: Payment) -> Payment:
@@ -89,6 +90,7 @@ async def refresh(books: Books, asker: Asker, payment: Payment) -> Payment:
     intent = await asked(books, payment)
     if intent is None and clock.now() - payment.made < rules.UNSETTLED_AFTER:
         return payment  # whoever asks the gateway for it may still be at it
+    await stating.warm(books, payment.patient)
     async with books.running.database.transaction() as tx:
         return await settle(books, tx, asker, payment.id, intent)
 

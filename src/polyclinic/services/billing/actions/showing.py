@@ -1,14 +1,17 @@
 """Payments as people see them: who looks at whose is logged first."""
 
+from dataclasses import asdict
 from uuid import UUID
 
 from polyclinic.foundation.errors import Forbidden
-from polyclinic.services.billing.actions import paying
+from polyclinic.services.billing.actions import paying, printing, stating
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
 from polyclinic.services.billing.domain.ledger import patient_account
 from polyclinic.services.billing.domain.payments import Payment, Refund
-from polyclinic.services.billing.store import ledger, payments
+from polyclinic.services.billing.domain.people import is_patient
+from polyclinic.services.billing.domain.statements import BillLine, Statement
+from polyclinic.services.billing.store import ledger, payments, statements
 
 LIST_MAX = 200
 
@@ -18,7 +21,7 @@ async def payments_of(books: Books, asker: Asker, asked: str | None) -> dict[str
     try:
         patient = access.patient_for(asker.caller, asked, "PaymentNotice", "r")
     except Forbidden:
-        if asked is not None:
+        if asked is not None and is_patient(asked):
             await books.log_denied(asker, "PaymentNotice", asked)
         raise
     database = books.running.database
@@ -78,3 +81,72 @@ def shown(payment: Payment, refunds: list[Refund]) -> dict[str, object]:
             if each.payment == payment.id
         ],
     }
+
+
+async def owed(books: Books, asker: Asker, asked: str | None) -> dict[str, object]:
+    """All that a patient owes now, line by line, out of the ledger."""
+    patient = await _patient(books, asker, asked)
+    bill, now = await stating.bill_of(books, patient)
+    on_its_way = await payments.on_its_way(books.running.database, patient)
+    await books.log_read(asker, "Invoice", {patient: len(bill.lines)})
+    return {
+        "patient": patient,
+        "currency": books.settings.currency,
+        "owed": now.balance,
+        "on_its_way": on_its_way,
+        "payable": max(now.balance - on_its_way, 0),
+        "credit": bill.credit,
+        "other": bill.other,
+        "cards": books.cards is not None,
+        "lines": [_line(each) for each in bill.lines],
+    }
+
+
+async def statements_of(books: Books, asker: Asker, asked: str | None) -> dict[str, object]:
+    """The newest first."""
+    patient = await _patient(books, asker, asked)
+    found = await statements.of_patient(books.running.database, patient, LIST_MAX)
+    await books.log_read(asker, "Invoice", {patient: len(found)})
+    return {"patient": patient, "statements": [_statement(each.statement) for each in found]}
+
+
+async def statement(books: Books, asker: Asker, name: UUID) -> dict[str, object]:
+    """A bill as it was sent."""
+    kept = await printing.own_statement(books, asker, name)
+    snapshot = await stating.snapshot_of(books, kept)
+    await books.log_read(asker, "Invoice", {kept.statement.patient: 1})
+    return {
+        **_statement(kept.statement),
+        "name": snapshot.name,
+        "address": list(snapshot.address),
+        "other": snapshot.other,
+        "lines": [_line(each) for each in snapshot.lines],
+    }
+
+
+async def _patient(books: Books, asker: Asker, asked: str | None) -> str:
+    """Whose bills are asked for; a refusal is logged with whose they would have been."""
+    try:
+        return access.patient_for(asker.caller, asked, "Invoice", "r")
+    except Forbidden:
+        if asked is not None and is_patient(asked):
+            await books.log_denied(asker, "Invoice", asked)
+        raise
+
+
+def _statement(made: Statement) -> dict[str, object]:
+    return {
+        "id": str(made.id),
+        "number": made.number,
+        "patient": made.patient,
+        "day": made.day.isoformat(),
+        "due": made.due.isoformat(),
+        "total": made.total,
+        "currency": made.currency,
+        "status": made.status,
+    }
+
+
+def _line(line: BillLine) -> dict[str, object]:
+    return {**asdict(line), "charge": str(line.charge), "day": line.day.isoformat(),
+            "left": line.left}  # fmt: skip

@@ -18,6 +18,7 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.service import Running
+from polyclinic.foundation.typesetting import Typesetter
 from polyclinic.foundation.vault import Place, key_id_of
 from polyclinic.services.billing.gateways.cards import PaymentGateway
 from polyclinic.services.billing.gateways.charts import Charts
@@ -69,7 +70,8 @@ class Books:
     running: Running
     server: FhirServer
     charts: Charts
-    cards: PaymentGateway | None = None
+    cards: PaymentGateway | None
+    typesetter: Typesetter
 
     @property
     def settings(self) -> BillingSettings:

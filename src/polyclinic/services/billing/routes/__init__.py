@@ -9,6 +9,7 @@ from polyclinic.services.billing.routes.fhir import fhir_routes, statement_route
 from polyclinic.services.billing.routes.files import file_routes
 from polyclinic.services.billing.routes.payments import payment_routes
 from polyclinic.services.billing.routes.people import people_routes
+from polyclinic.services.billing.routes.statements import bill_routes
 from polyclinic.services.billing.routes.work import work_routes
 
 routes = (
@@ -16,6 +17,7 @@ routes = (
     *bookkeeping_routes,
     *claim_routes,
     *file_routes,
+    *bill_routes,
     *payment_routes,
     *charge_routes,
     *fee_routes,

@@ -21,7 +21,11 @@ EVENT_MAX = 256 * 1024
 
 async def post_payment(request: Request) -> Response:
     """The address of the card page is asked for after the deed, and stands in no table."""
-    answer = await once(request, Wanted, paying.pay)
+    return await with_page(request, await once(request, Wanted, paying.pay))
+
+
+async def with_page(request: Request, answer: Response) -> Response:
+    """A started payment with the address of its card page, while that is open."""
     if answer.status_code != 201:
         return answer
     value = msgspec.json.decode(bytes(answer.body), type=dict[str, object])

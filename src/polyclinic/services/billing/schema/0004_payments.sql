@@ -94,6 +94,7 @@ CREATE TABLE billing.plan (
     status   text COLLATE "C" NOT NULL DEFAULT 'active'
              CHECK (status IN ('active', 'done', 'cancelled')),
     author   text COLLATE "C" NOT NULL,
+    seq      bigint NOT NULL DEFAULT 0,          -- the last ledger entry before it began
     made     timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX one_active_plan ON billing.plan (patient) WHERE status = 'active';
