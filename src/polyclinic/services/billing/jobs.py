@@ -4,7 +4,14 @@ from pathlib import Path
 
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
-from polyclinic.services.billing.actions import exchanging, publishing, refunding, settling, stating
+from polyclinic.services.billing.actions import (
+    exchanging,
+    publishing,
+    reconciling,
+    refunding,
+    settling,
+    stating,
+)
 from polyclinic.services.billing.actions.bookkeeping import prove
 from polyclinic.services.billing.gateways.exchange import Address, Folder
 
@@ -36,6 +43,11 @@ async def settle_cards(running: Running) -> None:
     await refunding.settle_open(running.state)
 
 
+async def reconcile_cards(running: Running) -> None:
+    """Compares the card gateway's own lists with the ledger; differences go to a queue."""
+    await reconciling.reconcile(running.state)
+
+
 async def bill_patients(running: Running) -> None:
     """Sends a bill to everybody who owes and had none lately."""
     await stating.issue_due(running.state)
@@ -60,6 +72,7 @@ jobs = (
     Job("exchange files", 5, exchange),
     Job("publish documents", 5, publish),
     Job("settle cards", 30, settle_cards),
+    Job("reconcile cards", 24 * 3600, reconcile_cards),
     Job("bill patients", 24 * 3600, bill_patients),
     Job("sweep", 600, sweep),
     Job("count terms", 120, count_terms),

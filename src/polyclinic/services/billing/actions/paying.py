@@ -186,7 +186,8 @@ async def _give_way(books: Books, asker: Asker, former: Payment) -> None:
         await stating.warm(books, former.patient)
         async with books.running.database.transaction() as tx:
             ended = await settling.settle(books, tx, asker, former.id, intent)
-    if ended.status in rules.OPEN_PAGE or ended.status == cards.PROCESSING:
+    # What turns out to be paid, or under way, is no longer owed: the next look says so.
+    if ended.status in rules.OPEN_PAGE:
         raise OnItsWay
 
 

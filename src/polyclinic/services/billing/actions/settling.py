@@ -1,6 +1,6 @@
 """Brings payments to their end: what the gateway says moves the row, the ledger and the bills."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from polyclinic.contracts.billing import PaymentReceived
@@ -119,9 +119,3 @@ async def settle_open(books: Books, before: datetime | None = None) -> int:
             telemetry.log("payment not settled", kind="card", error=type(problem).__name__)
             await payments.touch(books.running.database, name)
     return len(names)
-
-
-def window(days: int) -> tuple[datetime, datetime]:
-    """The last days up to an hour ago: what is younger may still be on its way to us."""
-    now = clock.now()
-    return now - timedelta(days=days), now - timedelta(hours=1)

@@ -50,7 +50,6 @@ CREATE TABLE billing.payment (
     CHECK (method = 'card' OR intent IS NULL)
 );
 CREATE INDEX payment_of_patient ON billing.payment (patient, made);
-CREATE INDEX payment_of_charge ON billing.payment (charge) WHERE charge IS NOT NULL;
 -- Two windows, two presses, two replicas: a patient has one card page to pay on at a time.
 CREATE UNIQUE INDEX one_open_card_payment ON billing.payment (patient)
     WHERE method = 'card' AND status IN ('starting', 'requires_action');

@@ -25,10 +25,13 @@ _UNSETTLED: LiteralString = """
     SELECT id FROM billing.payment
     WHERE status IN ('starting', 'requires_action', 'processing') AND method = 'card'
       AND changed < $1 ORDER BY changed LIMIT $2"""
-_OF_CHARGES: LiteralString = _ALL + " WHERE charge = ANY ($1::text[])"
-_SINCE: LiteralString = (
-    _ALL + " WHERE method = 'card' AND status = 'succeeded' AND changed BETWEEN $1 AND $2"
-)
+# What the ledger holds of each card payment and refund, as the gateway ought to hold it.
+_POSTED: LiteralString = """
+    SELECT e.source, e.at, sum(l.amount)::bigint AS amount
+    FROM billing.ledger_entry e JOIN billing.ledger_line l ON l.entry = e.id
+    JOIN billing.account a ON a.number = l.account
+    WHERE a.name = 'card' AND e.kind IN ('payment', 'refund') AND e.at >= $1
+    GROUP BY e.source, e.at"""
 _ADD: LiteralString = """
     INSERT INTO billing.payment (id, patient, method, amount, currency, status, author, statement,
                                  asked, made, changed)
@@ -122,12 +125,9 @@ async def unsettled(where: Database, before: datetime, limit: int) -> list[UUID]
     return [row["id"] for row in await where.fetch(_UNSETTLED, before, limit)]
 
 
-async def of_charges(where: Database | Transaction, charges: Sequence[str]) -> list[Payment]:
-    return [_payment(row) for row in await where.fetch(_OF_CHARGES, list(charges))]
-
-
-async def arrived_between(where: Database, since: datetime, until: datetime) -> list[Payment]:
-    return [_payment(row) for row in await where.fetch(_SINCE, since, until)]
+async def posted_since(where: Database, since: datetime) -> list[Row]:
+    """source, at, amount: what the ledger says came to and went from the cards' till."""
+    return await where.fetch(_POSTED, since)
 
 
 async def save(tx: Transaction, payment: UUID, status: str, intent: Intent | None) -> None:
