@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from billing_door import BILL, TOM, Door, clinician, open_door, patient
+from billing_setup import coding, coverage, prices
+from billing_setup import visit as visited
 from claims_world import (
     PERSON,
     SETTINGS,
@@ -171,6 +173,22 @@ async def test_what_is_left_is_given_up_or_billed_and_never_more(door: Door):
     assert await balance(door, f"patient/{visit.patient[8:]}") == 10_000
     again = await door.ask(BILL, "POST", f"{base}/write-off", {"reason": "not-collectable"})
     assert again.status_code == 409
+    assert (await door.proof())["holds"]
+
+
+async def test_what_was_charged_at_the_door_is_open_on_its_claim_until_it_is_given_up(door: Door):
+    await prices(door)
+    await coverage(door, "door", payer="nhp", member_id="M1234567")
+    made = await visited(door, "door", practitioner="Practitioner/ana")
+    await door.done(BILL, f"/billing/visits/{made}/code", coding("Z1001", "Z1002"))
+    listed = await door.ask(BILL, "GET", "/billing/claims?patient=Patient/door")
+    base = f"/billing/claims/{listed.json()['claims'][0]['id']}"
+    assert (await door.ask(BILL, "GET", base)).json()["open"] == 13_550
+    part = await door.done(BILL, f"{base}/write-off", {"reason": "courtesy", "amount": 3_550})
+    assert part["left"] == 10_000
+    rest = await door.done(BILL, f"{base}/to-patient", {"reason": "CO-50"})
+    assert (rest["amount"], rest["left"]) == (10_000, 0)
+    assert await balance(door, "patient/door") == 10_000
     assert (await door.proof())["holds"]
 
 

@@ -37,9 +37,15 @@ _BALANCE: LiteralString = """
     SELECT coalesce((SELECT b.amount FROM billing.balance b
                      JOIN billing.account a ON a.number = b.account
                      WHERE a.name = $1 AND a.currency = $2), 0)"""
+# A charge is posted before there is a claim for it: its lines name the charge alone.
 _OF_CLAIM: LiteralString = """
-    SELECT coalesce(sum(l.amount), 0)::bigint FROM billing.ledger_line l
-    JOIN billing.account a ON a.number = l.account WHERE a.name = $1 AND l.claim = $2"""
+    SELECT coalesce(sum(l.amount), 0)::bigint FROM (
+        SELECT account, amount FROM billing.ledger_line WHERE claim = $2
+        UNION ALL
+        SELECT account, amount FROM billing.ledger_line
+        WHERE claim IS NULL AND charge = ANY (ARRAY(
+            SELECT c.charge FROM billing.claim_line c WHERE c.claim = $2))) l
+    JOIN billing.account a ON a.number = l.account WHERE a.name = $1"""
 _CLAIM_LINES: LiteralString = """
     SELECT e.day, e.kind, a.name AS account, l.amount, l.charge, l.what, e.id AS entry
     FROM billing.ledger_line l JOIN billing.ledger_entry e ON e.id = l.entry
