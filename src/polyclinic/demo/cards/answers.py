@@ -1,5 +1,6 @@
 """The gateway's REST: forms in, JSON out, and one answer for each idempotency key."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +16,7 @@ from polyclinic.demo.cards.kept import Json, Kept, digest
 
 _TYPES = {"sessions": "checkout.session", "payment_intents": "payment_intent",
           "refunds": "refund", "disputes": "dispute"}  # fmt: skip
+HANG_SECONDS = 3  # long enough to be killed in
 Act = Callable[[Kept, dict[str, str], Request], Json]
 
 
@@ -37,13 +39,17 @@ def posted(act: Act) -> Callable[[Request], Awaitable[Response]]:
         kept = kept_of(request)
         _check_key(request, kept)
         trouble = kept.trouble.pop(0) if kept.trouble else ""
-        if trouble == "lost before":
+        if trouble == "hang before":
+            await asyncio.sleep(HANG_SECONDS)
+        if trouble.endswith("before"):
             return _error("api_error", 500)
         content = await request.body()
         with kept.whole():
             status, body = _once(kept, request, content, act)
+        if trouble == "hang after":
+            await asyncio.sleep(HANG_SECONDS)
         # The deed is done and its answer never arrives: what a broken connection looks like.
-        return _error("api_error", 500) if trouble == "lost after" else _json(body, status)
+        return _error("api_error", 500) if trouble.endswith("after") else _json(body, status)
 
     return door
 

@@ -19,7 +19,7 @@ async def post_clock(request: Request) -> Response:
 
 
 async def post_trouble(request: Request) -> Response:
-    """`{"next": ["lost before", "lost after", ""]}`: what befalls the next POSTs."""
+    """`{"next": ["lost before", "hang after", ""]}`: what befalls the next POSTs."""
     kept_of(request).trouble[:] = (await request.json())["next"]
     return JSONResponse({})
 
