@@ -128,7 +128,7 @@ async def test_two_schedules_of_a_payer_never_meet_unless_the_former_is_closed(c
     closed = [
         each["resource"]
         for each in found.json()["entry"]
-        if each["resource"]["id"].startswith(first)
+        if each["resource"]["effectivePeriod"]["start"] == "2021-01-01"
     ]
     assert {each["effectivePeriod"]["end"] for each in closed} == {"2021-12-31"}
     assert (await clinic.proof())["holds"]

@@ -8,7 +8,7 @@ from polyclinic.foundation import ids, once
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
-from polyclinic.services.billing.actions import bookkeeping
+from polyclinic.services.billing.actions import bookkeeping, estimating
 from polyclinic.services.billing.actions.claiming import need
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
@@ -94,6 +94,7 @@ async def _settle(
             raise WrongState(f"{left} of this claim is open; nothing else can be moved.",
                              place="amount")  # fmt: skip
         await bookkeeping.post(books, tx, [_entry(asker, found, amount, asked.reason, to)])
+        await estimating.compare_all(books, tx, [found.visit])
         kind = "written off" if to is not None else "billed to the patient"
         await claims.tell(tx, [Told(claim, found.status, kind, asker.name)])
         await publications.add(tx, ["ExplanationOfBenefit"], [claim])

@@ -172,6 +172,12 @@ async def compare(books: Books, tx: Transaction, visit: UUID, patient: str, day:
         await queue.close_item(tx, QUEUE, subject, "billing", "no longer in excess")
 
 
+async def compare_all(books: Books, tx: Transaction, visits: Sequence[UUID]) -> None:
+    """The same for visits that payers have decided on; most of them had no estimate."""
+    for row in await estimates.with_estimate(tx, visits):
+        await compare(books, tx, row["id"], row["patient"], row["day"])
+
+
 async def one(books: Books, asker: Asker, name: UUID) -> Estimate:
     """For billers, the clinician who made it, and its patient; the desk need not know why."""
     access.check_scope(asker.caller, "ChargeItem", "r")

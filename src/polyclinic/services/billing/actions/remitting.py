@@ -11,7 +11,7 @@ from polyclinic.contracts.billing import ClaimDecided
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.outbox import announce
-from polyclinic.services.billing.actions import bookkeeping, opened
+from polyclinic.services.billing.actions import bookkeeping, estimating, opened
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import documents
 from polyclinic.services.billing.domain.claims import Claim, ClaimLine, after, may
@@ -90,6 +90,7 @@ async def _post_all(
         await _keep(books, tx, (payment, name, file), found)
     decisions = [each for _, _, found in decided for each in found]
     await _move(tx, asker, file, known, decisions)
+    await estimating.compare_all(books, tx, [each.claim.visit for each in known.values()])
     await books.put(tx, asker, [_reconciliation(books, *each) for each in decided])
     return sum(len(each.lines) for each in decisions)
 

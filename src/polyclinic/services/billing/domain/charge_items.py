@@ -53,7 +53,8 @@ def charge_item(charge: Charge, visit: Visit) -> Resource:
 
 
 def definition_id(schedule: Schedule, fee: Fee) -> str:
-    return "-".join(filter(None, (str(schedule.id), fee.code, fee.modifier)))
+    """Opaque: ids stand in events and logs, where no code may be read."""
+    return str(uuid.uuid5(_NAMES, f"{schedule.id}|{fee.code}|{fee.modifier}"))
 
 
 def definition(schedule: Schedule, fee: Fee) -> Resource:
@@ -66,7 +67,7 @@ def definition(schedule: Schedule, fee: Fee) -> Resource:
     return {
         "resourceType": "ChargeItemDefinition",
         "id": name,
-        "url": f"urn:uuid:{uuid.uuid5(_NAMES, name)}",
+        "url": f"urn:uuid:{name}",
         "title": fee.title,
         "status": "active",
         "publisher": schedule.name,

@@ -1,5 +1,6 @@
 """Estimates as rows: totals readable, the lines sealed."""
 
+from collections.abc import Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -24,13 +25,18 @@ _TIE: LiteralString = """
 _OF_VISIT: LiteralString = """
     SELECT id, share, flagged FROM billing.estimate WHERE visit = $1 FOR UPDATE"""
 _BILLED: LiteralString = "UPDATE billing.estimate SET billed = $2, flagged = $3 WHERE id = $1"
-# What the visit's charges have put on the patient's account, payments left aside.
+# What a visit has put on the patient's account, by its charges and its claims; what was paid, given
+# back or disputed is left aside.
 _ASKED: LiteralString = """
     SELECT coalesce(sum(p.amount), 0)::bigint
     FROM billing.ledger_line p
     JOIN billing.ledger_entry e ON e.id = p.entry JOIN billing.account a ON a.number = p.account
-    WHERE p.charge IN (SELECT c.id FROM billing.charge c WHERE c.visit = $1)
-      AND a.name = $2 AND e.kind NOT IN ('payment', 'refund')"""
+    WHERE (p.charge IN (SELECT c.id FROM billing.charge c WHERE c.visit = $1)
+           OR p.claim IN (SELECT c.id FROM billing.claim c WHERE c.visit = $1))
+      AND a.name = $2 AND e.kind NOT IN ('payment', 'refund', 'dispute')"""
+_WITH: LiteralString = """
+    SELECT v.id, v.patient, v.day FROM billing.estimate e JOIN billing.visit v ON v.id = e.visit
+    WHERE e.visit = ANY ($1::uuid[]) ORDER BY e.id"""
 
 
 async def find(where: Database | Transaction, estimate: UUID) -> Row | None:
@@ -56,6 +62,11 @@ async def tie(tx: Transaction, visit: UUID, patient: str, day: object) -> None:
 async def of_visit(tx: Transaction, visit: UUID) -> Row | None:
     """id, share, flagged of the estimate that came true in it, locked."""
     return await tx.fetchrow(_OF_VISIT, visit)
+
+
+async def with_estimate(tx: Transaction, visits: Sequence[UUID]) -> list[Row]:
+    """id, patient, day of those visits that somebody was given an estimate of."""
+    return await tx.fetch(_WITH, list(visits))
 
 
 async def asked(where: Database | Transaction, visit: UUID, account: str) -> int:
