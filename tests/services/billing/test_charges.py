@@ -161,6 +161,27 @@ async def test_a_charge_entered_in_error_is_reversed_and_the_visit_waits_again(c
     assert (await clinic.proof())["holds"]
 
 
+@pytest.mark.parametrize("first", ["reversal", "abort"])
+async def test_a_charge_is_given_back_once_whichever_way_comes_first(clinic: Door, first: str):
+    who = f"p7-{first}"
+    made = await coded(clinic, who)
+    charge = made["charges"][0]["id"]
+    rows = await clinic.sql(
+        "SELECT id FROM billing.ledger_entry WHERE source = $1", f"charge/{charge}"
+    )
+    asked = {"entry": str(rows[0]["id"]), "reason": "entered-in-error"}
+    abort, why = f"/billing/charges/{charge}/abort", {"reason": "entered-in-error"}
+    if first == "reversal":
+        await clinic.done(BILL, "/billing/ledger/reversals", asked)
+        await clinic.done(BILL, abort, why)
+    else:
+        await clinic.done(BILL, abort, why)
+        again = await clinic.ask(BILL, "POST", "/billing/ledger/reversals", asked)
+        assert (again.status_code, again.json()["kind"]) == (409, "AlreadyReversed")
+    assert await owed(clinic, f"patient/{who}") == 0
+    assert (await clinic.proof())["holds"]
+
+
 async def test_a_charge_is_taken_off_a_claim_that_is_not_sent(clinic: Door):
     await coverage(clinic, "p8")
     made = await coded(clinic, "p8", "Z1001", "Z1002")

@@ -100,7 +100,7 @@ async def _mirror(tx: Transaction, charge: UUID, author: str, reason: str) -> li
 
     Nor has one whose entry was reversed by hand before."""
     posted = await ledger.find(tx, f"charge/{charge}")
-    if posted is None or await ledger.find(tx, f"reversal/{posted['id']}") is not None:
+    if posted is None or await ledger.is_reversed(tx, posted["id"]):
         return []
     lines = tuple(
         Line(

@@ -41,6 +41,8 @@ async def reverse(books: Books, asker: Asker, asked: Reversal, key: Once | None)
         raise Invalid(f"Say why: {', '.join(REASONS)}.", place="reason")
 
     async def act(tx: Transaction) -> tuple[int, object]:
+        if await ledger.is_reversed(tx, asked.entry):
+            raise AlreadyReversed(place="entry")
         made = await _mirror(tx, asked, asker.name)
         if not await post(books, tx, [made]):
             raise AlreadyReversed(place="entry")

@@ -17,14 +17,15 @@ _OPEN: LiteralString = """
     INSERT INTO billing.account (name, kind, currency)
     SELECT name, kind, $3 FROM unnest($1::text[], $2::text[]) AS t(name, kind)
     ORDER BY name ON CONFLICT (name, currency) DO NOTHING"""
-# The day after the last closed one at the earliest: whoever closes a day holds the table.
+# The day after the last closed one at the earliest: whoever closes a day holds the table. A cause
+# that is known, or an entry that was taken back before in another way, changes nothing.
 _ADD: LiteralString = """
     INSERT INTO billing.ledger_entry (id, day, kind, source, author, reverses, reason)
     SELECT t.id, greatest($1::date, (SELECT max(day) + 1 FROM billing.day_close)),
            t.kind, t.source, t.author, t.reverses, t.reason
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
          WITH ORDINALITY AS t(id, kind, source, author, reverses, reason, n)
-    ORDER BY t.source ON CONFLICT (source) DO NOTHING RETURNING id"""
+    ORDER BY t.source ON CONFLICT DO NOTHING RETURNING id"""
 _POST: LiteralString = """
     INSERT INTO billing.ledger_line (entry, line, account, amount, patient, claim, charge, what)
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[],
@@ -148,6 +149,12 @@ async def find(where: Database | Transaction, source: str) -> Row | None:
         " FROM billing.ledger_entry WHERE source = $1",
         source,
     )
+
+
+async def is_reversed(where: Database | Transaction, entry: UUID) -> bool:
+    """Whatever reversed it: a hand, or a charge that was taken back."""
+    query = "SELECT EXISTS (SELECT FROM billing.ledger_entry WHERE reverses = $1)"
+    return bool(await where.fetchval(query, entry))
 
 
 async def lines(where: Database | Transaction, entry: UUID) -> list[Row]:
