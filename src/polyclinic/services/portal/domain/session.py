@@ -168,6 +168,13 @@ def check_id_token(
 
 def check_form(session: Session, token: str, headers: Mapping[str, str], scheme_host: str) -> None:
     """A form of ours carries the session's token and comes from our own origin; raises Foreign."""
+    check_own_page(headers, scheme_host)
+    if not hmac.compare_digest(token.encode(), session.csrf.encode()):
+        raise Foreign
+
+
+def check_own_page(headers: Mapping[str, str], scheme_host: str) -> None:
+    """Whether a form comes from our own origin; raises Foreign."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site != "same-origin":
         raise Foreign
@@ -176,8 +183,6 @@ def check_form(session: Session, token: str, headers: Mapping[str, str], scheme_
     host = scheme_host.partition("://")[2]
     is_vouched = site is not None and origin == "null"
     if origin is not None and not is_vouched and origin.partition("://")[2] != host:
-        raise Foreign
-    if not hmac.compare_digest(token.encode(), session.csrf.encode()):
         raise Foreign
 
 

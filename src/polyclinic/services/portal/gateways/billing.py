@@ -4,11 +4,19 @@ import asyncio
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 import httpx
 import msgspec
 
-from polyclinic.foundation.errors import Conflict, NotProcessable, Overloaded, Problem, Unavailable
+from polyclinic.foundation.errors import (
+    Conflict,
+    NotFound,
+    NotProcessable,
+    Overloaded,
+    Problem,
+    Unavailable,
+)
 from polyclinic.foundation.peers import Peers
 from polyclinic.services.portal.domain.bills import (
     Estimate,
@@ -199,17 +207,17 @@ class HttpBilling(BillingDoor):
         return (await self.ask(token, "GET", "/statements", _Statements)).statements
 
     async def statement(self, token: str, statement: str) -> Statement:
-        return await self.ask(token, "GET", f"/statements/{statement}", Statement)
+        return await self.ask(token, "GET", f"/statements/{_id(statement)}", Statement)
 
     async def pay(self, token: str, key: str, wanted: Wanted) -> Started:
         body = {**msgspec.to_builtins(wanted), "method": "card"}
         return await self.tell(token, key, "/payments", Started, body)
 
     async def payment(self, token: str, payment: str) -> Payment:
-        return await self.ask(token, "GET", f"/payments/{payment}", Payment)
+        return await self.ask(token, "GET", f"/payments/{_id(payment)}", Payment)
 
     async def settle(self, token: str, key: str, payment: str) -> str:
-        path = f"/payments/{payment}/settle"
+        path = f"/payments/{_id(payment)}/settle"
         return (await self.tell(token, key, path, _Settled, {})).status
 
     async def plans(self, token: str) -> tuple[Plan, ...]:
@@ -219,7 +227,7 @@ class HttpBilling(BillingDoor):
         return await self.tell(token, key, "/plans", Plan, msgspec.to_builtins(agreed))
 
     async def end_plan(self, token: str, key: str, plan: str) -> None:
-        await self.tell(token, key, f"/plans/{plan}/cancel", dict[str, Any], {})
+        await self.tell(token, key, f"/plans/{_id(plan)}/cancel", dict[str, Any], {})
 
     async def estimates(self, token: str, patient: str) -> tuple[Estimate, ...]:
         asked = {"patient": patient}
@@ -227,13 +235,13 @@ class HttpBilling(BillingDoor):
         return found.estimates
 
     async def estimate(self, token: str, estimate: str) -> Estimate:
-        return await self.ask(token, "GET", f"/estimates/{estimate}", Estimate)
+        return await self.ask(token, "GET", f"/estimates/{_id(estimate)}", Estimate)
 
     async def statement_pdf(self, token: str, statement: str) -> bytes:
-        return checked(await self.send(token, "GET", f"/statements/{statement}.pdf")).content
+        return checked(await self.send(token, "GET", f"/statements/{_id(statement)}.pdf")).content
 
     async def receipt_pdf(self, token: str, payment: str) -> bytes:
-        return checked(await self.send(token, "GET", f"/payments/{payment}.pdf")).content
+        return checked(await self.send(token, "GET", f"/payments/{_id(payment)}.pdf")).content
 
     async def open_link(self, proof: Proof, payment: str | None = None) -> Opened:
         body = {**msgspec.to_builtins(proof), **({"payment": payment} if payment else {})}
@@ -261,3 +269,11 @@ def _refused(status: int, said: _Refusal) -> Problem:
         return StillRunning(place=NAME)
     kind = NotAccepted if status == 422 else Refused
     return kind(message, kind=said.kind, place=said.place)
+
+
+def _id(name: str) -> str:
+    """What stands in an address of ours goes into an address of billing's: ids only."""
+    try:
+        return str(UUID(name))
+    except ValueError:
+        raise NotFound("There is no such thing of yours.", place=NAME) from None

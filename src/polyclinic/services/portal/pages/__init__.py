@@ -6,15 +6,19 @@ from starlette.routing import Route
 
 from polyclinic.foundation.html import static_routes
 from polyclinic.services.portal.pages import (
+    bills,
     booking,
     clinician,
     desk,
     desk_booking,
+    guests,
     patient,
+    paying,
     schedule,
     signing,
     visits,
 )
+from polyclinic.services.portal.pages.billing_desk import billing_desk_routes
 from polyclinic.services.portal.pages.door import PACKAGE, STATIC
 
 
@@ -27,6 +31,7 @@ async def get_favicon(_: Request) -> Response:
 
 routes = (
     Route("/", signing.get_root),
+    *billing_desk_routes,
     Route("/favicon.ico", get_favicon),
     Route("/sign-in", signing.get_sign_in),
     Route("/signed-in", signing.get_signed_in),
@@ -56,6 +61,24 @@ routes = (
     Route("/visits/{visit}/change", visits.get_change),
     Route("/visits/{visit}/cancel", visits.get_cancel, methods=["GET"]),
     Route("/visits/{visit}/cancel", visits.post_cancel, methods=["POST"]),
+    Route("/bills", bills.get_bills),
+    Route("/bills/pay", paying.get_pay, methods=["GET"]),
+    Route("/bills/pay", paying.post_pay, methods=["POST"]),
+    Route("/bills/back", paying.get_back),
+    Route("/bills/payments/{payment}", paying.get_payment),
+    Route("/bills/payments/{payment}/receipt", paying.get_receipt),
+    Route("/bills/payments/{payment}/receipt.pdf", paying.get_receipt_pdf),
+    Route("/bills/plan", paying.get_plan, methods=["GET"]),
+    Route("/bills/plan", paying.post_plan, methods=["POST"]),
+    Route("/bills/plan/end", paying.post_plan_end, methods=["POST"]),
+    Route("/bills/estimates/{estimate}", bills.get_estimate),
+    Route("/bills/{bill}", bills.get_bill),
+    Route("/bills/{bill}/bill.pdf", bills.get_bill_pdf),
+    # With the link on a bill, for people who are not signed in.
+    Route("/pay/back", guests.get_back),
+    Route("/pay/{word}", guests.get_link, methods=["GET"]),
+    Route("/pay/{word}", guests.post_link, methods=["POST"]),
+    Route("/pay/{word}/amount", guests.post_amount, methods=["POST"]),
     Route("/my-day", schedule.get_my_day),
     Route("/schedule", schedule.get_schedule),
     Route("/schedule/book", desk_booking.get_who, methods=["GET"]),

@@ -8,11 +8,13 @@ from starlette.responses import Response
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.errors import NotFound
+from polyclinic.services.portal.actions.bills import summary
 from polyclinic.services.portal.actions.charts import Chart, open_chart
 from polyclinic.services.portal.actions.visits import next_visit
 from polyclinic.services.portal.domain.results import Day, Result, days, panels_of
 from polyclinic.services.portal.domain.session import Signed
-from polyclinic.services.portal.pages.door import draw, portal, signed_in
+from polyclinic.services.portal.pages.bills import draw_bill
+from polyclinic.services.portal.pages.door import portal, signed_in
 from polyclinic.services.portal.pages.visits import read_row
 
 DAYS_SHOWN = 3
@@ -26,10 +28,10 @@ patients_only = signed_in("patient")
 async def get_home(request: Request, signed: Signed) -> Response:
     parts = ("labs", "vitals", "medicines", "conditions", "allergies", "team", "visits")
     at_work, now = portal(request), clock.now()
-    has = at_work.has("appointments")
-    chart, found = await asyncio.gather(
+    chart, found, owing = await asyncio.gather(
         _chart(request, signed, parts),
-        next_visit(at_work, signed.session, now) if has else _nothing(),
+        next_visit(at_work, signed.session, now) if at_work.has("appointments") else _nothing(),
+        summary(at_work, signed.session) if at_work.has("billing") else _nothing(),
     )
     return _page(
         request,
@@ -41,6 +43,9 @@ async def get_home(request: Request, signed: Signed) -> Response:
         visits=found,
         next=read_row(request, found, found.coming[0]) if found and found.coming else None,
         visits_since=at_work.outages.since("appointments"),
+        bills=owing,
+        bills_since=at_work.outages.since("billing"),
+        is_late=owing is not None and owing.due is not None and owing.due < at_work.today(),
     )
 
 
@@ -120,11 +125,11 @@ async def _chart(
 def _page(
     request: Request, signed: Signed, template: str, chart: Chart, **values: object
 ) -> Response:
-    return draw(request, template, signed, 200, chart=chart, **values)
+    return draw_bill(request, template, signed, 200, chart=chart, **values)
 
 
 async def _nothing() -> None:
-    """Where appointments is not installed there is nothing to wait for."""
+    """Where a service is not installed there is nothing to wait for."""
 
 
 def _telling(found: list[Day]) -> Day | None:
