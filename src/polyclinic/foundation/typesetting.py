@@ -137,7 +137,7 @@ def _work(asked: BinaryIO, answers: BinaryIO) -> None:
 
     os.nice(NICE)
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS)])
-    compiler = typst.Compiler(root="/", font_paths=fonts)
+    compiler = typst.Compiler(font_paths=fonts)
     while len(head := asked.read(_SIZE.size)) == _SIZE.size:
         sheet = msgspec.json.decode(asked.read(_SIZE.unpack(head)[0]), type=_Sheet)
         try:
@@ -158,7 +158,11 @@ def _set(compiler: "object", sheet: _Sheet) -> bytes:
 
 def _compiled(compiler: "object", template: str, data: str) -> bytes:
     made = compiler.compile(  # pyright: ignore
-        input=template, format="pdf", sys_inputs={"data": data}, pdf_standards=["ua-1"]
+        input=template,
+        root=str(Path(template).parent),  # a template reads the files beside it and no others
+        format="pdf",
+        sys_inputs={"data": data},
+        pdf_standards=["ua-1"],
     )
     assert isinstance(made, bytes)
     return made
