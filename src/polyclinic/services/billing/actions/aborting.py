@@ -5,7 +5,6 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import once
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
@@ -61,7 +60,7 @@ async def abort(
         status = TO_CODE if is_empty else visit.status
         return 200, {"charge": str(charge), "status": ABORTED, "visit": status}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _visit_of(books: Books, tx: Transaction, charge: UUID) -> Visit:

@@ -8,7 +8,6 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from polyclinic.foundation import once
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotFound
 from polyclinic.foundation.once import Once, Stored
@@ -48,7 +47,7 @@ async def reverse(books: Books, asker: Asker, asked: Reversal, key: Once | None)
             raise AlreadyReversed(place="entry")
         return 201, {"entry": str(asked.entry), "status": "reversed"}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _mirror(tx: Transaction, asked: Reversal, author: str) -> Entry:
@@ -131,7 +130,7 @@ async def close_day(books: Books, asker: Asker, asked: Close, key: Once | None) 
         await closing.add(tx, closed)
         return 201, shown(closed)
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 def shown(closed: closing.Closed) -> dict[str, object]:

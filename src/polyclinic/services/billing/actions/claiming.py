@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import clock, ids, once
+from polyclinic.foundation import clock, ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.foundation.once import Once, Stored
@@ -71,7 +71,7 @@ async def check(books: Books, asker: Asker, claim: UUID, key: Once | None) -> St
         status = DRAFT if failed else CHECKED
         return 200, {"claim": str(claim), "status": status, "failed": failed, "rules": len(said)}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _know_person(books: Books, asker: Asker, claim: UUID) -> None:
@@ -130,7 +130,7 @@ async def authorize(
         await claims.tell(tx, [Told(claim, found.status, "authorized", asker.name)])
         return 200, {"claim": str(claim), "status": found.status}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 class Correction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,7 +161,7 @@ async def correct(
         await work.open_item(tx, _item("to submit", found))
         return 200, {"claim": str(claim), "status": status, "frequency": 7 if replaces else 1}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _left(tx: Transaction, claim: Claim) -> list[ClaimLine]:

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from polyclinic.contracts.billing import VisitCoded
-from polyclinic.foundation import ids, once, outbox, work
+from polyclinic.foundation import ids, outbox, work
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
@@ -69,7 +69,7 @@ async def code_visit(
         total = {"amount": sum(each.amount for each in made), "currency": books.settings.currency}
         return 200, {"visit": str(visit), "status": CODED, "charges": lines, "total": total}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def checked_coding(asked: CodingBody) -> CodingBody:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import ids, once
+from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Conflict, Invalid, NotProcessable
 from polyclinic.foundation.once import Once, Stored
@@ -78,7 +78,7 @@ async def open_coverage(
         await _add(books, tx, made)
         return 201, {"coverage": str(made.id), "status": "active"}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 def _check(books: Books, made: Coverage) -> None:
@@ -129,7 +129,7 @@ async def end_coverage(
             raise WrongState("This coverage has ended already.", place="coverage")
         return 200, {"coverage": str(coverage), "status": "ended"}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 class NewTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -156,7 +156,7 @@ async def set_terms(
             raise NotYours("There is no such coverage, or it has ended.", place="coverage")
         return 200, {"coverage": str(coverage), "status": "active"}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def of_patient(books: Books, asker: Asker, patient: str) -> list[Coverage]:
@@ -201,7 +201,7 @@ async def take_from_chart(books: Books, asker: Asker, asked: Taking, key: Once |
                 here.add((each.coverage.payer, each.coverage.member_id))
         return 200, {"taken": taken, "left": left}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _take(books: Books, tx: Transaction, found: Found, here: set[tuple[str, str]]) -> str:

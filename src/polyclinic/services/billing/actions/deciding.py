@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import ids, once
+from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
@@ -53,7 +53,7 @@ async def appeal(
         await work.close_item(tx, "denied", f"Claim/{claim}", asker.name, "appealed")
         return 200, {"claim": str(claim), "status": status}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +102,7 @@ async def _settle(
             await work.close_item(tx, "denied", f"Claim/{claim}", asker.name, kind)
         return 200, {"claim": str(claim), "amount": amount, "left": left - amount}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 def _entry(asker: Asker, claim: Claim, amount: int, reason: str, to: Account | None) -> Entry:

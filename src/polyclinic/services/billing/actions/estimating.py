@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import clock, ids, once, work
+from polyclinic.foundation import clock, ids, work
 from polyclinic.foundation.database import Row, Transaction
 from polyclinic.foundation.errors import Invalid, NotProcessable
 from polyclinic.foundation.once import Once, Stored
@@ -93,7 +93,7 @@ async def estimate(books: Books, asker: Asker, asked: EstimateBody, key: Once | 
             "valid_until": made.valid_until.isoformat(),
         }
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _checked(books: Books, asked: EstimateBody) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import ids, once, work
+from polyclinic.foundation import ids, work
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Conflict, Invalid
 from polyclinic.foundation.once import Once, Stored
@@ -56,7 +56,7 @@ async def import_schedule(
         await _publish(books, tx, asker, made, read)
         return 201, {"schedule": str(made.id), "fees": len(read), "closed": closed}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 def _check(books: Books, asked: ScheduleBody) -> None:

@@ -68,7 +68,7 @@ class ChargeDoor:
             made = await put_in(books, tx, asker, visit, body)
             return 201, {"charge": str(made[0].id)}
 
-        return await once.carried(books.running.database, key, act)
+        return await books.carried(key, act)
 
     async def update(self, write: Write) -> Outcome:
         """A charge is not changed: it is taken back, and another one is made."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import clock, ids, once
+from polyclinic.foundation import clock, ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import KeyReused, Once, StillRunning, Stored
@@ -78,7 +78,7 @@ async def _at_desk(books: Books, asker: Asker, wanted: Wanted, key: Once) -> Sto
         await settling.receive(books, tx, asker, payment)
         return 201, shown(payment)
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def pay_by_card(books: Books, asker: Asker, wanted: Wanted, key: Once) -> Stored:
@@ -110,7 +110,7 @@ async def pay_by_card(books: Books, asker: Asker, wanted: Wanted, key: Once) -> 
         assert now is not None
         return 201, shown(now, is_first=is_first)
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _opened(books: Books, payment: Payment) -> Payment:
@@ -269,7 +269,7 @@ async def look_again(books: Books, asker: Asker, name: UUID, key: Once) -> Store
     async def act(_: Transaction) -> tuple[int, object]:
         return 200, shown(payment)
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def page_of(books: Books, payment: Payment) -> str | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import clock, ids, once
+from polyclinic.foundation import clock, ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
@@ -51,7 +51,7 @@ async def agree(books: Books, asker: Asker, agreed: Agreed, key: Once) -> Stored
         await plans.add(tx, plan)
         return 201, shown(plan, books.today())
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def cancel(books: Books, asker: Asker, name: UUID, key: Once) -> Stored:
@@ -63,7 +63,7 @@ async def cancel(books: Books, asker: Asker, name: UUID, key: Once) -> Stored:
             raise WrongState("This plan has ended already.")
         return 200, {"plan": str(plan.id), "status": rules.CANCELLED}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def plans_of(books: Books, asker: Asker, asked: str | None) -> dict[str, object]:

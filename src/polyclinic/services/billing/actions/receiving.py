@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import sha256
 
-from polyclinic.foundation import ids, once
+from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.billing.actions import acknowledged, remitting
@@ -36,7 +36,7 @@ async def receive(books: Books, asker: Asker, content: bytes, key: Once | None) 
     async def act(tx: Transaction) -> tuple[int, object]:
         return await receive_in(books, tx, asker, content)
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def receive_in(

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from polyclinic.contracts.billing import PaymentRefunded
-from polyclinic.foundation import clock, once, telemetry
+from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once import KeyReused, Once, Stored
@@ -52,7 +52,7 @@ async def give_back(books: Books, asker: Asker, asked: tuple[UUID, Back], key: O
     async def act(tx: Transaction) -> tuple[int, object]:
         return 201, shown(await settle(books, tx, refund.id, told))
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _reserved(

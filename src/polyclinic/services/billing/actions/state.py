@@ -1,7 +1,8 @@
 """What a running billing service holds; all of it is safe to lose."""
 
+import asyncio
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,9 +15,10 @@ from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.store.draft import Draft
 from polyclinic.fhirserver.store.log import Released
 from polyclinic.fhirserver.store.read import DENIED
-from polyclinic.foundation import clock
+from polyclinic.foundation import clock, once
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.once import Act, Once, Stored
 from polyclinic.foundation.service import Running
 from polyclinic.foundation.typesetting import Typesetter
 from polyclinic.foundation.vault import Place, key_id_of
@@ -72,6 +74,9 @@ class Books:
     charts: Charts
     cards: PaymentGateway | None
     typesetter: Typesetter
+    # Of the pool's five connections two are the lanes' and two these transactions'; the fifth is
+    # for what they ask in between (keys, persons), so that nobody waits for himself.
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
     def settings(self) -> BillingSettings:
@@ -87,6 +92,10 @@ class Books:
 
     def asker(self, caller: Caller, token: str = "") -> Asker:
         return Asker(caller, self.server.errand(caller, token), clock.now())
+
+    async def carried(self, key: Once | None, act: Act) -> Stored:
+        """Does something once for each key, when it is its turn; again after a lost race."""
+        return await once.carried(self.running.database, key, act, self.turn)
 
     async def seal(self, patient: str, where: tuple[str, str], value: object) -> bytes:
         """A value as JSON under the patient's own key; `where` is (table, id)."""

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from polyclinic.contracts.billing import StatementIssued
-from polyclinic.foundation import ids, once, telemetry
+from polyclinic.foundation import ids, telemetry
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, Problem
 from polyclinic.foundation.once import Once, Stored
@@ -81,7 +81,7 @@ async def issue(books: Books, asker: Asker, asked: Billed, key: Once) -> Stored:
             "due": made.due.isoformat(),
         }
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def issue_due(books: Books) -> int:

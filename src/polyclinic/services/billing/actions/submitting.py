@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from polyclinic.contracts.billing import ClaimSubmitted
-from polyclinic.foundation import ids, once
+from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotProcessable
 from polyclinic.foundation.once import Once, Stored
@@ -55,7 +55,7 @@ async def submit(books: Books, asker: Asker, asked: Submission, key: Once | None
         file = await _send(books, tx, asker, described)
         return 201, {"file": str(file), "claims": len(found), "status": "ready"}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 async def _locked(tx: Transaction, wanted: Sequence[UUID]) -> list[Claim]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import ids, once
+from polyclinic.foundation import ids
 from polyclinic.foundation.database import Row, Transaction
 from polyclinic.foundation.errors import Forbidden, Invalid
 from polyclinic.foundation.once import Once, Stored
@@ -92,7 +92,7 @@ async def open_by_hand(books: Books, asker: Asker, asked: VisitBody, key: Once |
             raise Invalid("That appointment is somebody else's.", place="patient")
         return (201 if is_new else 200), {"visit": str(visit), "status": row["status"]}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
 
 
 def _came(books: Books, asker: Asker, asked: VisitBody) -> Came:
@@ -173,4 +173,4 @@ async def set_aside(
         await work.close_item(tx, QUEUE, subject(visit), asker.name, asked.reason)
         return 200, {"visit": str(visit), "status": NOT_BILLABLE}
 
-    return await once.carried(books.running.database, key, act)
+    return await books.carried(key, act)
