@@ -107,10 +107,11 @@ class Listener:
         )
 
     async def hear(self, _, tx, told):
-        thing = told.read(ThingHappened).thing
-        await tx.execute("INSERT INTO effect (thing) VALUES ($1)", thing)
-        if self.crash(thing):
-            raise Crash
+        for each in told:
+            thing = each.read(ThingHappened).thing
+            await tx.execute("INSERT INTO effect (thing) VALUES ($1)", thing)
+            if self.crash(thing):
+                raise Crash
 
     def reader(self):
         return Reader(self.running, "speaker", self.service.reactions)

@@ -259,3 +259,18 @@ async def test_what_everybody_had_a_month_to_read_is_forgotten(pair):
     await speaker.sequencer.number()
     await listener.reader().turn(0)
     assert (await listener.heard())[:2] == [1, 2]
+
+
+async def test_a_feed_that_is_asked_about_one_type_sends_nothing_of_the_others(pair):
+    speaker, listener = pair
+    await speaker.say(1, 2)
+    await speaker.sequencer.number()
+    ask = {
+        "params": {"after": 0, "kinds": "ThingHappened:Other"},
+        "headers": {"authorization": "Bearer t"},
+    }
+    other = (await speaker.wire.send("speaker", "GET", "/speaker/events", **ask)).json()
+    assert (other["events"], other["last"]) == ([], 2)
+    ask["params"]["kinds"] = "ThingHappened:Thing"
+    mine = (await speaker.wire.send("speaker", "GET", "/speaker/events", **ask)).json()
+    assert [each["subject"] for each in mine["events"]] == ["Thing/1", "Thing/2"]

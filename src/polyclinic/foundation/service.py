@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,16 +69,21 @@ class Job:
     run: Callable[[Running], Awaitable[None]]
 
 
-React = Callable[["Running", Transaction, Told], Awaitable[None]]
+React = Callable[["Running", Transaction, Sequence[Told]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What a service does when another says something; runs in the transaction that notes it."""
+    """What a service does when another says something; runs in the transaction that notes it.
+
+    It is given what was said of this kind one after the other, in order. `about` narrows it to
+    subjects of one type (`Encounter`): of the rest nothing is sent.
+    """
 
     source: str
     kind: str
     react: React
+    about: str = ""
 
 
 Start = Callable[[Running], AbstractAsyncContextManager[Any]]

@@ -50,7 +50,7 @@ async def tell(running, react, event, at=None):
         data=msgspec.Raw(msgspec.json.encode(event)),
     )
     async with running.database.transaction() as tx:
-        await react(running, tx, told)
+        await react(running, tx, [told])
 
 
 async def may_open(running, practitioner):

@@ -24,7 +24,8 @@ LOOK_SECONDS = 0.05
 
 READ: LiteralString = """
     SELECT seq, id, kind, subject, at, data FROM feed_entry
-    WHERE seq > $1 AND (cardinality($2::text[]) = 0 OR kind = ANY ($2))
+    WHERE seq > $1 AND (cardinality($2::text[]) = 0 OR kind = ANY ($2)
+                        OR kind || ':' || split_part(subject, '/', 1) = ANY ($2))
     ORDER BY seq LIMIT $3"""
 
 
@@ -34,6 +35,7 @@ async def get_events(request: Request) -> Response:
     if SCOPE not in caller.scopes:
         raise Forbidden("Reading the feed takes the scope system/events.read.")
     after, wait = _number(request, "after", 0), _number(request, "wait", 0)
+    # A kind, or a kind about one type: `ResourceUpdated:Encounter`.
     kinds = [k for k in request.query_params.get("kinds", "").split(",") if k]
     return http.json(await _page(request, after, min(float(wait), WAIT_MAX), kinds))
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, LiteralString
 
 import msgspec
@@ -83,6 +84,9 @@ class Reader:
     def __init__(self, running: Running, source: str, reactions: Sequence[Reaction]) -> None:
         self._running, self._source = running, source
         self._react = {reaction.kind: reaction.react for reaction in reactions}
+        self._kinds = ",".join(
+            sorted(f"{each.kind}:{each.about}" if each.about else each.kind for each in reactions)
+        )
         self._me = ids.new_uuid()
 
     async def follow(self) -> None:
@@ -136,7 +140,7 @@ class Reader:
             self._source,
             "GET",
             f"/{self._source}/events",
-            params={"after": after, "wait": wait, "kinds": ",".join(sorted(self._react))},
+            params={"after": after, "wait": wait, "kinds": self._kinds},
             headers={"authorization": f"Bearer {token}"},
             timeout=wait + 15,
         )
@@ -161,9 +165,9 @@ class Reader:
         async with self._running.database.transaction() as tx:
             rows = await tx.fetch(_NEW, [uuid.UUID(each.id) for each in told])
             new = {str(row["event"]) for row in rows}
-            for each in told:
-                if each.id in new:
-                    await self._react[each.kind](self._running, tx, each)
+            fresh = [each for each in told if each.id in new]
+            for kind, run in groupby(fresh, lambda each: each.kind):
+                await self._react[kind](self._running, tx, list(run))
             await self._move(tx, told[-1].seq, epoch)
         for each in told:
             lag = (clock.now() - each.at).total_seconds()
@@ -213,7 +217,7 @@ class Reader:
                 raise NotFound("There is no such dead letter, or it was dealt with.")
             told = _kept(self._source, row["told"])
             if await tx.fetch(_NEW, [event]):
-                await self._react[told.kind](self._running, tx, told)
+                await self._react[told.kind](self._running, tx, [told])
             await tx.execute("UPDATE dead_letter SET done = now() WHERE event = $1", event)
 
 

@@ -1,5 +1,6 @@
 """What billing does when others speak: a visit that took place waits to be coded."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,37 +13,36 @@ from polyclinic.services.billing.actions.state import Books
 from polyclinic.services.billing.domain.encounters import Came, of_encounter
 
 
-async def open_visit(running: Running, tx: Transaction, told: Told) -> None:
+async def open_visits(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
     books: Books = running.state
-    done = told.read(AppointmentFulfilled)
-    came = Came(
-        f"Appointment/{done.appointment}",
-        f"Patient/{done.patient}",
-        f"Practitioner/{done.practitioner}",
-        done.at.astimezone(ZoneInfo(books.settings.time_zone)).date(),
-    )
-    await visits.open_visit(books, tx, came)
+    for each in told:
+        done = each.read(AppointmentFulfilled)
+        came = Came(
+            f"Appointment/{done.appointment}",
+            f"Patient/{done.patient}",
+            f"Practitioner/{done.practitioner}",
+            done.at.astimezone(ZoneInfo(books.settings.time_zone)).date(),
+        )
+        await visits.open_visit(books, tx, came)
 
 
-async def look_at_encounter(running: Running, tx: Transaction, told: Told) -> None:
-    """Only encounters are asked for; one that has finished is a visit.
+async def look_at_encounters(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
+    """One that has finished is a visit.
 
     Raises Unavailable while records does not answer: the feed is read again from here then.
     """
     books: Books = running.state
-    kind, _, rest = told.subject.partition("/")
-    if kind != "Encounter":
-        return
-    resource = await books.charts.read(f"Encounter/{rest.partition('/')[0]}")
-    came = of_encounter(resource, books.settings.time_zone) if resource is not None else None
     # A chart that moves in brings years of visits along, which somebody billed long ago.
     oldest = books.today() - timedelta(days=books.settings.encounter_days)
-    if came is not None and came.day >= oldest:
-        await visits.open_visit(books, tx, came)
+    for name in dict.fromkeys("/".join(each.subject.split("/")[:2]) for each in told):
+        resource = await books.charts.read(name)
+        came = of_encounter(resource, books.settings.time_zone) if resource is not None else None
+        if came is not None and came.day >= oldest:
+            await visits.open_visit(books, tx, came)
 
 
 reactions = (
-    Reaction("appointments", "AppointmentFulfilled", open_visit),
-    Reaction("records", "ResourceCreated", look_at_encounter),
-    Reaction("records", "ResourceUpdated", look_at_encounter),
+    Reaction("appointments", "AppointmentFulfilled", open_visits),
+    Reaction("records", "ResourceCreated", look_at_encounters, "Encounter"),
+    Reaction("records", "ResourceUpdated", look_at_encounters, "Encounter"),
 )

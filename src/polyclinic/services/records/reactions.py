@@ -5,6 +5,8 @@ another clinician, and ends when the appointment is cancelled. Nothing of the ap
 but its hash, as the relation's source.
 """
 
+from collections.abc import Sequence
+
 from polyclinic.contracts.appointments import (
     AppointmentBooked,
     AppointmentCancelled,
@@ -17,40 +19,41 @@ from polyclinic.services.records import actions
 from polyclinic.services.records.domain import CareRelation
 
 
-async def open_chart(running: Running, tx: Transaction, told: Told) -> None:
-    booked = told.read(AppointmentBooked)
-    relation = CareRelation(
-        f"Practitioner/{booked.practitioner}",
-        f"Patient/{booked.patient}",
-        f"Appointment/{booked.appointment}",
-        told.at,
-        None,
-    )
-    await actions.relate_in(running.state, tx, [relation])
+async def open_chart(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
+    relations = list[CareRelation]()
+    for each in told:
+        booked = each.read(AppointmentBooked)
+        practitioner, patient = _people(booked.practitioner, booked.patient)
+        source = f"Appointment/{booked.appointment}"
+        relations.append(CareRelation(practitioner, patient, source, each.at, None))
+    await actions.relate_in(running.state, tx, relations)
 
 
-async def move_chart(running: Running, tx: Transaction, told: Told) -> None:
-    moved = told.read(AppointmentMoved)
-    source = f"Appointment/{moved.appointment}"
-    patient = f"Patient/{moved.patient}"
-    if moved.former_practitioner != moved.practitioner:
-        former = f"Practitioner/{moved.former_practitioner}"
-        closed = CareRelation(former, patient, source, None, told.at)
-        await actions.relate_in(running.state, tx, [closed])
-    now = CareRelation(f"Practitioner/{moved.practitioner}", patient, source, told.at, None)
-    await actions.relate_in(running.state, tx, [now])
+async def move_chart(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
+    relations = list[CareRelation]()
+    for each in told:
+        moved = each.read(AppointmentMoved)
+        source = f"Appointment/{moved.appointment}"
+        practitioner, patient = _people(moved.practitioner, moved.patient)
+        former, _ = _people(moved.former_practitioner, moved.patient)
+        if former != practitioner:
+            relations.append(CareRelation(former, patient, source, None, each.at))
+        relations.append(CareRelation(practitioner, patient, source, each.at, None))
+    await actions.relate_in(running.state, tx, relations)
 
 
-async def close_chart(running: Running, tx: Transaction, told: Told) -> None:
-    cancelled = told.read(AppointmentCancelled)
-    relation = CareRelation(
-        f"Practitioner/{cancelled.practitioner}",
-        f"Patient/{cancelled.patient}",
-        f"Appointment/{cancelled.appointment}",
-        None,
-        told.at,
-    )
-    await actions.relate_in(running.state, tx, [relation])
+async def close_chart(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
+    relations = list[CareRelation]()
+    for each in told:
+        cancelled = each.read(AppointmentCancelled)
+        practitioner, patient = _people(cancelled.practitioner, cancelled.patient)
+        source = f"Appointment/{cancelled.appointment}"
+        relations.append(CareRelation(practitioner, patient, source, None, each.at))
+    await actions.relate_in(running.state, tx, relations)
+
+
+def _people(practitioner: str, patient: str) -> tuple[str, str]:
+    return f"Practitioner/{practitioner}", f"Patient/{patient}"
 
 
 reactions = (
