@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -33,11 +34,13 @@ from polyclinic.services.billing.domain.cards import (
     CardsRefused,
     Intent,
 )
+from polyclinic.services.billing.domain.payments import check_return
 from polyclinic.services.billing.gateways.cards import PaymentGateway, open_cards
 from polyclinic.services.billing.settings import BillingSettings
 
 # Stripe's own client says it this way to httpx; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+SDK = "polyclinic.services.billing.gateways.cards.sdk"
 BACK = "http://clinic.test/bills/paid"
 
 
@@ -213,6 +216,34 @@ async def test_missing_settings_are_said_at_the_start_and_none_offers_no_cards()
         with pytest.raises(Invalid, match="POLYCLINIC_BILLING_CARDS"):
             async with open_cards(settings):
                 pass
+
+
+async def test_the_missing_package_of_stripe_is_said_at_the_start(monkeypatch):
+    monkeypatch.setitem(sys.modules, "stripe", None)
+    monkeypatch.delitem(sys.modules, SDK, raising=False)
+    settings = BillingSettings(cards="stripe", cards_key="k", cards_webhook_secret="s")
+    with pytest.raises(Invalid, match=r"polyclinic\[stripe\]"):
+        async with open_cards(settings):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("url", "public", "good"),
+    [
+        ("https://clinic.example/bills", "https://clinic.example", True),
+        ("https://clinic.example.evil/bills", "https://clinic.example", False),
+        ("http://127.0.0.1:8080/bills", None, True),
+        ("https://evil.example/", None, False),
+        ("http://localhost.evil.example/", None, False),
+        ("https://clinic.example/\n", "https://clinic.example", False),
+    ],
+)
+def test_people_are_sent_back_to_the_clinic_and_nowhere_else(url, public, good):
+    if good:
+        assert check_return(url, public) == url
+    else:
+        with pytest.raises(Invalid):
+            check_return(url, public)
 
 
 async def test_an_event_is_heard_only_with_our_signature_in_time(gateway, cards):

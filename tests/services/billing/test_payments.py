@@ -57,6 +57,12 @@ async def test_the_desk_takes_cash_and_checks_and_more_than_is_owed(door: Door):
     assert (await owed(door, who), await till(door, "cash") - before) == (1_000, 4_000)
     await door.done(TOM, "/billing/payments", {**body, "method": "check", "amount": 3_000})
     assert await owed(door, who) == -2_000
+    query = "SELECT amount, done IS NULL AS open FROM billing.work_item WHERE subject = $1"
+    (credit,) = await door.sql(query, f"Patient/{who}")
+    assert tuple(credit) == (2_000, True)
+    assert (await give_back(door, made["payment"], 2_000)).status_code == 201
+    (credit,) = await door.sql(query, f"Patient/{who}")
+    assert credit["open"] is False
     assert await proven(door)
 
 

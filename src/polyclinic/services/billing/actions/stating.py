@@ -26,7 +26,8 @@ from polyclinic.services.billing.domain.statements import (
     Snapshot,
     Statement,
 )
-from polyclinic.services.billing.store import charges, payments, plans, statements
+from polyclinic.services.billing.domain.work import Item
+from polyclinic.services.billing.store import charges, payments, plans, statements, work
 from polyclinic.services.billing.store.statements import Standing
 
 ROUNDS = 3
@@ -175,6 +176,10 @@ async def moved(books: Books, tx: Transaction, asker: Asker, patient: str) -> No
     if resources:
         await books.put(tx, asker, resources)
     await plans.end(tx, patient, account)
+    if now.balance < 0:
+        await work.open_item(tx, Item("unapplied", patient, patient, amount=-now.balance))
+    else:
+        await work.close_item(tx, "unapplied", patient, asker.name, "settled")
 
 
 async def _invoice(books: Books, tx: Transaction, name: UUID) -> dict[str, object]:
