@@ -39,6 +39,8 @@ async def test_a_patient_gets_the_scopes_of_a_patient_and_their_own_id(door):
         "fhirUser",
         "patient/*.rs",
         "patient/Appointment.cru",
+        "patient/PaymentNotice.c",
+        "patient/Account.u",
     }
 
 

@@ -29,7 +29,13 @@ STAFF_READS = "Practitioner PractitionerRole Organization Location"
 # What a person may do by role when signed in through a client of our own (least privilege, 45 CFR
 # 164.502(b)): the front desk sees who somebody is and who pays, never why they come.
 BY_ROLE: dict[str, tuple[str, ...]] = {
-    "patient": ("patient/*.rs", "patient/Appointment.cru"),
+    # Paying and agreeing to a plan are billing's to allow; the FHIR door lets no patient write.
+    "patient": (
+        "patient/*.rs",
+        "patient/Appointment.cru",
+        "patient/PaymentNotice.c",
+        "patient/Account.u",
+    ),
     "clinician": ("user/*.cruds",),
     "front-desk": (
         "user/Patient.crus",
