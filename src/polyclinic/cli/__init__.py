@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_serve(words)
     _add_seed(words)
     _add_import(words)
+    _add_adopt(words)
     _add_token(words)
     shown = words.add_parser("map", help="show the services and whom each one asks")
     shown.set_defaults(command=_map)
@@ -91,6 +92,16 @@ def _add_import(words: Any) -> None:
         help="a Bundle (.json), lines of resources (.ndjson), either gzipped, a tar or a folder",
     )
     taken.set_defaults(command=_import)
+
+
+def _add_adopt(words: Any) -> None:
+    adopt = words.add_parser(
+        "adopt", help="move what records kept of a service's types to the service, added later"
+    )
+    adopt.add_argument("name", metavar="NAME", help="the service that was added")
+    _add_platform(adopt)
+    adopt.add_argument("--dry-run", action="store_true", help="say what would move, move nothing")
+    adopt.set_defaults(command=_adopt)
 
 
 def _add_token(words: Any) -> None:
@@ -154,6 +165,12 @@ def _import(given: argparse.Namespace) -> int:
     from polyclinic.cli.importing import import_paths
 
     return _run(import_paths(_operator(given), given.paths))
+
+
+def _adopt(given: argparse.Namespace) -> int:
+    from polyclinic.cli.adopting import adopt
+
+    return _run(adopt(_operator(given), given.name, dry_run=given.dry_run))
 
 
 def _token(given: argparse.Namespace) -> int:

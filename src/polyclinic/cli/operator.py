@@ -89,7 +89,18 @@ class Operator:
     async def post(
         self, path: str, content: bytes, headers: dict[str, str], acting: tuple[str, str]
     ) -> httpx.Response:
-        """Sends as a client with a scope; asks again as long as it is patient, with a new token."""
+        """Sends as a client with a scope."""
+        return await self._send("POST", path, content, headers, acting)
+
+    async def get(self, path: str, acting: tuple[str, str]) -> httpx.Response:
+        """Asks as a client with a scope."""
+        return await self._send("GET", path, b"", {}, acting)
+
+    async def _send(
+        self, method: str, path: str, content: bytes, headers: dict[str, str],
+        acting: tuple[str, str],
+    ) -> httpx.Response:  # fmt: skip
+        """Asks again as long as it is patient, with a new token where the old one is refused."""
         until = time.monotonic() + PATIENCE_SECONDS
         attempt = 0
         while True:
@@ -98,7 +109,7 @@ class Operator:
             try:
                 token = await self.current_token(*acting)
                 sent = {**headers, "Authorization": f"Bearer {token}"}
-                answer = await self.http.post(path, content=content, headers=sent)
+                answer = await self.http.request(method, path, content=content, headers=sent)
             except (httpx.TransportError, Unavailable) as lost:
                 if is_last:
                     raise Unavailable(f"The platform at {self.url} does not answer.") from lost

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.store.rows import who
@@ -52,14 +52,18 @@ class LogLane:
 
     async def _keep(self, batches: list[Sequence[Released]]) -> Sequence[Problem | None]:
         rows = [entry for batch in batches for entry in batch]
-        await self._database.execute(
-            RELEASED,
-            [row.patient for row in rows],
-            [row.count for row in rows],
-            [row.type for row in rows],
-            *who(row.errand for row in rows),
-            [row.action.encode() for row in rows],
-            [row.outcome for row in rows],
-            [row.id for row in rows],
-        )
+        await self._database.execute(RELEASED, *columns(rows))
         return [None] * len(batches)
+
+
+def columns(rows: Sequence[Released]) -> tuple[list[Any], ...]:
+    """The values of `RELEASED`, for a transaction that logs what it does itself."""
+    return (
+        [row.patient for row in rows],
+        [row.count for row in rows],
+        [row.type for row in rows],
+        *who(row.errand for row in rows),
+        [row.action.encode() for row in rows],
+        [row.outcome for row in rows],
+        [row.id for row in rows],
+    )

@@ -191,7 +191,7 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
         *grants.values(),
         list(range(len(changes))),
         numbers,
-        *_columns(changes),
+        *columns(changes),
         *who(change.errand for change in changes),
         *_index_columns(changes),
         list(range(len(changes))),
@@ -204,7 +204,8 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
     return verdicts
 
 
-def _columns(changes: Sequence[Change]) -> tuple[list[Any], ...]:
+def columns(changes: Sequence[Change]) -> tuple[list[Any], ...]:
+    """The rows of `resource` that changes make, as columns."""
     return (
         [c.pid for c in changes],
         [type_number(c.type) for c in changes],

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.contracts.identity import smart_configuration
+from polyclinic.fhirserver.adoption.door import leaving_routes
 from polyclinic.fhirserver.door import FhirServer, door, own_statement
 from polyclinic.foundation import http
 from polyclinic.foundation.caller import NO_ISSUER, Caller
@@ -112,4 +113,5 @@ routes = (
     Route("/records/fhir-metadata", get_own_statement),
     Route("/records/import", post_import, methods=["POST"]),
     Route("/records/relations", post_relations, methods=["POST"]),
+    *leaving_routes("records", lambda request: http.running(request).state),
 )

@@ -6,13 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from polyclinic.fhirserver.adoption.door import arriving_routes
 from polyclinic.fhirserver.door import door, own_statement, show_problem
 from polyclinic.fhirserver.rest.answer import MEDIA_TYPE
-from polyclinic.foundation import http
+from polyclinic.foundation import clock, http
 from polyclinic.foundation.errors import Invalid, MethodRefused, Problem
 from polyclinic.services.appointments.actions import looking, slots
 from polyclinic.services.appointments.actions.state import KIND, Visitor, calling
-from polyclinic.services.appointments.domain import reading
+from polyclinic.services.appointments.domain import history, reading
 from polyclinic.services.appointments.routes.answers import desk_of
 from polyclinic.standards.fhir import codec
 
@@ -111,6 +112,12 @@ async def get_own_statement(request: Request) -> Response:
 
 # Before `/appointments/{id}`, which would take it for an appointment.
 statement_route = Route("/appointments/fhir-metadata", get_own_statement)
+# Also before `/appointments/{id}`.
+adopt_routes = arriving_routes(
+    "appointments",
+    lambda request: desk_of(request).server,
+    lambda kind, resource: history.why_not(kind, resource, clock.now()),
+)
 fhir_routes = (
     Route("/fhir", fhir, methods=_METHODS),
     Route("/fhir/{path:path}", fhir, methods=_METHODS),

@@ -5,7 +5,11 @@ from polyclinic.services.billing.routes.charges import charge_routes
 from polyclinic.services.billing.routes.claims import claim_routes
 from polyclinic.services.billing.routes.estimates import estimate_routes
 from polyclinic.services.billing.routes.fees import fee_routes
-from polyclinic.services.billing.routes.fhir import fhir_routes, statement_route
+from polyclinic.services.billing.routes.fhir import (
+    adopt_routes,
+    fhir_routes,
+    statement_route,
+)
 from polyclinic.services.billing.routes.files import file_routes
 from polyclinic.services.billing.routes.payments import payment_routes
 from polyclinic.services.billing.routes.people import people_routes
@@ -14,6 +18,7 @@ from polyclinic.services.billing.routes.work import work_routes
 
 routes = (
     statement_route,
+    *adopt_routes,
     *bookkeeping_routes,
     *claim_routes,
     *file_routes,

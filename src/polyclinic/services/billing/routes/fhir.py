@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from polyclinic.fhirserver.adoption.door import arriving_routes
 from polyclinic.fhirserver.door import door, own_statement, show_problem
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Problem
@@ -28,6 +29,8 @@ async def get_own_statement(request: Request) -> Response:
 
 
 statement_route = Route("/billing/fhir-metadata", get_own_statement)
+# What records kept before billing was there is history: documents, and no entry of the ledger.
+adopt_routes = arriving_routes("billing", lambda request: books_of(request).server)
 fhir_routes = (
     Route("/fhir", fhir, methods=_METHODS),
     Route("/fhir/{path:path}", fhir, methods=_METHODS),
