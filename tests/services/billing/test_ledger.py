@@ -147,3 +147,16 @@ async def test_a_closed_day_takes_nothing_more_and_a_changed_row_is_found(door: 
     await door.sql(changed, yesterday)
     await door.sql("ALTER TABLE billing.ledger_line ENABLE TRIGGER append_only")
     assert (await door.proof())["broken_days"] == [yesterday.isoformat()]
+
+
+async def test_what_was_taken_back_in_one_way_is_not_taken_back_in_another(door: Door):
+    await post(door, charge("h", 4_200, "charge/twice"))
+    found = await ledger.find(door.running.database, "charge/twice")
+    assert found is not None
+    lines = transfer(EARNED, patient_account("Patient/h"), 4_200, About(patient="Patient/h"))
+    back = Entry("charge aborted", "charge-aborted/twice", "test", tuple(lines), found["id"], "x")
+    assert await post(door, back) == {"charge-aborted/twice"}
+    asked = {"entry": str(found["id"]), "reason": "duplicate"}
+    again = await door.ask(BILL, "POST", "/billing/ledger/reversals", asked)
+    assert (again.status_code, again.json()["kind"]) == (409, "AlreadyReversed")
+    assert await owed(door, "h") == 0
