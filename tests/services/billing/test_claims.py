@@ -275,3 +275,22 @@ async def test_nothing_readable_of_what_was_done_lies_in_the_tables(door: Door):
             for word in ("Plantedname", "Z4321", "E11.9", "E119"):
                 assert word not in line, (row["t"], word)
                 assert word.encode().hex() not in line, (row["t"], word)
+
+
+async def test_a_bill_is_settled_by_whatever_settles_the_account(door: Door):
+    visit = await coded(door, ("Z9099", 30_000))
+    await came(door, replies(await submitted(door, visit))["835"])
+    asked = {"reason": "CO-50", "amount": 10_000}
+    await door.done(BILL, f"/billing/claims/{visit.claim}/to-patient", asked)
+    billed = await door.done(BILL, "/billing/statements", {"patient": visit.patient})
+    query = "SELECT status FROM billing.statement WHERE patient = $1"
+    assert [row["status"] for row in await door.sql(query, visit.patient)] == ["issued"], billed
+    [entry] = await door.sql(
+        "SELECT e.id FROM billing.ledger_entry e JOIN billing.ledger_line l ON l.entry = e.id"
+        " WHERE e.kind = 'to-patient' AND l.patient = $1 AND l.amount > 0",
+        visit.patient,
+    )
+    reversal = {"entry": str(entry["id"]), "reason": "entered-in-error"}
+    await door.done(BILL, "/billing/ledger/reversals", reversal)
+    assert [row["status"] for row in await door.sql(query, visit.patient)] == ["balanced"]
+    assert (await door.proof())["holds"]

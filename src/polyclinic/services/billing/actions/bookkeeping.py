@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotFound
 from polyclinic.foundation.once import Once, Stored
+from polyclinic.services.billing.actions import stating
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
-from polyclinic.services.billing.domain.ledger import Account, Entry, Line
+from polyclinic.services.billing.domain.ledger import Account, Entry, Line, patient_account
 from polyclinic.services.billing.domain.problems import AlreadyReversed, DayStillOpen
 from polyclinic.services.billing.store import closing, ledger
 
@@ -22,8 +23,20 @@ GENESIS = bytes(32)  # what the first closed day follows
 
 
 async def post(books: Books, tx: Transaction, entries: list[Entry]) -> set[str]:
-    """Posts on the clinic's day; answers the causes that were new. Call it once a transaction."""
-    return await ledger.post(tx, books.today(), entries, books.settings.currency)
+    """Posts on the clinic's day; answers the causes that were new. Call it once a transaction.
+
+    Bills, plans and credits of the patients whose account it touches say so at once.
+    """
+    new = await ledger.post(tx, books.today(), entries, books.settings.currency)
+    touched = {
+        line.patient
+        for entry in entries
+        if entry.source in new
+        for line in entry.lines
+        if line.patient is not None and line.account == patient_account(line.patient)
+    }
+    await stating.moved(books, tx, touched)
+    return new
 
 
 class Reversal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -105,7 +105,6 @@ async def _dispute(books: Books, tx: Transaction, name: UUID, dispute: Dispute) 
         return
     await payments.save_dispute(tx, name, dispute, status)
     await bookkeeping.post(books, tx, rules.disputed(payment, dispute, status))
-    await stating.moved(books, tx, books.own(), payment.patient)
     item = Item("gateway", f"Dispute/{dispute.id}", payment.patient, amount=dispute.amount,
                 code=f"dispute {status}")  # fmt: skip
     await work.open_item(tx, item)

@@ -125,12 +125,10 @@ async def _book(
     if status == cards.SUCCEEDED:
         await bookkeeping.post(books, tx, [rules.given_back(payment, refund)])
         await announce(tx, (f"PaymentNotice/{payment.id}", _said(payment, refund)))
-        await stating.moved(books, tx, books.own(), payment.patient)
     if status == cards.FAILED:
         await payments.release(tx, payment.id, refund.amount)
         if refund.status == cards.SUCCEEDED:
             await bookkeeping.post(books, tx, [rules.came_back(payment, refund)])
-            await stating.moved(books, tx, books.own(), payment.patient)
         item = Item("gateway", f"Refund/{refund.id}", payment.patient, amount=refund.amount,
                     code="refund failed")  # fmt: skip
         await work.open_item(tx, item)

@@ -67,7 +67,6 @@ async def receive(books: Books, tx: Transaction, asker: Asker, payment: Payment)
         currency=payment.currency,
     )
     await announce(tx, (f"PaymentNotice/{payment.id}", said))
-    await stating.moved(books, tx, asker, payment.patient)
 
 
 async def _given_up(tx: Transaction, payment: Payment) -> Payment:

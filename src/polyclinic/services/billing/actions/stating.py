@@ -1,5 +1,6 @@
 """Bills patients: what is owed now, statements of it, and their state as payments come in."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -167,9 +168,19 @@ async def _kept(books: Books, tx: Transaction, asker: Asker, draft: _Draft) -> S
     return made
 
 
-async def moved(books: Books, tx: Transaction, asker: Asker, patient: str) -> None:
-    """Something was paid or given back: bills and plans say so in the same transaction."""
-    account = patient_account(patient)
+async def moved(books: Books, tx: Transaction, patients: Collection[str]) -> None:
+    """Accounts were touched: bills, plans and the queue of credits say so in the same transaction.
+
+    Most patients of a remittance have none of these yet; the others are looked at one by one.
+    """
+    if patients:
+        currency = books.settings.currency
+        for patient in await statements.concerned(tx, sorted(patients), currency):
+            await _moved(books, tx, patient)
+
+
+async def _moved(books: Books, tx: Transaction, patient: str) -> None:
+    account, asker = patient_account(patient), books.own()
     now = await statements.standing(tx, account, books.settings.currency)
     changed = await statements.mark(tx, patient, account, now.balance)
     resources = [await _invoice(books, tx, name) for name in changed]

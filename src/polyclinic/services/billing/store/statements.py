@@ -1,6 +1,6 @@
 """Statements as rows, and what the ledger says of a patient, charge by charge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import LiteralString, NamedTuple
 from uuid import UUID
@@ -48,6 +48,15 @@ _MARK: LiteralString = """
                  THEN 'balanced' ELSE 'issued' END AS status
           FROM billing.statement s WHERE s.patient = $1 AND s.status <> 'cancelled') t
     WHERE s.id = t.id AND s.status <> t.status RETURNING s.id"""
+_CONCERNED: LiteralString = """
+    SELECT p FROM unnest($1::text[]) AS p
+    WHERE EXISTS (SELECT FROM billing.statement s WHERE s.patient = p AND s.status <> 'cancelled')
+       OR EXISTS (SELECT FROM billing.plan n WHERE n.patient = p AND n.status = 'active')
+       OR EXISTS (SELECT FROM billing.work_item w
+                  WHERE w.queue = 'unapplied' AND w.subject = p AND w.done IS NULL)
+       OR EXISTS (SELECT FROM billing.account a JOIN billing.balance b ON b.account = a.number
+                  WHERE a.name = 'patient/' || substr(p, 9) AND a.currency = $2 AND b.amount < 0)
+    ORDER BY p"""
 _OWING: LiteralString = """
     SELECT 'Patient/' || substr(a.name, 9) AS patient
     FROM billing.account a JOIN billing.balance b ON b.account = a.number
@@ -86,6 +95,11 @@ async def came(
         )
         for row in rows
     }
+
+
+async def concerned(tx: Transaction, patients: Sequence[str], currency: str) -> list[str]:
+    """Those of whom something is kept that follows from their balance."""
+    return [row["p"] for row in await tx.fetch(_CONCERNED, list(patients), currency)]
 
 
 async def add(tx: Transaction, new: Statement, sealed: bytes) -> Statement:
