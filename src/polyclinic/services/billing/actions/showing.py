@@ -1,7 +1,10 @@
 """Payments as people see them: who looks at whose is logged first."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from uuid import UUID
+
+import msgspec
 
 from polyclinic.foundation.errors import Forbidden
 from polyclinic.services.billing.actions import paying, printing, stating
@@ -11,9 +14,11 @@ from polyclinic.services.billing.domain.ledger import patient_account
 from polyclinic.services.billing.domain.payments import Payment, Refund
 from polyclinic.services.billing.domain.people import is_patient
 from polyclinic.services.billing.domain.statements import BillLine, Statement
-from polyclinic.services.billing.store import ledger, payments, statements
+from polyclinic.services.billing.store import ledger, payments, remittances, statements
 
 LIST_MAX = 200
+_ADJUSTMENTS = list[tuple[str, str, int]]
+_Reasons = Mapping[UUID, Mapping[tuple[str, str], int]]
 
 
 async def payments_of(books: Books, asker: Asker, asked: str | None) -> dict[str, object]:
@@ -88,6 +93,7 @@ async def owed(books: Books, asker: Asker, asked: str | None) -> dict[str, objec
     patient = await _patient(books, asker, asked)
     bill, now = await stating.bill_of(books, patient)
     on_its_way = await payments.on_its_way(books.running.database, patient)
+    why = await _reasons(books, bill.lines)
     await books.log_read(asker, "Invoice", {patient: len(bill.lines)})
     return {
         "patient": patient,
@@ -98,7 +104,7 @@ async def owed(books: Books, asker: Asker, asked: str | None) -> dict[str, objec
         "credit": bill.credit,
         "other": bill.other,
         "cards": books.cards is not None,
-        "lines": [_line(each) for each in bill.lines],
+        "lines": [_line(each, why) for each in bill.lines],
     }
 
 
@@ -114,13 +120,14 @@ async def statement(books: Books, asker: Asker, name: UUID) -> dict[str, object]
     """A bill as it was sent."""
     kept = await printing.own_statement(books, asker, name)
     snapshot = await stating.snapshot_of(books, kept)
+    why = await _reasons(books, snapshot.lines)
     await books.log_read(asker, "Invoice", {kept.statement.patient: 1})
     return {
         **_statement(kept.statement),
         "name": snapshot.name,
         "address": list(snapshot.address),
         "other": snapshot.other,
-        "lines": [_line(each) for each in snapshot.lines],
+        "lines": [_line(each, why) for each in snapshot.lines],
     }
 
 
@@ -147,6 +154,22 @@ def _statement(made: Statement) -> dict[str, object]:
     }
 
 
-def _line(line: BillLine) -> dict[str, object]:
+async def _reasons(books: Books, lines: Sequence[BillLine]) -> _Reasons:
+    """Why insurers took amounts off, by charge; what a later decision took back is gone."""
+    rows = await remittances.of_charges(books.running.database, [each.charge for each in lines])
+    found: dict[UUID, dict[tuple[str, str], int]] = {}
+    for row in rows:
+        sums = found.setdefault(row["charge"], {})
+        for group, reason, amount in msgspec.json.decode(row["adjustments"], type=_ADJUSTMENTS):
+            sums[group, reason] = sums.get((group, reason), 0) + amount
+    return found
+
+
+def _line(line: BillLine, why: _Reasons) -> dict[str, object]:
+    reasons = [
+        {"group": group, "reason": reason, "amount": amount}
+        for (group, reason), amount in why.get(line.charge, {}).items()
+        if amount
+    ]
     return {**asdict(line), "charge": str(line.charge), "day": line.day.isoformat(),
-            "left": line.left}  # fmt: skip
+            "left": line.left, "why": reasons}  # fmt: skip

@@ -22,6 +22,11 @@ _LINES: LiteralString = """
            l.adjustments, r.payer, r.day, r.trace
     FROM billing.remittance_line l JOIN billing.remittance r ON r.id = l.remittance"""
 
+_OF_CHARGES: LiteralString = f"""
+    {_LINES} WHERE l.charge = ANY ($1) AND l.claim IN (
+        SELECT c.claim FROM billing.claim_line c WHERE c.charge = ANY ($1))
+    ORDER BY r.posted, l.line"""  # noqa: S608 (constants)
+
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -80,8 +85,8 @@ async def of_claim(database: Database, claim: UUID) -> list[Row]:
 
 
 async def of_charges(database: Database, charges: Sequence[UUID]) -> list[Row]:
-    query = _LINES + " WHERE l.charge = ANY ($1) ORDER BY r.posted, l.line"
-    return await database.fetch(query, list(charges))
+    """Every decision about these charges; found by their claims, for which there is an index."""
+    return await database.fetch(_OF_CHARGES, list(charges))
 
 
 async def listed(database: Database, limit: int = 100) -> list[Row]:
