@@ -10,7 +10,10 @@ BILLERS = frozenset({"billing", "system"})
 # The desk takes cash and sees what is owed; clinicians say what was done.
 DESK = BILLERS | {"front-desk"}
 CODERS = BILLERS | {"clinician"}
-KINDS = "Account|ChargeItem|ChargeItemDefinition|Invoice|PaymentNotice|PaymentReconciliation|Claim"
+KINDS = (
+    "Account|ChargeItem|ChargeItemDefinition|Invoice|PaymentNotice|PaymentReconciliation|Claim"
+    "|Coverage|Patient"
+)
 _SCOPE = re.compile(rf"(?:patient|user|system)/({KINDS}|\*)\.(read|write|\*|c?r?u?d?s?)")
 _OLD_STYLE = {"read": "rs", "write": "cud", "*": "cruds"}
 
