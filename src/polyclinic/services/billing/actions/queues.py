@@ -31,11 +31,21 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """What waits in one queue."""
+
+    items: int
+    amount: int
+    oldest_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A page of one queue or of all, and how many wait in each."""
+    """A page of one queue or of all, how many wait in each, how much, and since when."""
 
     items: list[Waiting]
     counts: dict[str, int]
+    totals: dict[str, Total]
     following: UUID | None
 
 
@@ -61,15 +71,18 @@ async def page(books: Books, asker: Asker, wanted: Filter) -> Page:
         database, wanted.queue, wanted.after, limit + 1, owner=owner, subject=wanted.subject
     )
     shown = found[:limit]
-    waiting = {row["queue"]: int(row["items"]) for row in await work.counts(database)}
-    counts: dict[str, int] = {queue: waiting.get(queue, 0) for queue in QUEUES}
+    totals = {
+        row["queue"]: Total(row["items"], row["amount"], (asker.now - row["oldest"]).days)
+        for row in await work.counts(database)
+    }
+    counts = {queue: totals[queue].items if queue in totals else 0 for queue in QUEUES}
     seen: dict[str, int] = {}
     for each in shown:
         if each.item.patient is not None:
             seen[each.item.patient] = seen.get(each.item.patient, 0) + 1
     await books.log_read(asker, "Account", seen)
     following = shown[-1].id if len(found) > limit else None
-    return Page(shown, counts, following)
+    return Page(shown, counts, totals, following)
 
 
 async def take(books: Books, asker: Asker, item: UUID, key: Once | None) -> Stored:

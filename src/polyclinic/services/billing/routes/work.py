@@ -25,10 +25,13 @@ async def get_work(request: Request) -> Response:
         given.get("mine") == "true",
         given.get("subject"),
     )
-    page = await queues.page(books_of(request), await asker_of(request), wanted)
+    books = books_of(request)
+    page = await queues.page(books, await asker_of(request), wanted)
     value = {
         "items": [_shown(each) for each in page.items],
         "counts": page.counts,
+        "totals": page.totals,
+        "currency": books.settings.currency,
         "next": page.following,
     }
     return http.json(value)

@@ -26,8 +26,8 @@ _LIST: LiteralString = """
       AND ($4::text IS NULL OR owner = $4) AND ($5::text IS NULL OR subject = $5)
     ORDER BY id LIMIT $3"""
 _COUNTS: LiteralString = """
-    SELECT queue, count(*) AS items, min(made) AS oldest FROM billing.work_item
-    WHERE done IS NULL GROUP BY queue"""
+    SELECT queue, count(*) AS items, sum(amount)::bigint AS amount, min(made) AS oldest
+    FROM billing.work_item WHERE done IS NULL GROUP BY queue"""
 # Somebody else's item is taken from them by no one but themselves.
 _TAKE: LiteralString = """
     UPDATE billing.work_item SET owner = $2
@@ -83,7 +83,7 @@ async def list_open(
 
 
 async def counts(database: Database) -> list[Row]:
-    """queue, items, oldest: of every queue in which something waits."""
+    """queue, items, amount, oldest: of every queue in which something waits."""
     return await database.fetch(_COUNTS)
 
 
