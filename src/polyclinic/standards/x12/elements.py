@@ -8,7 +8,9 @@ from decimal import Decimal
 from polyclinic.standards.x12.refused import NOWHERE, Refused
 from polyclinic.standards.x12.tokens import STANDARD, Segment, Separators
 
-AMOUNT_DIGITS_MAX = 18  # element 782 has at most 18 digits; more would not fit a bigint either
+# Element 782 may have 18 digits. Nobody pays a hundred thousand million dollars: beyond that a
+# file is wrong, and a sum of such amounts would leave the 64 bits of a ledger.
+AMOUNT_DIGITS_MAX = 13
 _AMOUNT = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?").fullmatch
 _QUANTITY = re.compile(r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})").fullmatch
 _DAY = re.compile(r"[0-9]{8}").fullmatch
@@ -33,7 +35,7 @@ def read_amount(segment: Segment, element: int) -> int:
     sign, whole, cents = match[1], match[2].lstrip("0"), match[3] or ""
     if len(cents) > 2:
         raise segment.refused(element, "IK403-6", "The amount has more than two decimals.")
-    # Counted as minor units, so that what is read fits the ledger's 64 bits.
+    # Counted as minor units.
     if len(whole) + 2 > AMOUNT_DIGITS_MAX:
         raise segment.refused(element, "IK403-5", "The amount is absurdly large.")
     minor = int(f"{whole}{cents:0<2}")

@@ -21,7 +21,8 @@ class Refused(Exception):
     `element` is the X12 number of the element, 0 when the segment as a whole is meant. `code`
     names the acknowledgment's element and its value, so that TA1 and 999 follow from it:
     `TA105-021`, `AK905-5`, `IK502-4`, `IK304-3`, `IK403-7`; `BAL-…` are sums that do not agree,
-    `PAYEE` is a payment to somebody else, `SIZE` a file too large to be looked at.
+    `PAYEE` is a payment to somebody else, `CURRENCY` one in other money, `SIZE` a file too large
+    to be looked at.
     `text` never carries a value of the file but counts and amounts: it may be shown and logged.
     """
 

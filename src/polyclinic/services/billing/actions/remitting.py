@@ -14,13 +14,27 @@ from polyclinic.foundation.outbox import announce
 from polyclinic.services.billing.actions import bookkeeping, estimating, opened
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import documents
-from polyclinic.services.billing.domain.claims import Claim, ClaimLine, after, may
+from polyclinic.services.billing.domain.claims import DECIDED, Claim, ClaimLine
 from polyclinic.services.billing.domain.ledger import Entry
 from polyclinic.services.billing.domain.received import Incoming, Received, told
-from polyclinic.services.billing.domain.remitting import Decision, Known, decide, withheld
+from polyclinic.services.billing.domain.remitting import (
+    Course,
+    Decision,
+    Known,
+    decide,
+    withheld,
+)
 from polyclinic.services.billing.domain.work import Item
 from polyclinic.services.billing.store import charges as charge_rows
-from polyclinic.services.billing.store import claims, files, payers, publications, remittances, work
+from polyclinic.services.billing.store import (
+    claims,
+    files,
+    ledger,
+    payers,
+    publications,
+    remittances,
+    work,
+)
 from polyclinic.services.billing.store.claims import Move, Told
 from polyclinic.services.billing.store.remittances import Posted, PostedLine
 from polyclinic.standards.x12.remittance import ClaimPayment, Remittance, read_remittances
@@ -40,23 +54,36 @@ class Payment:
 async def take_remittances(books: Books, tx: Transaction, asker: Asker, came: Incoming) -> Received:
     """Holds the file when anything in it is wrong: nothing of it is posted then."""
     ours = (books.settings.clinic_npi, books.settings.clinic_tax_id)
-    read = read_remittances(came.content, ours)
+    read = read_remittances(came.content, ours, books.settings.currency)
     if read.refused:
         return Received("held", told(read.refused))
-    payments, known = list[Payment](), 0
+    several = list[Payment]()
     for remittance in read.remittances:
         payer = await _payer(tx, came, remittance)
         if payer is None:
             return Received("held", "TRN03: no payer here signs with this id.")
-        digest = _digest(remittance)
-        former = await remittances.digest_of(tx, payer, remittance.trace_number)
-        if former is not None and former != digest:
-            return Received("held", "TRN02: this trace number was posted with another content.")
-        known += former is not None
-        if former is None:
-            payments.append(Payment(payer, remittance, digest))
+        several.append(Payment(payer, remittance, _digest(remittance)))
+    await remittances.hold(tx, [each.payer for each in several])
+    payments = await _new(tx, several)
+    if payments is None:
+        return Received("held", "TRN02: this trace number was posted with another content.")
     lines = await _post_all(books, tx, asker, came.file, payments)
+    known = len(several) - len(payments)
     return Received("taken", counts={"posted": len(payments), "known": known, "lines": lines})
+
+
+async def _new(tx: Transaction, several: Sequence[Payment]) -> list[Payment] | None:
+    """What was not posted before, here or further up in the file; none if two differ."""
+    new, digests = list[Payment](), dict[tuple[str, str], bytes]()
+    for each in several:
+        name = (each.payer, each.remittance.trace_number)
+        former = digests.get(name) or await remittances.digest_of(tx, *name)
+        if former is None:
+            new.append(each)
+        elif former != each.digest:
+            return None
+        digests[name] = each.digest
+    return new
 
 
 def _digest(remittance: Remittance) -> bytes:
@@ -178,43 +205,49 @@ async def _move(
     known: Mapping[str, _Ours],
     decisions: Sequence[Decision],
 ) -> None:
-    """States, history, queues, events; a claim that comes twice ends where the last one says."""
-    states = {ours.claim.id: ours.claim.status for ours in known.values()}
-    moves, told_all, items = dict[UUID, Move](), list[Told](), list[Item]()
-    ours = {each.claim.id: each.claim for each in known.values()}
+    """States, history, queues, events and documents of every claim that was decided on."""
+    ours, courses = {each.claim.id: each.claim for each in known.values()}, dict[UUID, Course]()
+    told_all, said = list[Told](), list[tuple[str, ClaimDecided]]()
     for decision in decisions:
         if decision.claim is None:
-            items.append(Item("held", f"File/{file}", amount=decision.paid, code="unknown claim"))
+            unknown = Item("held", f"File/{file}", amount=decision.paid, code="unknown claim")
+            await work.open_item(tx, unknown)
             continue
         claim = ours[decision.claim.id]
-        status = states[claim.id]
-        if may(decision.verb, status):
-            status = after(decision.verb, status)
-        else:
-            items.append(_item("held", claim, decision.paid, "unexpected"))
-        states[claim.id] = status
-        former = moves.get(claim.id)
-        paid = decision.paid + (former.paid if former else 0)
-        moves[claim.id] = Move(claim.id, status, paid, decision.payer_number)
-        told_all.append(Told(claim.id, status, decision.verb, asker.name, file))
-        if decision.denied:
-            items.append(_item("denied", claim, decision.denied, decision.denied_code))
-    await claims.move(tx, list(moves.values()))
+        course = courses.setdefault(claim.id, Course(claim.status))
+        course.take(decision)
+        told_all.append(Told(claim.id, course.status, decision.verb, asker.name, file))
+        said.append(_said(claim, course.status, decision))
+    moves = [Move(name, c.status, c.paid, c.payer_number) for name, c in courses.items()]
+    await claims.move(tx, moves)
     await claims.tell(tx, told_all)
-    await files.add_claims(tx, file, list(moves))
+    await files.add_claims(tx, file, list(courses))
+    await _queue(tx, asker, ours, courses)
+    await announce(tx, *said)
+    await publications.add(tx, ["ClaimResponse", "ExplanationOfBenefit"], list(courses))
+
+
+async def _queue(
+    tx: Transaction, asker: Asker, ours: Mapping[UUID, Claim], courses: Mapping[UUID, Course]
+) -> None:
+    """What a person must see is opened, and what waits for nobody any more is closed."""
+    left = await ledger.left_of_claims(tx, list(courses))
+    items = list[Item]()
+    for name, course in sorted(courses.items()):
+        claim, open_there = ours[name], left.get(name, 0)
+        items += [
+            Item(queue, f"Claim/{name}", claim.patient, claim.payer, amount, code)
+            for queue, amount, code in course.waits(open_there)
+        ]
+        if claim.status in DECIDED and course.is_settled(open_there):
+            await work.close_item(tx, "denied", f"Claim/{name}", asker.name, "decided anew")
     await work.open_item(tx, *items)
-    await announce(tx, *[_said(ours[d.claim.id], states, d) for d in decisions if d.claim])
-    await publications.add(tx, ["ClaimResponse", "ExplanationOfBenefit"], list(moves))
 
 
-def _item(queue: str, claim: Claim, amount: int, code: str) -> Item:
-    return Item(queue, f"Claim/{claim.id}", claim.patient, claim.payer, amount, code)
-
-
-def _said(claim: Claim, states: Mapping[UUID, str], decision: Decision) -> tuple[str, ClaimDecided]:
+def _said(claim: Claim, status: str, decision: Decision) -> tuple[str, ClaimDecided]:
     return f"Claim/{claim.id}", ClaimDecided(
         claim=str(claim.id), patient=claim.patient.partition("/")[2], payer=claim.payer,
-        status=states[claim.id], paid=decision.paid, patient_share=decision.patient_share,
+        status=status, paid=decision.paid, patient_share=decision.patient_share,
         currency=claim.currency,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from polyclinic.services.billing.domain.problems import WrongState
 
 DRAFT, CHECKED, SUBMITTED, ACCEPTED = "draft", "checked", "submitted", "accepted"
 REJECTED, PAID, DENIED, APPEALED = "rejected", "paid", "denied", "appealed"
+DECIDED = frozenset({PAID, DENIED, APPEALED})
 
 # verb → (states it is possible in, the state after)
 _MOVES: dict[str, tuple[frozenset[str], str]] = {
@@ -26,7 +27,8 @@ _MOVES: dict[str, tuple[frozenset[str], str]] = {
     # A payer may decide before its acknowledgment was read, and decide anew.
     "pay": (frozenset({SUBMITTED, ACCEPTED, APPEALED, DENIED, PAID}), PAID),
     "deny": (frozenset({SUBMITTED, ACCEPTED, APPEALED, PAID, DENIED}), DENIED),
-    "reverse": (frozenset({PAID, DENIED, APPEALED}), ACCEPTED),
+    # What a corrected claim replaces is taken back while the corrected one is on its way.
+    "reverse": (frozenset({SUBMITTED, ACCEPTED, PAID, DENIED, APPEALED}), ACCEPTED),
     "appeal": (frozenset({DENIED}), APPEALED),
     "correct": (frozenset({CHECKED, REJECTED, DENIED, PAID}), DRAFT),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from polyclinic.services.billing.domain.claims import line_of
+from polyclinic.services.billing.domain.claims import ACCEPTED, after, line_of, may
 from polyclinic.services.billing.domain.ledger import (
     ADJUSTED,
     BANK,
@@ -33,7 +33,10 @@ from polyclinic.standards.x12.remittance import (
 CONTRACTUAL_REASONS = frozenset(
     {"24", "42", "44", "45", "59", "94", "97", "137", "144", "237", "253"}
 )
+# The same claim came twice: the former one stands, and nothing was decided anew.
+DUPLICATE_REASON = "18"
 DENIED_STATUS = "4"
+DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Decision:
     claim: Known | None
     lines: tuple[Decided, ...]
     posted: tuple[Line, ...]
-    verb: str  # pay, deny, reverse
+    verb: str  # pay, deny, reverse, or DUPLICATE
     payer_number: str = ""  # CLP07
 
     @property
@@ -87,6 +90,58 @@ class Decision:
         return sum(line.patient_share for line in self.lines)
 
 
+@dataclass(slots=True)
+class Course:
+    """What all the decisions of one file come to for one claim."""
+
+    status: str
+    paid: int = 0
+    payer_number: str = ""
+    denied: int = 0
+    code: str = ""
+    is_denied: bool = False
+    is_unexpected: bool = False
+    is_duplicate: bool = False
+
+    def take(self, decision: Decision) -> None:
+        """A claim that comes twice ends where the last decision says."""
+        self.paid += decision.paid
+        self.payer_number = decision.payer_number or self.payer_number
+        self.is_duplicate = decision.verb == DUPLICATE
+        if self.is_duplicate:
+            return
+        self.is_unexpected |= not may(decision.verb, self.status)
+        if may(decision.verb, self.status):
+            self.status = after(decision.verb, self.status)
+        self.denied += decision.denied
+        self.code = decision.denied_code or self.code
+        if decision.verb == "deny" and not decision.denied:
+            self.denied, self.code = decision.patient_share, _first_code(decision)
+        self.is_denied = self.denied > 0 or decision.verb == "deny"
+
+    def waits(self, left: int) -> list[tuple[str, int, str]]:
+        """(queue, amount, code) of what a person must see; `left` is open with the payer."""
+        found: list[tuple[str, int, str]] = []
+        if left < 0:
+            found.append(("held", -left, "overpaid"))
+        elif self.is_unexpected:
+            found.append(("held", self.paid, "unexpected"))
+        elif self.is_duplicate and left > 0:
+            found.append(("held", left, DUPLICATE))
+        if self.is_denied:
+            found.append(("denied", self.denied, self.code))
+        return found
+
+    def is_settled(self, left: int) -> bool:
+        """Nothing of a former denial waits any more."""
+        return not self.is_denied and (left <= 0 or self.status == ACCEPTED)
+
+
+def _first_code(decision: Decision) -> str:
+    said = (each for line in decision.lines for each in line.adjustments)
+    return next((f"{group}-{reason}" for group, reason, _ in said), "")
+
+
 def decide(payer: str, payment: ClaimPayment, claim: Known | None) -> Decision:
     """The ledger's lines of one claim. A claim that is not ours still brings its money."""
     charges = _matched(payment.lines, claim)
@@ -95,9 +150,10 @@ def decide(payer: str, payment: ClaimPayment, claim: Known | None) -> Decision:
         for each, charge in zip(payment.lines, charges, strict=True)
     ]
     if payment.adjustments or not payment.lines:
-        # What stands at the claim itself: all of it without lines, else only its own adjustments.
-        own = (payment.charge, payment.paid) if not payment.lines else (0, 0)
-        services.append(_decided(*own, payment.adjustments, None))
+        # What stands at the claim itself is what its lines do not say: without lines all of it.
+        charged = payment.charge - sum(line.charge for line in payment.lines)
+        paid = payment.paid - sum(line.paid for line in payment.lines)
+        services.append(_decided(charged, paid, payment.adjustments, None))
     posted = [line for each in services for line in _posted(payer, each, claim)]
     verb = _verb(payment, services)
     number = payment.payer_control_number
@@ -115,6 +171,8 @@ def withheld(payer: str, adjustments: Iterable[ProviderAdjustment]) -> tuple[Lin
 
 
 def is_denial(group: str, reason: str) -> bool:
+    if reason == DUPLICATE_REASON:
+        return group != "PR"
     return group == "CO" and reason not in CONTRACTUAL_REASONS
 
 
@@ -145,9 +203,11 @@ def _posted(payer: str, decided: Decided, claim: Known | None) -> list[Line]:
     found = transfer(BANK, owing, decided.paid, about("paid"))
     for group, reason, amount in decided.adjustments:
         what = f"{group}-{reason}"
+        if is_denial(group, reason):
+            continue
         if group == "PR" and claim is not None:
             found += transfer(patient_account(claim.patient), owing, amount, about(what))
-        elif group == "CO" and not is_denial(group, reason):
+        elif group == "CO":
             found += transfer(CONTRACTUAL, owing, amount, about(what))
         elif group in ("OA", "PI", "CR"):
             found += transfer(ADJUSTED, owing, amount, about(what))
@@ -162,6 +222,9 @@ def _money_only(lines: list[Line]) -> list[Line]:
 def _verb(payment: ClaimPayment, lines: list[Decided]) -> str:
     if payment.is_reversal:
         return "reverse"
+    reasons = {reason for line in lines for _, reason, _ in line.adjustments}
+    if reasons == {DUPLICATE_REASON} and not payment.paid:
+        return DUPLICATE
     denied = sum(line.denied for line in lines)
     if payment.status == DENIED_STATUS or (denied and not sum(line.paid for line in lines)):
         return "deny"

@@ -47,6 +47,10 @@ _OF_CLAIM: LiteralString = """
         WHERE claim IS NULL AND charge = ANY (ARRAY(
             SELECT c.charge FROM billing.claim_line c WHERE c.claim = $2))) l
     JOIN billing.account a ON a.number = l.account WHERE a.name = $1"""
+_OF_CLAIMS: LiteralString = """
+    SELECT l.claim, sum(l.amount)::bigint AS amount FROM billing.ledger_line l
+    JOIN billing.account a ON a.number = l.account
+    WHERE l.claim = ANY ($1) AND a.name LIKE 'payer/%' GROUP BY l.claim"""
 _CLAIM_LINES: LiteralString = """
     SELECT e.day, e.kind, a.name AS account, l.amount, l.charge, l.what, e.id AS entry
     FROM billing.ledger_line l JOIN billing.ledger_entry e ON e.id = l.entry
@@ -135,6 +139,11 @@ async def balance(where: Database | Transaction, account: Account, currency: str
 async def left_of_claim(where: Database | Transaction, account: Account, claim: UUID) -> int:
     """What of a claim still lies on an account."""
     return await where.fetchval(_OF_CLAIM, account.name, claim)
+
+
+async def left_of_claims(tx: Transaction, claims: Sequence[UUID]) -> Mapping[UUID, int]:
+    """What of each claim is still open with its payer; below nothing: paid too much."""
+    return {row["claim"]: row["amount"] for row in await tx.fetch(_OF_CLAIMS, list(claims))}
 
 
 async def of_claim(where: Database | Transaction, claim: UUID) -> list[Row]:

@@ -10,8 +10,7 @@ from polyclinic.foundation.database import Database, Row, Transaction
 
 _ADD: LiteralString = """
     INSERT INTO billing.remittance (id, payer, trace, paid, currency, day, lines, digest, file)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (payer, trace) DO NOTHING
-    RETURNING true"""
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
 _ADD_LINES: LiteralString = """
     INSERT INTO billing.remittance_line
         (remittance, line, claim, charge, charged, paid, patient_share, adjustments)
@@ -55,11 +54,16 @@ class PostedLine:
     adjustments: bytes
 
 
-async def add(tx: Transaction, posted: Posted, lines: Sequence[PostedLine]) -> bool:
-    """False when this payment was posted before."""
+async def hold(tx: Transaction, payers: Sequence[str]) -> None:
+    """Files of one payer wait for each other, so that `digest_of` says what is posted."""
+    query = "SELECT FROM billing.payer WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
+    await tx.fetch(query, list(payers))
+
+
+async def add(tx: Transaction, posted: Posted, lines: Sequence[PostedLine]) -> None:
+    """Nothing can be posted twice: the constraint refuses what `digest_of` did not know."""
     values = (posted.id, posted.payer, posted.trace, posted.paid, posted.currency, posted.day)
-    if not await tx.fetchval(_ADD, *values, posted.lines, posted.digest, posted.file):
-        return False
+    await tx.execute(_ADD, *values, posted.lines, posted.digest, posted.file)
     await tx.execute(
         _ADD_LINES,
         posted.id,
@@ -71,7 +75,6 @@ async def add(tx: Transaction, posted: Posted, lines: Sequence[PostedLine]) -> b
         [each.patient_share for each in lines],
         [each.adjustments for each in lines],
     )
-    return True
 
 
 async def digest_of(where: Database | Transaction, payer: str, trace: str) -> bytes | None:

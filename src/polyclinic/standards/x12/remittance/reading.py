@@ -41,18 +41,21 @@ class ReadRemittances:
     refused: tuple[Refused, ...]
 
 
-def read_remittances(data: bytes, payees: Collection[str] | None = None) -> ReadRemittances:
+def read_remittances(
+    data: bytes, payees: Collection[str] | None = None, currency: str = "USD"
+) -> ReadRemittances:
     """Refused only where there is no envelope; all else that is wrong stands in `refused`.
 
     `payees` are the NPIs and tax ids that are ours: a payment to anybody else is refused
-    (code PAYEE). A transaction with any fault is refused whole, so that nothing is half posted.
+    (code PAYEE), and one in another currency (CURRENCY). A transaction with any fault is refused
+    whole, so that nothing is half posted.
     """
     good: list[Remittance] = []
     refused: list[Refused] = []
     for interchange in parse_all(data):
         refused.extend(refusals(interchange))
         for group, transaction in good_transactions(interchange):
-            reading = _Reading(interchange.separators, group, transaction)
+            reading = _Reading(interchange.separators, group, transaction, currency)
             remittance = reading.remittance(payees)
             if remittance and not reading.refused:
                 good.append(remittance)
@@ -63,8 +66,11 @@ def read_remittances(data: bytes, payees: Collection[str] | None = None) -> Read
 class _Reading:
     """One transaction being read, with all that is found wrong."""
 
-    def __init__(self, separators: Separators, group: Group, transaction: Transaction) -> None:
+    def __init__(
+        self, separators: Separators, group: Group, transaction: Transaction, currency: str
+    ) -> None:
         self.refused: list[Refused] = []
+        self._currency = currency
         self._separators = separators
         self._group = group
         self._transaction = transaction
@@ -123,6 +129,9 @@ class _Reading:
     ) -> Remittance:
         payment = need_only(header, "BPR", after=start)
         trace = need_only(header, "TRN", after=payment)
+        for said in (each for each in header if each.tag == "CUR"):
+            if said[2] != self._currency:
+                raise said.refused(2, "CURRENCY", "The payment is in another currency.")
         payer = need_only(header, "N1", "PR", after=trace)
         payee = need_only(header, "N1", "PE", after=payer)
         about_payer, about_payee = _parties(header)
