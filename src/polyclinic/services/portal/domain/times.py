@@ -81,6 +81,15 @@ def moment_words(at: datetime, zone: str, today: date | None = None) -> str:
     return f"{day(at, zone, today)}, {hour(at, zone)}"
 
 
+def short_moment(at: datetime, zone: str, today: date) -> str:
+    """today 10:49; 21 Nov 10:49; 21 Nov 2025"""
+    here = local(at, zone)
+    if here.date() == today:
+        return f"today {hour_24(at, zone)}"
+    near = f"{here.day} {short_month(here.date())}"
+    return f"{near} {hour_24(at, zone)}" if here.year == today.year else f"{near} {here.year}"
+
+
 def short_weekday(of: date) -> str:
     return DAYS[of.weekday()][:3]
 

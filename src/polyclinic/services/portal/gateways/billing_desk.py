@@ -172,7 +172,7 @@ class HttpBillingDesk:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         if key is not None:
             headers["idempotency-key"] = key
-        return await self._peers.send(NAME, method, f"/{NAME}{path}", headers=headers, **sent)
+        return await self._peers.send("billing", method, f"/billing{path}", headers=headers, **sent)
 
 
 def _check(answer: httpx.Response) -> None:
