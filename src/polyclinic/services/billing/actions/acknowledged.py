@@ -13,9 +13,14 @@ from polyclinic.services.billing.store.claims import Move, Told
 from polyclinic.standards.x12.acknowledge import (
     Acknowledgments,
     ClaimAnswer,
+    GroupAcknowledgment,
+    InterchangeAcknowledgment,
     read_acknowledgments,
     read_claim_reports,
 )
+
+_REFUSALS = frozenset("RMWX")  # AK901; M, W and X: its security fails
+_DUPLICATE = "025"  # TA105
 
 
 async def take_acknowledgments(
@@ -29,30 +34,39 @@ async def take_acknowledgments(
     if answers.refused:
         return Received("held", told(answers.refused))
     sent = await _sent(tx, came.payer, answers)
-    if sent is None:
+    if not sent:
         return Received("held", "It answers no file of ours.")
-    out, is_refused = sent
-    listed = list((await claims.locked(tx, await files.claims_of(tx, out))).values())
-    await files.add_claims(tx, came.file, [claim.id for claim in listed])
-    if is_refused:
-        await _rejected(tx, asker, came.file, [(claim, "999") for claim in listed])
-        await files.set_status(tx, out, "refused", "The payer refused the file as a whole.")
-    return Received("taken", counts={"claims": len(listed), "rejected": is_refused * len(listed)})
+    total = rejected = 0
+    for out, is_refused in sorted(sent.items()):
+        listed = list((await claims.locked(tx, await files.claims_of(tx, out))).values())
+        await files.add_claims(tx, came.file, [claim.id for claim in listed])
+        if is_refused:
+            await _rejected(tx, asker, came.file, [(claim, "999") for claim in listed])
+            await files.set_status(tx, out, "refused", "The payer refused the file as a whole.")
+        total, rejected = total + len(listed), rejected + is_refused * len(listed)
+    return Received("taken", counts={"claims": total, "rejected": rejected})
 
 
-async def _sent(
-    tx: Transaction, payer: str | None, answers: Acknowledgments
-) -> tuple[UUID, bool] | None:
-    """Our file that is answered, and whether it was refused."""
-    if payer is None:
-        return None
-    named = [(note.control_number, note.status) for note in answers.interchanges]
-    named += [(group.control_number.zfill(9), group.status) for group in answers.groups]
-    for control, status in named:
-        row = await files.by_control(tx, payer, control)
+async def _sent(tx: Transaction, payer: str | None, answers: Acknowledgments) -> dict[UUID, bool]:
+    """Our files that are answered, and whether each was refused, by its envelope or its group."""
+    named = [(note.control_number, _is_note_refusal(note)) for note in answers.interchanges]
+    named += [(g.control_number.zfill(9), _is_group_refusal(g)) for g in answers.groups]
+    found: dict[UUID, bool] = {}
+    for control, is_refused in named:
+        row = await files.by_control(tx, payer, control) if payer is not None else None
         if row is not None:
-            return row["id"], status == "R"
-    return None
+            found[row["id"]] = found.get(row["id"], False) or is_refused
+    return found
+
+
+def _is_note_refusal(note: InterchangeAcknowledgment) -> bool:
+    """A file that came twice is refused the second time: the first one stands."""
+    return note.status == "R" and note.code != _DUPLICATE
+
+
+def _is_group_refusal(group: GroupAcknowledgment) -> bool:
+    """A group of ours holds one transaction: taken in part with none accepted is refused."""
+    return group.status in _REFUSALS or (group.status == "P" and not group.accepted)
 
 
 async def take_claim_reports(

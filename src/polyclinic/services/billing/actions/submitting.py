@@ -29,6 +29,7 @@ from polyclinic.standards.x12.professional_claim import (
     Submitter,
     write_claims,
 )
+from polyclinic.standards.x12.refused import Refused
 
 BATCH_MAX = 500  # claims a file; a payer's acknowledgment of more is hard to read
 
@@ -78,7 +79,10 @@ async def _send(
     assert payer is not None
     name, control = ids.new_uuid(), await files.next_number(tx, payer.id, "ISA")
     envelope = _envelope(books, asker, payer, control)
-    content = write_claims(envelope, _batch(books, payer, name, described))
+    try:
+        content = write_claims(envelope, _batch(books, payer, name, described))
+    except Refused as refused:  # the claims were checked: the names of clinic and payer are left
+        raise NotProcessable(f"The file cannot be written. {refused}", place="settings") from None
     sealed = await books.seal_file(str(name), content)
     digest = sha256(content).digest()
     await files.add(

@@ -11,15 +11,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from polyclinic.foundation import ids
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.work import in_thread
 
 SIZE_MAX = 32 * 1024 * 1024
 SECONDS = 20.0
+GONE = 404
 
 
 class Exchange(Protocol):
@@ -33,7 +36,9 @@ class Exchange(Protocol):
         """What has come, the oldest name first."""
         ...
 
-    async def read(self, name: str) -> bytes: ...
+    async def read(self, name: str) -> bytes | None:
+        """None when it is gone: another replica was faster."""
+        ...
 
     async def done(self, name: str, *, is_good: bool) -> None:
         """It is ours now; it is not listed again."""
@@ -52,7 +57,7 @@ class Folder:
     async def names(self) -> list[str]:
         return await in_thread(self._names)
 
-    async def read(self, name: str) -> bytes:
+    async def read(self, name: str) -> bytes | None:
         return await in_thread(self._read, name)
 
     async def done(self, name: str, *, is_good: bool) -> None:
@@ -61,7 +66,7 @@ class Folder:
     def _put(self, name: str, content: bytes) -> None:
         """It is there whole or not at all, also after a power cut."""
         target = self._part("out") / name
-        half = target.with_name(f".{name}.part")
+        half = target.with_name(f".{name}.{ids.new_id()}.part")  # another replica may be at it
         with half.open("wb") as file:
             file.write(content)
             file.flush()
@@ -72,10 +77,13 @@ class Folder:
         found = self._part("in").iterdir()
         return sorted(f.name for f in found if f.is_file() and not f.name.startswith("."))
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str) -> bytes | None:
         """Of a file that is too large only so much that it is refused."""
-        with (self._part("in") / name).open("rb") as file:
-            return file.read(SIZE_MAX + 1)
+        try:
+            with (self._part("in") / name).open("rb") as file:
+                return file.read(SIZE_MAX + 1)
+        except FileNotFoundError:
+            return None
 
     def _done(self, name: str, where: str) -> None:
         """A name that was there before gets a number."""
@@ -104,27 +112,46 @@ class Address:
     url: str
 
     async def put(self, name: str, content: bytes) -> None:
-        await self._ask("PUT", f"/files/{name}", content)
+        _need(await self._ask("PUT", name, content))
 
     async def names(self) -> list[str]:
-        answer = await self._ask("GET", "/files")
+        content = _need(await self._ask("GET"))
         try:
-            return sorted(msgspec.json.decode(answer.content, type=_Listed).files)
+            return sorted(msgspec.json.decode(content, type=_Listed).files)
         except msgspec.DecodeError as broken:
             raise Unavailable("The payer gave an unreadable answer.", place="payer") from broken
 
-    async def read(self, name: str) -> bytes:
-        return (await self._ask("GET", f"/files/{name}")).content[: SIZE_MAX + 1]
+    async def read(self, name: str) -> bytes | None:
+        status, content = await self._ask("GET", name)
+        return None if status == GONE else _need((status, content))
 
     async def done(self, name: str, *, is_good: bool) -> None:  # noqa: ARG002 - it is ours either way
-        await self._ask("DELETE", f"/files/{name}")
+        answer = await self._ask("DELETE", name)
+        if answer[0] != GONE:
+            _need(answer)
 
-    async def _ask(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
+    async def _ask(
+        self, method: str, name: str | None = None, content: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body, of a body that is too large only so much that it is refused."""
+        path = "/files" if name is None else f"/files/{quote(name, safe='')}"
+        url, body = self.url.rstrip("/") + path, bytearray()
         try:
-            async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:
-                answer = await client.request(method, self.url.rstrip("/") + path, content=content)
+            async with (
+                httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client,
+                client.stream(method, url, content=content) as answer,
+            ):
+                async for part in answer.aiter_bytes():
+                    body += part[: SIZE_MAX + 1 - len(body)]
+                    if len(body) > SIZE_MAX:
+                        break
         except httpx.HTTPError as lost:
             raise Unavailable("The payer does not answer.", place="payer") from lost
-        if not answer.is_success:
-            raise Unavailable("The payer refused a request.", place="payer")
-        return answer
+        return answer.status_code, bytes(body)
+
+
+def _need(answer: tuple[int, bytes]) -> bytes:
+    status, content = answer
+    if not 200 <= status < 300:
+        raise Unavailable("The payer refused a request.", place="payer")
+    return content

@@ -66,6 +66,15 @@ async def set_status(
     await where.execute(query, file, status, problem)
 
 
+async def set_sent(database: Database, file: UUID) -> None:
+    """What was answered meanwhile stays as it was answered."""
+    await database.execute(
+        "UPDATE billing.x12_file SET status = 'sent', changed = now()"
+        " WHERE id = $1 AND status = 'ready'",
+        file,
+    )
+
+
 async def find(where: Database | Transaction, file: UUID) -> Row | None:
     return await where.fetchrow(_FILE + " WHERE id = $1", file)
 
