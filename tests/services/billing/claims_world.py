@@ -91,13 +91,14 @@ async def coded(
         await visits.save_coding(tx, visit.id, CODED, cover.id, sealed_visit)
         await charges.add(tx, listed, sealed_charges)
         claim = await claiming.begin(books, tx, "test", visit, "nhp", listed)
-        await bookkeeping.post(books, tx, [_charged(each, claim) for each in listed])
+        await bookkeeping.post(books, tx, [_charged(each) for each in listed])
     assert claim is not None
     return Coded(patient, claim, listed)
 
 
-def _charged(charge: Charge, claim: UUID | None) -> Entry:
-    about = About(charge.patient, claim, charge.id)
+def _charged(charge: Charge) -> Entry:
+    """As coding posts it: before there is a claim, so its lines name the charge alone."""
+    about = About(charge.patient, None, charge.id, "charge")
     lines = tuple(transfer(payer_account("nhp"), EARNED, charge.amount, about))
     return Entry("charge", f"charge/{charge.id}", "test", lines)
 

@@ -192,6 +192,19 @@ async def test_what_was_charged_at_the_door_is_open_on_its_claim_until_it_is_giv
     assert (await door.proof())["holds"]
 
 
+async def test_a_claim_that_is_decided_whole_waits_for_nobody(door: Door):
+    visit = await coded(door, ("Z1001", 15_000), ("Z2002", 5_050))
+    answers = replies(await submitted(door, visit))
+    for kind in ("999", "277CA", "835"):
+        await came(door, answers[kind])
+    waiting = await door.sql(
+        "SELECT queue, code FROM billing.work_item WHERE subject = $1 AND done IS NULL",
+        f"Claim/{visit.claim}",
+    )
+    assert waiting == []
+    assert (await door.proof())["holds"]
+
+
 @pytest.mark.parametrize(
     ("mutation", "place"),
     [

@@ -48,9 +48,14 @@ _OF_CLAIM: LiteralString = """
             SELECT c.charge FROM billing.claim_line c WHERE c.claim = $2))) l
     JOIN billing.account a ON a.number = l.account WHERE a.name = $1"""
 _OF_CLAIMS: LiteralString = """
-    SELECT l.claim, sum(l.amount)::bigint AS amount FROM billing.ledger_line l
+    SELECT l.claim, sum(l.amount)::bigint AS amount FROM (
+        SELECT claim, account, amount FROM billing.ledger_line WHERE claim = ANY ($1)
+        UNION ALL
+        SELECT c.claim, p.account, p.amount FROM billing.claim_line c
+        JOIN billing.ledger_line p ON p.charge = c.charge
+        WHERE c.claim = ANY ($1) AND p.claim IS NULL) l
     JOIN billing.account a ON a.number = l.account
-    WHERE l.claim = ANY ($1) AND a.name LIKE 'payer/%' GROUP BY l.claim"""
+    WHERE a.name LIKE 'payer/%' GROUP BY l.claim"""
 _CLAIM_LINES: LiteralString = """
     SELECT e.day, e.kind, a.name AS account, l.amount, l.charge, l.what, e.id AS entry
     FROM billing.ledger_line l JOIN billing.ledger_entry e ON e.id = l.entry
