@@ -32,6 +32,8 @@ class Demo:
 
     url: str
     data: Path
+    # Where its pages may lead besides itself: the card company's own page.
+    beside: tuple[str, ...] = ()
 
     def person(self, role: str) -> SignIn:
         return next(each for each in sign_ins() if each.role == role)
@@ -104,6 +106,7 @@ def open_page(
 
     seen.page.on("console", message)
     seen.page.on("pageerror", lambda error: seen.problems.append(str(error)))
-    context.route(lambda url: not url.startswith((demo.url, "data:")), elsewhere)
+    known = (demo.url, "data:", *demo.beside)
+    context.route(lambda url: not url.startswith(known), elsewhere)
     yield seen
     context.close()

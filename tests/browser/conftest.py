@@ -53,18 +53,35 @@ def axe_script() -> str:
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Demo]:
     """The demo clinic, started as a newcomer would; stopped and removed afterwards."""
+    with demo_clinic() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def paying_platform() -> Iterator[Demo]:
+    """A demo clinic of one module's own that knows its public address, so bills carry links."""
+    with demo_clinic(is_public=True) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def demo_clinic(*, is_public: bool = False) -> Iterator[Demo]:
     folder = Path(tempfile.mkdtemp(prefix="polyclinic-browser-"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     output = (folder / "output.txt").open("w+")
     command = [sys.executable, "-m", "polyclinic", "up", "--data", str(folder / "data")]
+    url = f"http://127.0.0.1:{port}"
     started = subprocess.Popen(
-        [*command, "--port", str(port), "--seed", "demo"], stdout=output, stderr=output
+        [*command, "--port", str(port), "--seed", "demo"],
+        stdout=output,
+        stderr=output,
+        env={**os.environ, **({"POLYCLINIC_PUBLIC_URL": url} if is_public else {})},
     )
     try:
-        _wait(started, f"http://127.0.0.1:{port}", folder / "output.txt")
-        yield Demo(f"http://127.0.0.1:{port}", folder / "data")
+        _wait(started, url, folder / "output.txt")
+        yield Demo(url, folder / "data", ("http://127.0.0.1:",) if is_public else ())
     finally:
         started.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -40,7 +40,7 @@ async def test_a_patient_sees_what_is_owed_and_where_it_comes_from(maria: Visito
     assert legend
     amounts = re.findall(r'<dd class="num">(.*?)</dd>', legend[1])
     assert amounts == ["$213.00", "−$108.00", "−$63.00", "$42.00"]
-    assert "Bill 1042" in page
+    assert "Bill 001042" in page
 
 
 async def test_a_bill_says_of_each_line_how_it_came_about(portal_door: Door, maria: Visitor):

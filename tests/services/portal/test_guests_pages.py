@@ -50,7 +50,7 @@ async def test_a_link_is_kept_out_of_search_engines_and_of_other_addresses(door:
 async def test_a_guest_pays_and_comes_back_to_a_page_that_says_so(door: Door):
     client = door.client()
     shown = await _post(client, f"/pay/{TOKEN}", **RIGHT)
-    assert "Bill 1042 for M.K." in shown.text
+    assert "Bill 001042 for M.K." in shown.text
     assert "$42.00" in shown.text
     assert "Visit of a known patient" not in shown.text
     sent = {name: _value(shown.text, name) for name in ("proof", "turn")}

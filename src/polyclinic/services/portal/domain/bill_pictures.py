@@ -45,7 +45,7 @@ def whole(lines: Sequence[Line]) -> Sum:
     """Where all that was charged went: to insurance, to nobody, to you."""
     amounts = {
         "insurance": ("Insurance paid", sum(each.insurance for each in lines)),
-        "contract": ("Price agreed with insurance", sum(each.contract for each in lines)),
+        "contract": ("Agreed reduction", sum(each.contract for each in lines)),
         "forgiven": ("We took off", sum(each.forgiven for each in lines)),
         "waiting": ("Insurance still decides", sum(each.waiting for each in lines)),
         "share": ("Your share", sum(each.share for each in lines)),
@@ -85,7 +85,7 @@ def _down(line: Line) -> list[Step]:
         found.append(Step("insurance", "Your insurance paid", -line.insurance))
     if line.contract:
         why = reduced or "your insurance and we agreed on a lower price; nobody pays the difference"
-        found.append(Step("contract", "Taken off", -line.contract, _sentence(why)))
+        found.append(Step("contract", "Agreed reduction", -line.contract, _sentence(why)))
     if line.forgiven:
         found.append(Step("forgiven", "We took off", -line.forgiven, "You need not pay this."))
     if line.waiting:

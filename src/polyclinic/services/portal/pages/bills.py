@@ -85,6 +85,7 @@ def draw_bill(
     words: dict[str, object] = {
         "cash": _cash,
         "sign": _sign,
+        "number": _number,
         "day": day,
         "date_of": date_of,
         "steps_of": steps,
@@ -98,6 +99,11 @@ def draw_bill(
 
 def _cash(amount: int, currency: str) -> str:
     return Currency(currency).words(amount)
+
+
+def _number(bill: int) -> str:
+    """As it stands on paper."""
+    return f"{bill:06}"
 
 
 def _sign(currency: str) -> str:
