@@ -1,7 +1,7 @@
 """Where the resources come to live: taken in as they are, once, and read back to prove it.
 
 Nothing is announced: what each version said was announced once, when it was made, and whoever
-reacts to news must not take somebody's past for news (decisions/0017).
+reacts to news must not take somebody's past for news (decisions/0018).
 """
 
 from collections.abc import Callable, Sequence

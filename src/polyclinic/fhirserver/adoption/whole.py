@@ -45,12 +45,9 @@ async def whole(
     """Those that are here, with every version from the first to the current one."""
     grants = Columns()
     grants.number(grant)
-    rows = await place.fetch(
-        VERSIONS,
-        *grants.values(),
-        [type_number(kind) for kind, _ in asked],
-        [name for _, name in asked],
-    )
+    once = list(dict.fromkeys(asked))
+    numbers, names = [type_number(kind) for kind, _ in once], [name for _, name in once]
+    rows = await place.fetch(VERSIONS, *grants.values(), numbers, names)
     await load_keys(store.keys, rows)
     together: dict[Place, list[Any]] = {}
     for row in rows:
