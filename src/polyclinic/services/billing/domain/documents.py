@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,8 +16,9 @@ from polyclinic.standards.x12.remittance import Remittance
 Resource = dict[str, Any]
 _CODES = "http://terminology.hl7.org/CodeSystem"
 _ICD = "http://hl7.org/fhir/sid/icd-10-cm"
-# FHIR's adjudication categories for what an 835 says of a line.
-_CATEGORY = {"PR": "copay", "CO": "contractual", "OA": "other", "PI": "payer", "CR": "correction"}
+# X12's own names of the groups and reasons of adjustments; a reason's words are left out.
+_GROUPS = "https://x12.org/codes/claim-adjustment-group-codes"
+_REASONS = "https://x12.org/codes/claim-adjustment-reason-codes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,6 @@ class Story:
     payer: Payer | None
     provider_npi: str
     decided: tuple[Line, ...] = ()
-    decided_at: datetime | None = None
 
 
 def money(amount: int, currency: str) -> Resource:
@@ -52,7 +51,9 @@ def money(amount: int, currency: str) -> Resource:
 
 
 def _coded(system: str, code: str) -> Resource:
-    return {"coding": [{"system": f"{_CODES}/{system}", "code": code}]}
+    """`system` is one of FHIR's own by its last word, or a whole address."""
+    address = system if "://" in system else f"{_CODES}/{system}"
+    return {"coding": [{"system": address, "code": code}]}
 
 
 def _shared(story: Story) -> Resource:
@@ -130,7 +131,7 @@ def claim_response(story: Story) -> Resource:
         "type": _coded("claim-type", "professional"),
         "use": "claim",
         "patient": {"reference": claim.patient},
-        "created": _day(story),
+        "created": claim.changed.date().isoformat(),
         "insurer": _insurer(story),
         "request": {"reference": f"Claim/{claim.id}"},
         "outcome": "complete",
@@ -158,6 +159,7 @@ def explanation(story: Story) -> Resource:
         }
         for n, charge in story.charges
     ]
+    whole = [each for line in by_charge.get(None, ()) for each in _adjudicated(line, currency)]
     return {
         "resourceType": "ExplanationOfBenefit",
         **_shared(story),
@@ -166,6 +168,7 @@ def explanation(story: Story) -> Resource:
         "disposition": story.claim.status,
         "diagnosis": _diagnoses(story),
         "item": [{k: v for k, v in item.items() if v != []} for item in items],
+        **({"adjudication": whole} if whole else {}),
         "total": _totals(story),
     }
 
@@ -178,14 +181,16 @@ def _by_charge(decided: Sequence[Line]) -> Mapping[UUID | None, list[Line]]:
 
 
 def _adjudicated(line: Line, currency: str) -> list[Resource]:
-    said = [("submitted", "", line.charged), ("benefit", "", line.paid)]
-    said += [(_CATEGORY.get(group, "other"), f"{group}-{r}", a) for group, r, a in line.adjustments]
+    said: list[tuple[Resource, Resource, int]] = [
+        (_coded("adjudication", "submitted"), {}, line.charged),
+        (_coded("adjudication", "benefit"), {}, line.paid),
+    ]
+    said += [
+        (_coded(_GROUPS, group), {"reason": _coded(_REASONS, reason)}, amount)
+        for group, reason, amount in line.adjustments
+    ]
     return [
-        {
-            "category": {"text": category},
-            **({"reason": {"text": reason}} if reason else {}),
-            "amount": money(amount, currency),
-        }
+        {"category": category, **reason, "amount": money(amount, currency)}
         for category, reason, amount in said
     ]
 
@@ -201,10 +206,6 @@ def _totals(story: Story) -> list[Resource]:
         {"category": _coded("adjudication", name), "amount": money(amount, currency)}
         for name, amount in sums.items()
     ]
-
-
-def _day(story: Story) -> str:
-    return (story.decided_at or story.claim.changed).date().isoformat()
 
 
 def payment_reconciliation(
