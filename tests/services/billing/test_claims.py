@@ -290,6 +290,20 @@ async def test_nothing_readable_of_what_was_done_lies_in_the_tables(door: Door):
                 assert word.encode().hex() not in line, (row["t"], word)
 
 
+async def test_a_claim_that_was_paid_in_part_is_appealed_for_the_rest(door: Door):
+    visit = await coded(door, ("Z1001", 15_000), ("Z9099", 30_000))
+    await came(door, replies(await submitted(door, visit))["835"])
+    told = await claim(door, visit)
+    assert (told["status"], told["open"]) == ("paid", 30_000)
+    note = {"note": "The light treatment was needed."}
+    done = await door.done(BILL, f"/billing/claims/{visit.claim}/appeal", note)
+    assert done["status"] == "appealed"
+    whole = await coded(door, ("Z1001", 15_000))
+    await came(door, replies(await submitted(door, whole))["835"])
+    refused = await door.ask(BILL, "POST", f"/billing/claims/{whole.claim}/appeal", note)
+    assert (refused.status_code, refused.json()["kind"]) == (409, "WrongState")
+
+
 async def test_a_bill_is_settled_by_whatever_settles_the_account(door: Door):
     visit = await coded(door, ("Z9099", 30_000))
     await came(door, replies(await submitted(door, visit))["835"])

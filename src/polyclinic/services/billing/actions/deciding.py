@@ -46,6 +46,8 @@ async def appeal(
     async def act(tx: Transaction) -> tuple[int, object]:
         found = await need(tx, claim)
         status = after("appeal", found.status)
+        if await ledger.left_of_claim(tx, payer_account(found.payer), claim) <= 0:
+            raise WrongState("Nothing of this claim is open with the payer.", place="status")
         where = ("claim-note", str(claim))
         sealed = await books.seal(found.patient, where, asked.note)
         await claims.move(tx, [Move(claim, status)])

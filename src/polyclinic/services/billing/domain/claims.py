@@ -29,12 +29,13 @@ _MOVES: dict[str, tuple[frozenset[str], str]] = {
     "deny": (frozenset({SUBMITTED, ACCEPTED, APPEALED, PAID, DENIED}), DENIED),
     # What a corrected claim replaces is taken back while the corrected one is on its way.
     "reverse": (frozenset({SUBMITTED, ACCEPTED, PAID, DENIED, APPEALED}), ACCEPTED),
-    "appeal": (frozenset({DENIED}), APPEALED),
+    # A payer that paid one line and denied another is appealed, too.
+    "appeal": (frozenset({DENIED, PAID}), APPEALED),
     "correct": (frozenset({CHECKED, REJECTED, DENIED, PAID}), DRAFT),
 }
 _TOLD: dict[str, str] = {
     "submit": "Only a checked claim can be sent; check it first.",
-    "appeal": "Only a denied claim is appealed.",
+    "appeal": "Only what a payer has denied is appealed.",
     "correct": "This claim is on its way; wait for the payer's answer.",
 }
 
