@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from polyclinic.foundation import telemetry
+from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.services.billing.actions.describing import describe
 from polyclinic.services.billing.actions.state import Books
@@ -28,20 +29,27 @@ async def publish(books: Books) -> int:
         return 0
     database, sent = books.running.database, 0
     for row in await publications.waiting(database):
-        kind, claim, tries = row["kind"], row["claim"], row["tries"]
+        kind, claim = row["kind"], row["claim"]
         try:
-            story = await tell(books, claim)
-            await records.publish(books.running, KINDS[kind](story))
-        except (Unavailable, records.Refused) as problem:
-            if isinstance(problem, records.Refused):
-                telemetry.log("document refused", kind=kind, count=tries + 1)
-            await publications.later(database, kind, claim, min(2**tries, WAIT_MAX))
-            if isinstance(problem, Unavailable):
-                return sent
+            await records.publish(books.running, KINDS[kind](await tell(books, claim)))
+        except Unavailable:
+            await _later(books, row)
+            return sent
+        except records.Refused:
+            telemetry.log("document refused", kind=kind, count=row["tries"] + 1)
+            await _later(books, row)
+        except Exception as bug:  # noqa: BLE001 - such as a destroyed key: it holds up no other
+            telemetry.log_bug("document not made", bug, kind=kind, count=row["tries"] + 1)
+            await _later(books, row)
         else:
             await publications.told(database, kind, claim, row["version"])
             sent += 1
     return sent
+
+
+async def _later(books: Books, row: Row) -> None:
+    seconds = min(2 ** min(row["tries"], 20), WAIT_MAX)
+    await publications.later(books.running.database, row["kind"], row["claim"], seconds)
 
 
 async def tell(books: Books, claim: UUID) -> Story:
