@@ -262,7 +262,7 @@ async def test_what_everybody_had_a_month_to_read_is_forgotten(pair):
 
 
 async def test_a_feed_that_is_asked_about_one_type_sends_nothing_of_the_others(pair):
-    speaker, listener = pair
+    speaker, _ = pair
     await speaker.say(1, 2)
     await speaker.sequencer.number()
     ask = {

@@ -26,7 +26,7 @@ async def publish(running: Running, resource: dict[str, Any]) -> None:
         "content-type": "application/fhir+json",
     }
     answer = await running.peers.send(
-        NAME, "PUT", path, headers=headers, content=codec.encode(resource)
+        "records", "PUT", path, headers=headers, content=codec.encode(resource)
     )
     if answer.status_code == 401:
         running.tokens.forget()
