@@ -73,11 +73,14 @@ CREATE TABLE billing.x12_file (
     UNIQUE (direction, digest)
 );
 CREATE INDEX x12_file_by_age ON billing.x12_file (made);
+CREATE INDEX x12_file_by_status ON billing.x12_file (status, made);
+CREATE INDEX x12_file_of_control ON billing.x12_file (payer, control) WHERE direction = 'out';
 CREATE TABLE billing.x12_file_claim (
     file  uuid NOT NULL REFERENCES billing.x12_file (id),
     claim uuid NOT NULL REFERENCES billing.claim (id),
     PRIMARY KEY (claim, file)
 );
+CREATE INDEX x12_file_claim_of_file ON billing.x12_file_claim (file);
 -- Control numbers of each trading partner, without gaps.
 CREATE TABLE billing.control_number (
     partner text COLLATE "C" NOT NULL,

@@ -90,11 +90,3 @@ async def of_claim(database: Database, claim: UUID) -> list[Row]:
 async def of_charges(database: Database, charges: Sequence[UUID]) -> list[Row]:
     """Every decision about these charges; found by their claims, for which there is an index."""
     return await database.fetch(_OF_CHARGES, list(charges))
-
-
-async def listed(database: Database, limit: int = 100) -> list[Row]:
-    return await database.fetch(
-        "SELECT id, payer, trace, paid, currency, day, lines, file, posted"
-        " FROM billing.remittance ORDER BY posted DESC LIMIT $1",
-        limit,
-    )
