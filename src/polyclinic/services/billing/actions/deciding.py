@@ -1,5 +1,6 @@
 """What the staff do about a denial: appeal, give up what is left, or bill the patient."""
 
+import re
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,8 @@ from polyclinic.services.billing.domain.problems import WrongState
 from polyclinic.services.billing.store import claims, ledger, publications, work
 from polyclinic.services.billing.store.claims import Move, Told
 
+# What stands in the ledger, readable, is a code and never a sentence.
+_CODE = re.compile(r"(?:CO|CR|OA|PI|PR)-[0-9A-Z]{1,5}", re.ASCII)
 # Why the clinic gives something up; a contract's own part was taken off with the remittance.
 WRITE_OFF_REASONS = ("timely-filing", "small-balance", "courtesy", "not-collectable", "our-error")
 
@@ -78,7 +81,7 @@ async def bill_patient(
     books: Books, asker: Asker, claim: UUID, asked: Amount, key: Once | None
 ) -> Stored:
     """What the payer does not cover becomes the patient's; `reason` is the payer's code."""
-    if not 1 <= len(asked.reason) <= 20:
+    if not _CODE.fullmatch(asked.reason):
         raise Invalid("Name the payer's reason, such as CO-96.", place="reason")
     return await _settle(books, asker, claim, asked, key, None)
 

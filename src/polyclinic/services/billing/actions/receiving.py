@@ -12,7 +12,7 @@ from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
 from polyclinic.services.billing.domain.received import Incoming, Received, incoming
 from polyclinic.services.billing.domain.work import Item
-from polyclinic.services.billing.store import files, payers, work
+from polyclinic.services.billing.store import claims, files, payers, work
 from polyclinic.services.billing.store.files import File
 from polyclinic.standards.x12.refused import Refused
 
@@ -57,6 +57,8 @@ async def receive_in(
     received = await _taken(books, tx, asker, came)
     await files.set_status(tx, came.file, received.status, received.problem)
     if received.status != "taken":
+        # Whoever reads it sees these patients: the access log is to name them.
+        await files.add_claims(tx, came.file, await claims.ids_of(tx, came.named))
         await work.open_item(tx, Item("held", f"File/{came.file}", payer=came.payer))
     value = {"file": str(came.file), **_told(came.kind, received.status)}
     return _STATUS[received.status], {**value, "problem": received.problem, **received.counts}

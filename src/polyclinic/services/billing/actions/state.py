@@ -151,9 +151,15 @@ class Books:
         await self.server.store.apply(tx, drafts)
 
     async def log_read(self, asker: Asker, kind: str, counts: dict[str, int]) -> None:
-        """Who saw whose bills: durable before the answer leaves. `counts` by patient reference."""
+        """Who saw whose bills: durable before the answer leaves.
+
+        `counts` by patient reference; an empty one where nobody knows whose it is.
+        """
         person, number = self.server.store.terms.person, type_number(kind)
-        rows = [Released(asker.errand, person(who), number, n) for who, n in counts.items()]
+        rows = [
+            Released(asker.errand, person(who) if who else None, number, n)
+            for who, n in counts.items()
+        ]
         await self.server.store.released(rows)
 
     async def log_denied(self, asker: Asker, kind: str, patient: str) -> None:

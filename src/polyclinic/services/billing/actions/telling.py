@@ -1,16 +1,19 @@
 """What the staff see of claims and files: lists, one claim with its history, a file's X12."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from polyclinic.foundation.errors import Forbidden
 from polyclinic.services.billing.actions.claiming import last_check
 from polyclinic.services.billing.actions.describing import describe
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
 from polyclinic.services.billing.domain.claims import Claim
 from polyclinic.services.billing.domain.ledger import payer_account
+from polyclinic.services.billing.domain.people import is_patient
 from polyclinic.services.billing.domain.problems import NotYours
 from polyclinic.services.billing.store import claims, files, ledger, remittances
 from polyclinic.services.billing.store.claims import Asked
@@ -19,7 +22,7 @@ from polyclinic.standards.x12.codes import ADJUSTMENT_REASONS, say
 
 async def listed(books: Books, asker: Asker, asked: Asked) -> dict[str, Any]:
     """A page of claims, the newest first; nothing in it says what was done."""
-    access.check_biller(asker.caller, "Claim", "s")
+    await _check(books, asker, "Claim", "s", [asked.patient] if is_patient(asked.patient) else [])
     found = await claims.listed(books.running.database, asked)
     counts: dict[str, int] = {}
     for each in found:
@@ -50,9 +53,9 @@ def shown(claim: Claim) -> dict[str, Any]:
 
 async def claim(books: Books, asker: Asker, wanted: UUID) -> dict[str, Any]:
     """Everything about one claim: lines, findings, decisions, history, files, what is open."""
-    access.check_biller(asker.caller, "Claim", "r")
     database = books.running.database
     found = await claims.find(database, wanted)
+    await _check(books, asker, "Claim", "r", [found.patient] if found else [])
     if found is None:
         raise NotYours("There is no such claim.", place="claim")
     what = await describe(books, found)
@@ -124,6 +127,18 @@ async def _history(books: Books, found: Claim) -> list[dict[str, Any]]:
     ]
 
 
+async def _check(
+    books: Books, asker: Asker, kind: str, interaction: str, patients: Iterable[str]
+) -> None:
+    """For billing staff; whom somebody else asked about is logged."""
+    try:
+        access.check_biller(asker.caller, kind, interaction)
+    except Forbidden:
+        for patient in patients:
+            await books.log_denied(asker, "Claim", patient)
+        raise
+
+
 async def listed_files(books: Books, asker: Asker, status: str) -> dict[str, Any]:
     access.check_biller(asker.caller, "PaymentReconciliation", "s")
     rows = await files.listed(books.running.database, status)
@@ -145,13 +160,11 @@ def file_shown(row: Any) -> dict[str, Any]:
 
 async def content(books: Books, asker: Asker, file: UUID) -> bytes:
     """A file's X12 as it went or came; whose it is about is logged for each patient."""
-    access.check_biller(asker.caller, "PaymentReconciliation", "r")
     database = books.running.database
+    patients = await claims.patients_of(database, await files.claims_of(database, file))
+    await _check(books, asker, "PaymentReconciliation", "r", patients)
     sealed = await files.content(database, file)
     if sealed is None:
         raise NotYours("There is no such file.", place="file")
-    about = await files.claims_of(database, file)
-    patients = await claims.patients_of(database, about)
-    if patients:
-        await books.log_read(asker, "Claim", patients)
+    await books.log_read(asker, "Claim", patients or {"": 1})
     return await books.open_file(str(file), sealed)

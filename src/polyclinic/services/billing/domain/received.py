@@ -1,14 +1,16 @@
 """What a file of a payer is, and what became of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from polyclinic.standards.x12.assembly import Group
 from polyclinic.standards.x12.envelope import parse_all
 from polyclinic.standards.x12.refused import Refused
 
 # GS01 of 005010: functional acknowledgment, claim acknowledgment, claim payment.
 _KINDS = {"FA": "999", "HN": "277CA", "HP": "835"}
+_NAMES = {"CLP": 1, "TRN": 2}
 TOLD_MAX = 5
 
 
@@ -31,6 +33,7 @@ class Incoming:
     control: str | None = None
     sender: str = ""
     payer: str | None = None
+    named: tuple[str, ...] = ()  # numbers of claims, ours or not
 
 
 def incoming(file: UUID, content: bytes) -> Incoming:
@@ -45,7 +48,17 @@ def incoming(file: UUID, content: bytes) -> Incoming:
         kind = _KINDS.get(groups[0].functional_id, "unknown")
     else:
         kind = "TA1" if any(each.acknowledgments for each in interchanges) else "unknown"
-    return Incoming(file, content, kind, first.control_number, first.sender_id)
+    named = tuple(sorted(set(_named(groups))))
+    return Incoming(file, content, kind, first.control_number, first.sender_id, None, named)
+
+
+def _named(groups: Iterable[Group]) -> Iterator[str]:
+    """What an 835 (CLP01) and a 277CA (TRN02) speak of, even where they are not sound."""
+    for group in groups:
+        for transaction in group.transactions:
+            for segment in transaction.segments:
+                if segment.tag in _NAMES:
+                    yield segment[_NAMES[segment.tag]]
 
 
 def told(refused: Iterable[Refused]) -> str:

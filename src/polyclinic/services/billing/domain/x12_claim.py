@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from polyclinic.services.billing.domain import people
+from polyclinic.services.billing.domain import money, people
 from polyclinic.services.billing.domain.charges import Charge, Visit
 from polyclinic.services.billing.domain.claims import Claim, control_number
 from polyclinic.services.billing.domain.coverage import Coverage
@@ -56,6 +56,8 @@ class Parts:
 
 def missing(parts: Parts) -> Iterator[tuple[str, str]]:
     """(place, sentence) of everything without which no claim can be written."""
+    if money.digits(parts.claim.currency) != 2:
+        yield "settings.currency", "X12 writes amounts in hundredths, which this currency lacks."
     if address_of(parts.clinic) is None:
         yield "settings.clinic_address", "The clinic's address is not set."
     if not (len(parts.clinic.telephone) == 10 and parts.clinic.telephone.isdigit()):

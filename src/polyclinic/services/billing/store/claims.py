@@ -95,6 +95,11 @@ async def locked_by_number(tx: Transaction, numbers: Sequence[str]) -> dict[str,
     return {row["number"]: Claim(*row) for row in rows}
 
 
+async def ids_of(tx: Transaction, numbers: Sequence[str]) -> list[UUID]:
+    rows = await tx.fetch("SELECT id FROM billing.claim WHERE number = ANY ($1)", list(numbers))
+    return [row["id"] for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Which claims are listed; empty words mean any."""
