@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,14 @@ class Billing:
     def __init__(self, folder: Path, port: int, surroundings: dict[str, str]) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._words = [sys.executable, str(Path(__file__).parent / "dying_billing.py"), str(port)]
-        self._surroundings, self._said = surroundings, (folder / "billing.txt").open("a")
+        self.surroundings, self._said = surroundings, (folder / "billing.txt").open("a")
         self._next = self._started()
         self.process = self._next
 
     def _started(self) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             self._words, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, text=True,
-            env=self._surroundings,
+            env=self.surroundings,
         )  # fmt: skip
 
     def serve(self, moments: int) -> None:
@@ -330,6 +331,54 @@ async def test_twenty_kills_between_writes_lose_and_double_no_money(
     ports = (free_port(), free_port())
     repeats = await killed_between_writes(tmp_path, await new_database(), key_file, ports, 20)
     assert repeats >= 20
+
+
+async def test_two_processes_that_are_asked_at_the_same_moment_do_it_once(
+    tmp_path, new_database, key_file, free_port
+):
+    url, ports = await new_database(), (free_port(), free_port())
+    with (
+        cards_at_work() as cards,
+        clinic(tmp_path, url, key_file, cards, ports) as (one, token),
+    ):
+        other = Billing(tmp_path, free_port(), one.surroundings)
+        try:
+            other.serve(0)
+            both = [Client(each.url, token) for each in (one, other)]
+            prepared(both[0])
+            for number in range(10):
+                at_the_same_moment(both, f"twice{number}")
+            assert both[0].get("/billing/ledger/proof")["holds"]
+            for each in both:
+                each.http.close()
+        finally:
+            other.end()
+    connection = await asyncpg.connect(url)
+    counts = await connection.fetch(
+        "SELECT patient, method, count(*) AS n FROM billing.payment GROUP BY 1, 2"
+    )
+    await connection.close()
+    assert sorted(row["n"] for row in counts) == [1] * 20
+
+
+def at_the_same_moment(both: list[Client], who: str) -> None:
+    """A charge, cash and a card payment; each asked twice of each process with one key."""
+    visit = {"patient": f"Patient/{who}", "day": "2026-01-05", "practitioner": "Practitioner/ana"}
+    coding = {"diagnoses": ["E11.9"], "lines": [{"code": "Z1001"}], "self_pay": True}
+    name = both[0].post("/billing/visits", visit, f"visit/{who}")["visit"]
+    cash = {"patient": f"Patient/{who}", "amount": 2_000, "method": "cash"}
+    card = {**cash, "method": "card", "return_url": "http://clinic.test/bills"}
+    for path, body in ((f"/billing/visits/{name}/code", coding), ("/billing/payments", cash),
+                       ("/billing/payments", card)):  # fmt: skip
+        headers = {"idempotency-key": f"{path}/{body.get('method')}/{who}"}
+        with ThreadPoolExecutor(4) as hands:
+            asked = [hands.submit(each.http.post, path, json=body, headers=headers)
+                     for each in (*both, *both)]  # fmt: skip
+            answers = [each.result() for each in asked]
+        done = {each.content for each in answers if each.status_code != 409}
+        assert len(done) == 1, [each.text for each in answers]
+        running = [each.json()["kind"] for each in answers if each.status_code == 409]
+        assert set(running) <= {"StillRunning"}
 
 
 @pytest.mark.long
