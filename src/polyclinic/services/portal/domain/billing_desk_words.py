@@ -111,8 +111,8 @@ _KINDS: Mapping[str, str] = {
     "reverse": "The payer took its decision back",
     "corrected": "Back to draft, to be corrected",
     "appealed": "Appealed",
-    "written off": "The rest was written off",
-    "billed to the patient": "The rest went to the patient's bill",
+    "written off": "An amount was written off",
+    "billed to the patient": "An amount went to the patient's bill",
     "lines changed": "Charges of the visit changed",
 }
 _CODES: Mapping[str, str] = {
@@ -135,6 +135,7 @@ _NEXT: tuple[tuple[str, str], ...] = (
     ("lines", "Take the charge back and code the visit again."),
     ("diagnoses", "Take the charges back and code the visit again."),
 )
+_NOT_COVERED = "CO-96"  # where no decision says why
 _BY_CONTRACT = ("45", "253")
 # The straight way of a claim.
 _WAY = ("draft", "checked", "submitted", "accepted", "paid")
@@ -224,10 +225,14 @@ def address(item: Item) -> str:
 
 
 def denial_code(claim: Claim) -> str:
-    """The payer's reason that the patient is billed with: the largest that is not theirs yet."""
+    """The payer's reason for what is open: the largest that neither patient nor contract bears."""
     listed = [each for decision in claim.decisions for each in decision.adjustments]
-    open_ones = [each for each in listed if not each.code.startswith("PR-")]
-    return max(open_ones, key=lambda each: each.amount).code if open_ones else "not covered"
+    denied = [
+        each
+        for each in listed
+        if each.code.startswith("CO-") and each.code.partition("-")[2] not in _BY_CONTRACT
+    ]
+    return max(denied, key=lambda each: each.amount).code if denied else _NOT_COVERED
 
 
 def author_words(author: str, own: str) -> str:

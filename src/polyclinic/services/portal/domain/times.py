@@ -90,6 +90,11 @@ def short_moment(at: datetime, zone: str, today: date) -> str:
     return f"{near} {hour_24(at, zone)}" if here.year == today.year else f"{near} {here.year}"
 
 
+def short_day(of: date) -> str:
+    """12 Nov 2026"""
+    return f"{of.day} {short_month(of)} {of.year}"
+
+
 def short_weekday(of: date) -> str:
     return DAYS[of.weekday()][:3]
 

@@ -15,6 +15,7 @@ from polyclinic.services.portal.pages.billing_desk.reading import (
     Given,
     amount_of,
     billers_only,
+    first_of,
     nameless,
     read_form,
     show,
@@ -120,7 +121,7 @@ async def _page(
     claim, named = await billing_desk.open_claim(portal(request), signed.session, name)
     return show(
         request, "claim", signed, 422 if errors else 200, claim=claim, named=named,
-        nameless=nameless(named), errors=errors, wrong=dict(errors), typed=given,
+        nameless=nameless(named), errors=errors, wrong=first_of(errors), typed=given,
         life=words.life(claim.status, claim.history, claim.open), state=words.STATES[claim.status],
         rules=words.RULES, what_next=words.what_next, kind_words=words.kind_words,
         code_words=words.code_words, group_words=words.group_words, reasons=words.WRITE_OFF,

@@ -16,6 +16,7 @@ from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.gateways.billing_desk import BillingRefused
 from polyclinic.services.portal.pages.billing_desk.reading import (
     coders_only,
+    first_of,
     nameless,
     read_form,
     show,
@@ -118,7 +119,7 @@ def _form(
     return show(
         request, "coding", signed, 422 if errors else 200, found=found, visit=found.visit,
         named=found.named, nameless=nameless(found.named), typed=typed, errors=errors,
-        wrong=dict(errors), shapes=rules, reasons=NOT_BILLABLE,
+        wrong=first_of(errors), shapes=rules, reasons=NOT_BILLABLE,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from polyclinic.services.portal.gateways.billing_desk import NAME, BillingRefuse
 from polyclinic.services.portal.pages.billing_desk.reading import (
     Given,
     billers_only,
+    first_of,
     read_form,
     show,
 )
@@ -98,6 +99,6 @@ async def _list(
     named = await billing_desk.name_all(at_work, signed.session, [])
     return show(
         request, "fees", signed, 422 if errors else 200, schedules=listed, named=named,
-        errors=errors, wrong=dict(errors), typed=given.fields if given else {},
+        errors=errors, wrong=first_of(errors), typed=given.fields if given else {},
         on=at_work.today(),
     )  # fmt: skip

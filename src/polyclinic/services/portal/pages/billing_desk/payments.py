@@ -14,6 +14,7 @@ from polyclinic.services.portal.pages.billing_desk.reading import (
     Given,
     amount_of,
     billers_only,
+    first_of,
     nameless,
     read_form,
     show,
@@ -125,7 +126,7 @@ async def _account(
         request, "account", signed, 422 if errors else 200, balance=account, named=named,
         nameless=nameless(named), patient=patient, claims=claims.claims if claims else [],
         states=words.STATES, payment_states=words.PAYMENT_STATES, methods=words.METHODS,
-        method_words=words.METHOD_WORDS, errors=errors, wrong=dict(errors),
+        method_words=words.METHOD_WORDS, errors=errors, wrong=first_of(errors),
         typed=given.fields if given else {},
     )  # fmt: skip
 
@@ -138,6 +139,6 @@ async def _payment(
     return show(
         request, "payment", signed, 422 if errors else 200, payment=payment, named=named,
         nameless=nameless(named), states=words.PAYMENT_STATES, methods=words.METHOD_WORDS,
-        reasons=words.REFUND, errors=errors, wrong=dict(errors),
+        reasons=words.REFUND, errors=errors, wrong=first_of(errors),
         typed=given.fields if given else {}, done=request.query_params.get("done", ""),
     )  # fmt: skip

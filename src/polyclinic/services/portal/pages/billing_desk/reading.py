@@ -1,6 +1,7 @@
 """Billing's forms: longer than others, some with a file, and amounts as people type them."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from starlette.datastructures import UploadFile
@@ -72,10 +73,16 @@ def show(
         turn=secrets.token_urlsafe(12),
         when=lambda at: times.short_moment(at, zone, at_work.today()),
         day=lambda of: times.day_words(of, at_work.today()),
+        date_of=times.short_day,
         money=lambda amount, currency="USD": Currency(currency).words(amount),
         by=lambda author: author_words(author, signed.session.subject),
         **values,
     )
+
+
+def first_of(errors: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What stands at each field: the first of what is wrong with it."""
+    return dict(reversed(errors))
 
 
 def nameless(named: Named) -> bool:
