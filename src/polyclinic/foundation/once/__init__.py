@@ -56,6 +56,10 @@ class Answered(NamedTuple):
     body: bytes | None
 
 
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a request that says all in its address."""
+
+
 class StillRunning(Conflict):
     """The first request with this Idempotency-Key is still being carried out."""
 

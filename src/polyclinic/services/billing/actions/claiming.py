@@ -10,7 +10,7 @@ import msgspec
 from polyclinic.foundation import clock, ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, Unavailable
-from polyclinic.foundation.once import Once, Stored
+from polyclinic.foundation.once import Nothing, Once, Stored
 from polyclinic.services.billing.actions import people
 from polyclinic.services.billing.actions.describing import describe, findings
 from polyclinic.services.billing.actions.state import Asker, Books
@@ -59,7 +59,7 @@ async def begin(
     return claim.id
 
 
-async def check(books: Books, asker: Asker, claim: UUID, key: Once | None) -> Stored:
+async def check(books: Books, asker: Asker, claim: UUID, _: Nothing, key: Once | None) -> Stored:
     """Asks every rule; with nothing missing the claim is checked, else it waits as a draft."""
     access.check_biller(asker.caller, "Claim", "u")
     await _know_person(books, asker, claim)

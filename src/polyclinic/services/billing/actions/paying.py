@@ -256,10 +256,6 @@ async def find(books: Books, asker: Asker, name: UUID, interaction: str) -> Paym
     return payment
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request that says all in its address."""
-
-
 async def look_again(books: Books, asker: Asker, name: UUID, key: Once) -> Stored:
     """The person is back from the card page: the gateway says how it went."""
     payment = await find(books, asker, name, "c")

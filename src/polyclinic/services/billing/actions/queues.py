@@ -20,10 +20,6 @@ PAGE, PAGE_MAX = 50, 200
 _OUTCOME = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request that says all in its address."""
-
-
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How it was dealt with: a code such as `paid-by-other`, never a sentence."""
 

@@ -1,15 +1,16 @@
 """Claims' door: the queue, one claim with its history, and what the staff do to it."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Invalid, NotFound
-from polyclinic.foundation.once import Once, Stored
+from polyclinic.foundation.once import Nothing, Once, Stored
 from polyclinic.services.billing.actions import claiming, deciding, providers, submitting, telling
 from polyclinic.services.billing.actions.claiming import Authorization, Correction
 from polyclinic.services.billing.actions.deciding import Amount, Appeal
@@ -19,9 +20,7 @@ from polyclinic.services.billing.actions.submitting import Submission
 from polyclinic.services.billing.routes.answers import asker_of, books_of, once
 from polyclinic.services.billing.store.claims import Asked
 
-
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request that says nothing but what its address says."""
+T = TypeVar("T")
 
 
 def _claim(request: Request) -> UUID:
@@ -51,46 +50,19 @@ async def get_claim(request: Request) -> Response:
     return http.json(await telling.claim(books, asker, _claim(request)))
 
 
-async def post_check(request: Request) -> Response:
-    async def act(books: Books, asker: Asker, _: Nothing, key: Once) -> Stored:
-        return await claiming.check(books, asker, _claim(request), key)
-
-    return await once(request, Nothing, act)
+Deed = Callable[[Books, Asker, UUID, T, Once | None], Awaitable[Stored]]
 
 
-async def post_authorization(request: Request) -> Response:
-    async def act(books: Books, asker: Asker, asked: Authorization, key: Once) -> Stored:
-        return await claiming.authorize(books, asker, _claim(request), asked, key)
+def _deed(kind: type[T], act: Deed[T]) -> Callable[[Request], Awaitable[Response]]:
+    """A POST that does something to one claim."""
 
-    return await once(request, Authorization, act)
+    async def post(request: Request) -> Response:
+        async def carried(books: Books, asker: Asker, asked: T, key: Once) -> Stored:
+            return await act(books, asker, _claim(request), asked, key)
 
+        return await once(request, kind, carried)
 
-async def post_correction(request: Request) -> Response:
-    async def act(books: Books, asker: Asker, asked: Correction, key: Once) -> Stored:
-        return await claiming.correct(books, asker, _claim(request), asked, key)
-
-    return await once(request, Correction, act)
-
-
-async def post_appeal(request: Request) -> Response:
-    async def act(books: Books, asker: Asker, asked: Appeal, key: Once) -> Stored:
-        return await deciding.appeal(books, asker, _claim(request), asked, key)
-
-    return await once(request, Appeal, act)
-
-
-async def post_write_off(request: Request) -> Response:
-    async def act(books: Books, asker: Asker, asked: Amount, key: Once) -> Stored:
-        return await deciding.write_off(books, asker, _claim(request), asked, key)
-
-    return await once(request, Amount, act)
-
-
-async def post_to_patient(request: Request) -> Response:
-    async def act(books: Books, asker: Asker, asked: Amount, key: Once) -> Stored:
-        return await deciding.bill_patient(books, asker, _claim(request), asked, key)
-
-    return await once(request, Amount, act)
+    return post
 
 
 async def post_submission(request: Request) -> Response:
@@ -104,15 +76,21 @@ async def put_provider(request: Request) -> Response:
     return http.json(await providers.set_provider(books, asker, name, asked))
 
 
+_DEEDS = {
+    "check": _deed(Nothing, claiming.check),
+    "authorization": _deed(Authorization, claiming.authorize),
+    "correction": _deed(Correction, claiming.correct),
+    "appeal": _deed(Appeal, deciding.appeal),
+    "write-off": _deed(Amount, deciding.write_off),
+    "to-patient": _deed(Amount, deciding.bill_patient),
+}
 claim_routes = (
     Route("/billing/claims", get_claims, methods=["GET"]),
     Route("/billing/claims/{claim}", get_claim, methods=["GET"]),
-    Route("/billing/claims/{claim}/check", post_check, methods=["POST"]),
-    Route("/billing/claims/{claim}/authorization", post_authorization, methods=["POST"]),
-    Route("/billing/claims/{claim}/correction", post_correction, methods=["POST"]),
-    Route("/billing/claims/{claim}/appeal", post_appeal, methods=["POST"]),
-    Route("/billing/claims/{claim}/write-off", post_write_off, methods=["POST"]),
-    Route("/billing/claims/{claim}/to-patient", post_to_patient, methods=["POST"]),
+    *(
+        Route(f"/billing/claims/{{claim}}/{name}", endpoint, methods=["POST"])
+        for name, endpoint in _DEEDS.items()
+    ),
     Route("/billing/submissions", post_submission, methods=["POST"]),
     Route("/billing/providers/{practitioner}", put_provider, methods=["PUT"]),
 )

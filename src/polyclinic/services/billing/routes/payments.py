@@ -8,9 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.foundation import http
-from polyclinic.foundation.once import Once, Stored
+from polyclinic.foundation.once import Nothing, Once, Stored
 from polyclinic.services.billing.actions import hearing, paying, refunding, showing
-from polyclinic.services.billing.actions.paying import Nothing, Wanted
+from polyclinic.services.billing.actions.paying import Wanted
 from polyclinic.services.billing.actions.refunding import Back
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain.problems import NotYours

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.foundation import http
-from polyclinic.foundation.once import Once, Stored, door
+from polyclinic.foundation.once import Nothing, Once, Stored, door
 from polyclinic.services.billing.actions import (
     links,
     planning,
@@ -14,7 +14,6 @@ from polyclinic.services.billing.actions import (
     stating,
 )
 from polyclinic.services.billing.actions.links import GuestPayment, Opening
-from polyclinic.services.billing.actions.paying import Nothing
 from polyclinic.services.billing.actions.planning import Agreed
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.actions.stating import Billed

@@ -5,9 +5,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.foundation import clock, http
-from polyclinic.foundation.once import Once, Stored
+from polyclinic.foundation.once import Nothing, Once, Stored
 from polyclinic.services.billing.actions import queues
-from polyclinic.services.billing.actions.queues import Filter, Nothing, Outcome
+from polyclinic.services.billing.actions.queues import Filter, Outcome
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain.work import Waiting
 from polyclinic.services.billing.routes import reading
