@@ -40,7 +40,7 @@ BY_ROLE: dict[str, tuple[str, ...]] = {
     "front-desk": (
         "user/Patient.crus",
         "user/RelatedPerson.crus",
-        "user/Coverage.rs",
+        "user/Coverage.crus",
         "user/Appointment.cruds",
         "user/Schedule.rs",
         "user/Slot.rs",
