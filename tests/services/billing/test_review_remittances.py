@@ -11,6 +11,7 @@ from billing_door import Door, open_door
 from claims_world import SETTINGS, balance, came, claim, coded, open_clinic, submitted
 from review_payer import advice, decided, file_of, number_of, service
 
+from polyclinic.services.billing.actions import receiving
 from polyclinic.standards.x12.remittance import ProviderAdjustment
 
 
@@ -226,6 +227,25 @@ def _recounted(content: bytes) -> bytes:
     head, _, tail = content.partition(b"SE*")
     count, _, rest = tail.partition(b"*")
     return head + b"SE*" + str(int(count) + 1).encode() + b"*" + rest
+
+
+async def test_a_file_of_more_than_one_transaction_can_post_waits_whole(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    visit = await coded(door, ("Z1001", 10_000), ("Z1002", 5_000))
+    await submitted(door, visit)
+    number, bank = await number_of(door, visit), await balance(door, "bank")
+    lines = [service(number, 1, 10_000, 10_000), service(number, 2, 5_000, 5_000)]
+    content = file_of(advice(decided(number, "1", lines)))
+    monkeypatch.setattr(receiving, "PARTS_MAX", 2)
+    answer = await came(door, content)
+    assert (answer.status_code, answer.json()["status"]) == (422, "held")
+    assert "several files" in answer.json()["problem"]
+    assert await balance(door, "bank") == bank
+    # Beyond the size of a body nothing is looked at: it is kept and says so.
+    monkeypatch.setattr("polyclinic.standards.x12.tokens.FILE_BYTES_MAX", 1_000)
+    answer = await came(door, content + b"\n" * 2_000)
+    assert (answer.status_code, answer.json()["status"]) == (422, "refused")
 
 
 @pytest.mark.parametrize("amount", [b"1000000000000.00", b"90000000000000000"])

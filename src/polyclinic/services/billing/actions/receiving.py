@@ -7,6 +7,7 @@ from hashlib import sha256
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.once import Once, Stored
+from polyclinic.foundation.work import in_thread
 from polyclinic.services.billing.actions import acknowledged, remitting
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
@@ -23,6 +24,8 @@ _TAKES: dict[str, Take] = {
     "277CA": acknowledged.take_claim_reports,
     "835": remitting.take_remittances,
 }
+# What one transaction posts in good time: twice the claims that payers are advised to send.
+PARTS_MAX = 20_000
 _STATUS = {"taken": 201, "held": 422, "refused": 422}
 
 
@@ -32,28 +35,28 @@ async def receive(books: Books, asker: Asker, content: bytes, key: Once | None) 
     What is refused or held is kept all the same, sealed, and waits for a person.
     """
     access.check_biller(asker.caller, "PaymentReconciliation", "c")
+    came = await in_thread(incoming, ids.new_uuid(), content)
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        return await receive_in(books, tx, asker, content)
+        return await _receive_in(books, tx, asker, came)
 
     return await books.carried(key, act)
 
 
-async def receive_in(
-    books: Books, tx: Transaction, asker: Asker, content: bytes
+async def _receive_in(
+    books: Books, tx: Transaction, asker: Asker, came: Incoming
 ) -> tuple[int, dict[str, object]]:
-    digest = sha256(content).digest()
+    digest = sha256(came.content).digest()
     known = await files.by_digest(tx, "in", digest)
     if known is not None:
         return 200, {"file": str(known["id"]), **_told(known["kind"], known["status"]),
                      "problem": known["problem"], "again": True}  # fmt: skip
-    came = incoming(ids.new_uuid(), content)
     payer = await payers.find_by_x12(tx, came.sender)
     came = replace(came, payer=payer.id if payer else None)
-    sealed = await books.seal_file(str(came.file), content)
+    sealed = await books.seal_file(str(came.file), came.content)
     file = File(came.file, "in", came.kind, came.payer, came.control, digest, "taken", sealed)
     if not await files.add(tx, file):
-        return await receive_in(books, tx, asker, content)
+        return await _receive_in(books, tx, asker, came)
     received = await _taken(books, tx, asker, came)
     await files.set_status(tx, came.file, received.status, received.problem)
     if received.status != "taken":
@@ -66,6 +69,9 @@ async def receive_in(
 
 async def _taken(books: Books, tx: Transaction, asker: Asker, came: Incoming) -> Received:
     take = _TAKES.get(came.kind)
+    if came.parts > PARTS_MAX:
+        return Received("held", f"The file has more than {PARTS_MAX} claims and lines; ask for it"
+                        " in several files.")  # fmt: skip
     if take is None:
         return Received("refused", "This is no TA1, 999, 277CA or 835 file.")
     try:

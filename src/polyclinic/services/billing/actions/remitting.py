@@ -11,6 +11,7 @@ from polyclinic.contracts.billing import ClaimDecided
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.outbox import announce
+from polyclinic.foundation.work import Pace, in_thread
 from polyclinic.services.billing.actions import bookkeeping, estimating, opened
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import documents
@@ -54,7 +55,7 @@ class Payment:
 async def take_remittances(books: Books, tx: Transaction, asker: Asker, came: Incoming) -> Received:
     """Holds the file when anything in it is wrong: nothing of it is posted then."""
     ours = (books.settings.clinic_npi, books.settings.clinic_tax_id)
-    read = read_remittances(came.content, ours, books.settings.currency)
+    read = await in_thread(read_remittances, came.content, ours, books.settings.currency)
     if read.refused:
         return Received("held", told(read.refused))
     several = list[Payment]()
@@ -106,11 +107,7 @@ async def _post_all(
 ) -> int:
     numbers = [each.claim_id for p in payments for each in p.remittance.claims]
     known = await _known(books, tx, numbers, payments)
-    decided = [
-        (payment, ids.new_uuid(), [_decide(payment.payer, each, known) for each in
-                                   payment.remittance.claims])
-        for payment in payments
-    ]  # fmt: skip
+    decided = [(each, ids.new_uuid(), await _decide_all(each, known)) for each in payments]
     entries = [entry for p, name, found in decided for entry in _entries(asker, p, name, found)]
     await bookkeeping.post(books, tx, entries)
     for payment, name, found in decided:
@@ -120,6 +117,14 @@ async def _post_all(
     await estimating.compare_all(books, tx, [each.claim.visit for each in known.values()])
     await books.put(tx, asker, [_reconciliation(books, *each) for each in decided])
     return sum(len(each.lines) for each in decisions)
+
+
+async def _decide_all(payment: Payment, known: "Mapping[str, _Ours]") -> list[Decision]:
+    pace, found = Pace(), list[Decision]()
+    for each in payment.remittance.claims:
+        found.append(_decide(payment.payer, each, known))
+        await pace.step()
+    return found
 
 
 def _decide(payer: str, payment: ClaimPayment, known: "Mapping[str, _Ours]") -> Decision:
@@ -210,8 +215,6 @@ async def _move(
     told_all, said = list[Told](), list[tuple[str, ClaimDecided]]()
     for decision in decisions:
         if decision.claim is None:
-            unknown = Item("held", f"File/{file}", amount=decision.paid, code="unknown claim")
-            await work.open_item(tx, unknown)
             continue
         claim = ours[decision.claim.id]
         course = courses.setdefault(claim.id, Course(claim.status))
@@ -223,6 +226,10 @@ async def _move(
     await claims.tell(tx, told_all)
     await files.add_claims(tx, file, list(courses))
     await _queue(tx, asker, ours, courses)
+    unknown = [decision.paid for decision in decisions if decision.claim is None]
+    if unknown:
+        item = Item("held", f"File/{file}", amount=sum(unknown), code="unknown claim")
+        await work.open_item(tx, item)
     await announce(tx, *said)
     await publications.add(tx, ["ClaimResponse", "ExplanationOfBenefit"], list(courses))
 

@@ -1,16 +1,19 @@
 """What a file of a payer is, and what became of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from polyclinic.standards.x12.assembly import Group
 from polyclinic.standards.x12.envelope import parse_all
 from polyclinic.standards.x12.refused import Refused
+from polyclinic.standards.x12.tokens import Segment
 
 # GS01 of 005010: functional acknowledgment, claim acknowledgment, claim payment.
 _KINDS = {"FA": "999", "HN": "277CA", "HP": "835"}
+# What an 835 (CLP01) and a 277CA (TRN02) speak of is told even where they are not sound.
 _NAMES = {"CLP": 1, "TRN": 2}
+_PARTS = frozenset({"CLP", "SVC", "STC"})
 TOLD_MAX = 5
 
 
@@ -34,6 +37,7 @@ class Incoming:
     sender: str = ""
     payer: str | None = None
     named: tuple[str, ...] = ()  # numbers of claims, ours or not
+    parts: int = 0  # claims and lines
 
 
 def incoming(file: UUID, content: bytes) -> Incoming:
@@ -48,17 +52,17 @@ def incoming(file: UUID, content: bytes) -> Incoming:
         kind = _KINDS.get(groups[0].functional_id, "unknown")
     else:
         kind = "TA1" if any(each.acknowledgments for each in interchanges) else "unknown"
-    named = tuple(sorted(set(_named(groups))))
-    return Incoming(file, content, kind, first.control_number, first.sender_id, None, named)
+    named = tuple(sorted({each[_NAMES[each.tag]] for each in _segments(groups, _NAMES)}))
+    parts = sum(1 for _ in _segments(groups, _PARTS))
+    return Incoming(
+        file, content, kind, first.control_number, first.sender_id, None, named, parts
+    )  # fmt: skip
 
 
-def _named(groups: Iterable[Group]) -> Iterator[str]:
-    """What an 835 (CLP01) and a 277CA (TRN02) speak of, even where they are not sound."""
+def _segments(groups: Iterable[Group], tags: Collection[str]) -> Iterator[Segment]:
     for group in groups:
         for transaction in group.transactions:
-            for segment in transaction.segments:
-                if segment.tag in _NAMES:
-                    yield segment[_NAMES[segment.tag]]
+            yield from (segment for segment in transaction.segments if segment.tag in tags)
 
 
 def told(refused: Iterable[Refused]) -> str:
