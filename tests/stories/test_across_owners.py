@@ -1,6 +1,7 @@
 """One FHIR server to the outside: chains, includes and batches reach over the owners of types."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from test_subsets import WEEK, Subset
@@ -77,6 +78,11 @@ async def test_includes_bring_what_the_other_service_keeps(clinic):
 async def test_a_chart_is_searched_across_owners(clinic):
     seen = await found(clinic, "/fhir/Patient/keller/Appointment")
     assert seen == {("Appointment", clinic.booked["keller"])}
+    answer = await clinic.client.get("/fhir/Patient/keller/Appointment", headers=clinic.headers)
+    addresses = [entry["fullUrl"] for entry in answer.json()["entry"]]
+    addresses += [link["url"] for link in answer.json()["link"]]
+    # As they were asked for: another service's own name leads nowhere.
+    assert {urlsplit(each).netloc for each in addresses} == {clinic.client.base_url.netloc.decode()}
 
 
 async def test_a_batch_is_split_by_owner_and_a_transaction_is_refused_naming_them(clinic):

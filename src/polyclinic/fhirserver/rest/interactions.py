@@ -41,7 +41,7 @@ class Interactions:
     async def carry(self, errand: Errand, ask: Ask, base: str) -> Answer:
         """Carries an interaction out here, or has the owner of the type do it."""
         if self.owners is not None and self.owners.keeps(ask.path):
-            return await self.owners.carry(errand, ask)
+            return await self.owners.carry(errand, ask, base)
         return await self._choose(errand, ask, base)
 
     def _kept_here(self, name: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -31,12 +31,16 @@ class Owners:
         self._peers = peers
         self.elsewhere = dict(elsewhere)
 
-    async def carry(self, errand: Errand, ask: Any) -> Answer:
-        """The owner's own answer; raises Unavailable, naming the service, when it is silent."""
+    async def carry(self, errand: Errand, ask: Any, base: str) -> Answer:
+        """The owner's own answer; raises Unavailable, naming the service, when it is silent.
+
+        It writes its links with the host that was asked, as it does behind the front door.
+        """
         if not errand.token:
             raise Unauthenticated("Another service keeps this type and needs your token.")
         headers = {name: ask.headers[name] for name in _PASSED if name in ask.headers}
         headers["authorization"] = f"Bearer {errand.token}"
+        headers["host"] = urlsplit(base).netloc
         content: bytes = ask.body
         if ask.resource is not None:
             content = codec.encode(ask.resource)
