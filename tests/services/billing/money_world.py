@@ -161,15 +161,19 @@ class Clinic:
         return f"t={now},v1={mark}"
 
     def everything_arrives(self, model: Model, chance: random.Random) -> None:
-        """All news come, doubled and in any order; the clock asks for the rest."""
+        """All news come, doubled and in any order; the clock asks for the rest.
+
+        Twice: what the clock asks for may have an end of its own, such as a refund that comes back.
+        """
         self.cards.control("trouble", next=[])
-        self.cards.control("clock", seconds=60)
-        self.ahead += timedelta(seconds=60)
-        events = self.mail(model) * 2
-        chance.shuffle(events)
-        self.hear(events)
         for _ in range(2):
-            self.wait(clock_settles(self.door))
+            self.cards.control("clock", seconds=60)
+            self.ahead += timedelta(seconds=60)
+            events = self.mail(model) * 2
+            chance.shuffle(events)
+            self.hear(events)
+            for _ in range(2):
+                self.wait(clock_settles(self.door))
 
     # books
 
