@@ -15,7 +15,12 @@ SUBSETS = (
     ("portal", "identity", "records"),
     ("portal", "identity", "appointments"),
     ("records", "appointments", "identity", "portal"),
+    ("billing", "identity"),
+    ("records", "identity", "billing"),
+    ("records", "appointments", "identity", "billing", "portal"),
 )
+PRICES = "code,modifier,title,amount\nZ1001,,Visit,120.00\n"
+BILLING = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
 WEEK = {
     "visit_types": [{"id": "visit", "name": "Visit", "minutes": 20, "every": 20}],
     "sites": [{"id": "main", "name": "Main", "time_zone": "UTC", "location": "Location/main"}],
@@ -84,6 +89,46 @@ async def keeps_places(subset, headers):
     assert found.json()["openings"]
 
 
+async def bills_and_is_paid(subset, headers):
+    """Without charts: who they are, what it costs and what was done are typed in."""
+    asked = 0
+
+    async def post(path, body):
+        nonlocal asked
+        asked += 1
+        key = {"idempotency-key": f"subset-{asked}"}
+        answer = await subset.client.post(path, headers={**headers, **key}, json=body)
+        assert answer.is_success, (path, answer.text)
+        return answer.json()
+
+    async def put(path, body):
+        answer = await subset.client.put(path, headers=headers, json=body)
+        assert answer.is_success, (path, answer.text)
+
+    await put("/billing/people/p1", {"family": "Keller", "given": "Maria"})
+    await put("/billing/payers/nhp", {"name": "Northside Health Plan", "x12_id": "NHPLAN01"})
+    prices = {"name": "List", "from_day": "2020-01-01", "csv": PRICES, "currency": "USD"}
+    await post("/billing/fee-schedules", prices)
+    today = clock.today().isoformat()
+    visit = (await post("/billing/visits", {"patient": "Patient/p1", "day": today}))["visit"]
+    coding = {"diagnoses": ["E11.9"], "lines": [{"code": "Z1001"}], "self_pay": True}
+    charge = (await post(f"/billing/visits/{visit}/code", coding))["charges"][0]["id"]
+    cash = {"patient": "Patient/p1", "amount": 2_000, "method": "cash"}
+    await post("/billing/payments", cash)
+    bill = await post("/billing/statements", {"patient": "Patient/p1"})
+    assert bill["total"] == 10_000
+    for path in (f"/fhir/ChargeItem/{charge}", f"/fhir/Invoice/{bill['statement']}"):
+        assert (await subset.client.get(path, headers=headers)).status_code == 200
+    proof = await subset.client.get("/billing/ledger/proof", headers=headers)
+    assert proof.json()["holds"]
+
+
+async def knows_no_bills(subset, headers):
+    """Nothing of billing is there: no door, no types of its own, no pages."""
+    for path in ("/billing/ledger/proof", "/billing/work", "/billing/payments"):
+        assert (await subset.client.get(path, headers=headers)).status_code == 404, path
+
+
 async def shows_pages(subset, installed):
     first = await subset.client.get("/", follow_redirects=True)
     assert first.status_code == 200
@@ -112,5 +157,10 @@ async def test_a_subset_starts_and_does_its_own_work(assembled, root_key, names)
             assert absent.json()["issue"][0]["code"] == "not-supported"
         if "appointments" in names:
             await keeps_places(subset, headers)
+        if "billing" in names:
+            await bills_and_is_paid(subset, headers)
+        else:
+            await knows_no_bills(subset, headers)
+        assert (set(BILLING) <= kinds) is ("billing" in names or "records" in names)
         if "portal" in names:
             await shows_pages(subset, names)
