@@ -8,7 +8,7 @@ from browser_door import Demo, Seen, open_page
 from playwright.sync_api import Browser
 
 PAGES = {
-    "patient": ("/home", "/visits", "/visits/book", "/results", "/medicines"),
+    "patient": ("/home", "/visits", "/visits/book", "/results", "/medicines", "/bills"),
     "front-desk": ("/schedule?date={day}", "/schedule/book"),
     "clinician": ("/my-day?date={day}", "/patients"),
 }

@@ -26,6 +26,7 @@ from polyclinic.services.portal.domain.bills import (
 )
 from polyclinic.services.portal.gateways.billing import (
     Agreed,
+    CardsSilent,
     NotAccepted,
     Proof,
     Refused,
@@ -128,6 +129,7 @@ class BillingInMemory:
     failure: str | None = None
     down: bool = False
     hurried: bool = False
+    no_cards: bool = False
     ended_link: bool = False
     tries: list[Proof] = field(default_factory=list)
     returns: list[str] = field(default_factory=list)
@@ -177,11 +179,13 @@ class BillingInMemory:
     async def payment(self, token: str, payment: str) -> Payment:
         self._listen()
         found = _one(self.payments, payment)
+        self._ask_cards(asks=found.is_open)
         return msgspec.structs.replace(found, action_url=PAGE if found.is_open else None)
 
     async def settle(self, token: str, key: str, payment: str) -> str:
         self._listen()
         found = _one(self.payments, payment)
+        self._ask_cards(asks=found.status in ("requires_action", "processing"))
         if found.status in ("requires_action", "processing"):
             moved = msgspec.structs.replace(found, status=self.card, failure=self.failure)
             self.payments[self.payments.index(found)] = moved
@@ -258,6 +262,7 @@ class BillingInMemory:
 
     def _start(self, key: str, amount: int, back: str, about: str | None) -> Started:
         self.returns.append(back)
+        self._ask_cards(asks=True)
         if key in self._by_key:
             return self._by_key[key]
         if amount > self.balance:
@@ -266,6 +271,10 @@ class BillingInMemory:
         self.payments.append(made)
         self._by_key[key] = Started(made.id, made.status, amount, "USD", PAGE)
         return self._by_key[key]
+
+    def _ask_cards(self, *, asks: bool) -> None:
+        if asks and self.no_cards:
+            raise CardsSilent(place="cards")
 
     def _listen(self) -> None:
         if self.down:

@@ -10,7 +10,7 @@ from polyclinic.foundation.errors import Invalid
 from polyclinic.services.billing.domain import plans as agreed
 from polyclinic.services.portal.domain import bill_plans
 from polyclinic.services.portal.domain.bill_pictures import BAR_WIDTH, steps, whole
-from polyclinic.services.portal.domain.bills import Line
+from polyclinic.services.portal.domain.bills import Line, Why
 from polyclinic.services.portal.domain.money import Currency
 
 DAY = date(2026, 11, 5)
@@ -82,3 +82,25 @@ def test_the_plan_that_is_shown_is_the_plan_that_billing_agrees_to(
     made = agreed.parts(total, count, first, today)
     assert [(p.due, p.amount) for p in shown] == [(p.due, p.amount) for p in made]
     assert sum(p.amount for p in shown) == total
+
+
+def test_several_reasons_have_each_its_amount_and_one_alone_has_none():
+    both = Line(
+        day=DAY,
+        charged=10_000,
+        insurance=6_100,
+        share=3_900,
+        why=(Why("PR", "2", 1_400), Why("PR", "3", 2_500)),
+    )
+    [*_, share] = steps(both)
+    assert [amount for _, amount in share.why] == [2_500, 1_400]
+    assert share.why[0][0].startswith("It is your copay")
+    one = Line(day=DAY, charged=100, share=100, why=(Why("PR", "1", 100),))
+    [*_, share] = steps(one)
+    assert [amount for _, amount in share.why] == [0]
+
+
+def test_a_reason_that_we_have_no_words_for_is_left_unsaid():
+    line = Line(day=DAY, charged=100, insurance=40, share=60, why=(Why("PR", "999", 60),))
+    [*_, share] = steps(line)
+    assert share.why == ()

@@ -289,3 +289,33 @@ async def test_a_form_from_elsewhere_pays_nothing(portal_door: Door, maria: Visi
     away = await maria.post("/bills/pay", headers={"sec-fetch-site": "cross-site"}, much="all")
     assert away.status_code == 403
     assert portal_door.billing.payments == []
+
+
+async def test_a_silent_card_company_is_no_outage_of_bills(portal_door: Door, maria: Visitor):
+    portal_door.billing.no_cards = True
+    turn = _hidden((await maria.get("/bills/pay")).text, "turn")
+    page = await maria.post("/bills/pay", turn=turn, much="all")
+    assert page.status_code == 503
+    assert "The card company does not answer at the moment. Nothing was paid" in page.text
+    assert "Continue to the card page" in page.text
+    assert portal_door.portal.outages.since("billing") is None
+    portal_door.billing.no_cards = False
+    address = await _pay(maria)
+    portal_door.billing.no_cards = True
+    shown = await maria.get(address)
+    assert shown.status_code == 200
+    assert "Look again" in shown.text
+
+
+async def test_what_was_paid_already_stands_in_the_picture(portal_door: Door, maria: Visitor):
+    first, second = portal_door.billing.lines
+    half = msgspec.structs.replace(first, paid=1_400)
+    done = msgspec.structs.replace(second, paid=second.share)
+    portal_door.billing.lines = (half, done)
+    page = (await maria.get("/bills")).text
+    legend = re.search(r'<dl class="legend">(.*?)</dl>', page, re.DOTALL)
+    assert legend
+    # The second line is paid: it is no longer where what is owed comes from.
+    amounts = re.findall(r'<dd class="num">(.*?)</dd>', legend[1])
+    assert amounts == ["$165.00", "−$96.00", "−$45.00", "−$14.00", "$10.00"]
+    assert "Left to pay" in legend[1]

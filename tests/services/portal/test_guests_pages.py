@@ -160,6 +160,7 @@ async def test_billing_that_is_stopped_is_named_to_guests_too(door: Door):
     door.billing.down = True
     answer = await _post(door.client(), f"/pay/{TOKEN}", **RIGHT)
     assert answer.status_code == 503
+    assert "signed in" not in answer.text
     assert "Your bills cannot be reached at the moment" in answer.text
 
 

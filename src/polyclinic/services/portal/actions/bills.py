@@ -1,13 +1,15 @@
 """A patient's bills: what is owed and why, paying by card, receipts, plans and estimates."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from polyclinic.foundation.errors import Invalid, Unavailable
-from polyclinic.services.portal.actions.state import Portal, answered
+from polyclinic.services.portal.actions import state
+from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain import bill_plans
 from polyclinic.services.portal.domain import bills as rules
 from polyclinic.services.portal.domain.bills import (
@@ -20,7 +22,9 @@ from polyclinic.services.portal.domain.bills import (
     Statement,
 )
 from polyclinic.services.portal.domain.session import Session, new_secret
-from polyclinic.services.portal.gateways.billing import NAME, Agreed, Started, Wanted
+from polyclinic.services.portal.gateways.billing import NAME, Agreed, CardsSilent, Started, Wanted
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,20 @@ class Offer:
     choices: range
 
 
+async def answered(portal: Portal, work: Awaitable[T]) -> T:
+    """What billing answers; a silent card company behind it is no outage of billing."""
+    try:
+        return await state.answered(portal, NAME, work)
+    except CardsSilent:
+        portal.outages.answered(NAME)
+        raise
+
+
 async def overview(portal: Portal, session: Session) -> Bills:
     token = session.tokens.access
     billing = portal.billing
     owed, money, statements, plans, estimates = await answered(
         portal,
-        NAME,
         asyncio.gather(
             billing.owed(token),
             billing.money(token),
@@ -82,35 +94,35 @@ async def summary(portal: Portal, session: Session) -> Summary | None:
     billing = portal.billing
     work = asyncio.gather(billing.money(token), billing.statements(token), billing.plans(token))
     try:
-        money, statements, plans = await answered(portal, NAME, work)
+        money, statements, plans = await answered(portal, work)
     except Unavailable:
         return None
     return Summary(money, rules.due(statements), rules.active(plans))
 
 
 async def money(portal: Portal, session: Session) -> Money:
-    return await answered(portal, NAME, portal.billing.money(session.tokens.access))
+    return await answered(portal, portal.billing.money(session.tokens.access))
 
 
 async def statement(portal: Portal, session: Session, name: str) -> tuple[Statement, Money]:
     """One bill as it was sent, and what is owed by now."""
     token = session.tokens.access
     work = asyncio.gather(portal.billing.statement(token, name), portal.billing.money(token))
-    return await answered(portal, NAME, work)
+    return await answered(portal, work)
 
 
 async def statement_pdf(portal: Portal, session: Session, name: str) -> bytes:
-    return await answered(portal, NAME, portal.billing.statement_pdf(session.tokens.access, name))
+    return await answered(portal, portal.billing.statement_pdf(session.tokens.access, name))
 
 
 async def receipt_pdf(portal: Portal, session: Session, name: str) -> bytes:
-    return await answered(portal, NAME, portal.billing.receipt_pdf(session.tokens.access, name))
+    return await answered(portal, portal.billing.receipt_pdf(session.tokens.access, name))
 
 
 async def pay(portal: Portal, session: Session, wanted: Wanted, turn: str) -> Started:
     """Begins a card payment, once for each drawn page however often its button is pressed."""
     work = portal.billing.pay(session.tokens.access, f"pay-{turn[:60]}", wanted)
-    return await answered(portal, NAME, work)
+    return await answered(portal, work)
 
 
 async def payment(portal: Portal, session: Session, name: str, *, asks: bool = False) -> Payment:
@@ -120,7 +132,11 @@ async def payment(portal: Portal, session: Session, name: str, *, asks: bool = F
         # Without the gateway's word the page shows what was known before.
         with suppress(Unavailable):
             await portal.billing.settle(token, f"look-{new_secret()}", name)
-    return await answered(portal, NAME, portal.billing.payment(token, name))
+    try:
+        return await answered(portal, portal.billing.payment(token, name))
+    except CardsSilent:
+        # The way to the card page is the card company's to say; the rest is in our own list.
+        return rules.of_id((await money(portal, session)).payments, name)
 
 
 async def came_back(portal: Portal, session: Session) -> Payment | None:
@@ -135,7 +151,7 @@ async def plan(portal: Portal, session: Session) -> tuple[Plan | None, Money]:
     """The plan that is being paid, and what is owed."""
     token = session.tokens.access
     work = asyncio.gather(portal.billing.plans(token), portal.billing.money(token))
-    plans, owed = await answered(portal, NAME, work)
+    plans, owed = await answered(portal, work)
     return rules.active(plans), owed
 
 
@@ -159,14 +175,14 @@ async def agree(portal: Portal, session: Session, given: dict[str, str]) -> Plan
     except (KeyError, ValueError) as bad:
         raise Invalid("Choose in how many parts you would like to pay.", place="parts") from bad
     key = f"plan-{given.get('turn', '')[:60]}"
-    return await answered(portal, NAME, portal.billing.agree(session.tokens.access, key, agreed))
+    return await answered(portal, portal.billing.agree(session.tokens.access, key, agreed))
 
 
 async def end_plan(portal: Portal, session: Session, name: str) -> None:
     # One plan ends once: its own id is the try's name.
     work = portal.billing.end_plan(session.tokens.access, f"end-{name}", name)
-    await answered(portal, NAME, work)
+    await answered(portal, work)
 
 
 async def estimate(portal: Portal, session: Session, name: str) -> Estimate:
-    return await answered(portal, NAME, portal.billing.estimate(session.tokens.access, name))
+    return await answered(portal, portal.billing.estimate(session.tokens.access, name))

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from polyclinic.foundation.errors import Gone
 from polyclinic.foundation.vault import DataKey, Place, Unreadable
-from polyclinic.services.portal.actions.state import Portal, answered
+from polyclinic.services.portal.actions.bills import answered
+from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.bills import Opened
-from polyclinic.services.portal.gateways.billing import NAME, Proof, Started
+from polyclinic.services.portal.gateways.billing import Proof, Started
 
 # As long as somebody may take for a bill and a card page.
 KEPT = timedelta(hours=1)
@@ -41,14 +42,14 @@ class Begun:
 
 async def open_bill(portal: Portal, proof: Proof, payment: str | None = None) -> Opened:
     """What is owed; raises Gone, NotAccepted or TooOften."""
-    return await answered(portal, NAME, portal.billing.open_link(proof, payment))
+    return await answered(portal, portal.billing.open_link(proof, payment))
 
 
 async def pay(portal: Portal, proof: Proof, wanted: tuple[int, str, str], now: datetime) -> Begun:
     """`wanted`: the amount, where the card page leads back to, and this try's name."""
     amount, back, turn = wanted
     work = portal.billing.pay_link(f"guest-{turn[:60]}", proof, amount, back)
-    started = await answered(portal, NAME, work)
+    started = await answered(portal, work)
     return Begun(started, keep(portal, proof, now, started.payment))
 
 

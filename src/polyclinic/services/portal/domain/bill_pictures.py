@@ -25,12 +25,15 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a sum: what was added or taken off, and why."""
+    """One step of a sum: what was added or taken off, and why; each reason with its amount.
+
+    An amount of nothing needs no saying: the reason explains the whole step.
+    """
 
     kind: str
     words: str
     amount: int
-    why: str = ""
+    why: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,21 @@ class Sum:
 
 def whole(lines: Sequence[Line]) -> Sum:
     """Where all that was charged went: to insurance, to nobody, to you."""
+    paid = sum(each.paid for each in lines)
     amounts = {
         "insurance": ("Insurance paid", sum(each.insurance for each in lines)),
         "contract": ("Agreed reduction", sum(each.contract for each in lines)),
         "forgiven": ("We took off", sum(each.forgiven for each in lines)),
         "waiting": ("Insurance still decides", sum(each.waiting for each in lines)),
-        "share": ("Your share", sum(each.share for each in lines)),
+        "paid": ("You have paid", paid),
+        "share": ("Left to pay" if paid else "Your share", sum(each.left for each in lines)),
     }
     charged = sum(each.charged for each in lines)
     shown = [(kind, words, n) for kind, (words, n) in amounts.items() if n > 0]
-    # Your share is said even if nothing is left to you: that is the news.
+    # What is yours is said even if it is nothing: that is the news.
     pieces = _placed(shown)
     if not amounts["share"][1]:
-        pieces += (Piece("share", "Your share", 0, BAR_WIDTH, 0),)
+        pieces += (Piece("share", amounts["share"][0], 0, BAR_WIDTH, 0),)
     return Sum(charged, pieces)
 
 
@@ -79,37 +84,45 @@ def steps(line: Line) -> tuple[Step, ...]:
 
 
 def _down(line: Line) -> list[Step]:
-    reduced = _because(line, _REDUCING, why_reduced)
     found = [Step("charged", "Charged", line.charged)]
     if line.insurance:
         found.append(Step("insurance", "Your insurance paid", -line.insurance))
     if line.contract:
-        why = reduced or "your insurance and we agreed on a lower price; nobody pays the difference"
-        found.append(Step("contract", "Agreed reduction", -line.contract, _sentence(why)))
+        why = _because(line, _REDUCING, why_reduced) or ((_sentence(why_reduced("45")), 0),)
+        found.append(Step("contract", "Agreed reduction", -line.contract, why))
     if line.forgiven:
-        found.append(Step("forgiven", "We took off", -line.forgiven, "You need not pay this."))
+        found.append(
+            Step("forgiven", "We took off", -line.forgiven, (("You need not pay it.", 0),))
+        )
     if line.waiting:
         why = "Your insurance has not decided yet. You need not pay this now."
-        found.append(Step("waiting", "Insurance still decides", -line.waiting, why))
+        found.append(Step("waiting", "Insurance still decides", -line.waiting, ((why, 0),)))
     return found
 
 
 def _yours(line: Line) -> list[Step]:
     why = _because(line, ("PR",), why_yours)
     if not why and not line.insurance and not line.contract and not line.waiting and line.share:
-        why = "no insurance was billed for this"
-    found = [Step("share", "Your share", line.share, _sentence(why))]
+        why = (("No insurance was billed for this.", 0),)
+    found = [Step("share", "Your share", line.share, why)]
     if line.paid:
         found.append(Step("paid", "You have paid", -line.paid))
         found.append(Step("left", "Left to pay", line.left))
     return found
 
 
-def _because(line: Line, groups: Sequence[str], say: Callable[[str], str]) -> str:
-    """The reasons of these groups, the largest amount first; those without words are left out."""
-    ordered = sorted(line.why, key=lambda each: -each.amount)
-    told = (say(each.reason) for each in ordered if each.group in groups and each.amount > 0)
-    return "; ".join(dict.fromkeys(filter(None, told)))
+def _because(
+    line: Line, groups: Sequence[str], say: Callable[[str], str]
+) -> tuple[tuple[str, int], ...]:
+    """The reasons of these groups, the largest first; those without words are left out."""
+    sums: dict[str, int] = {}
+    for each in line.why:
+        if each.group in groups:
+            sums[each.reason] = sums.get(each.reason, 0) + each.amount
+    ordered = sorted(sums.items(), key=lambda each: -each[1])
+    told = [(_sentence(say(reason)), n) for reason, n in ordered if n > 0 and say(reason)]
+    # One reason for all of it needs no amount of its own.
+    return tuple(told) if len(sums) > 1 else tuple((words, 0) for words, _ in told)
 
 
 def _sentence(why: str) -> str:

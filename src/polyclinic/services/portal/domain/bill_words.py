@@ -1,7 +1,7 @@
 """Why an amount was taken off, in a patient's words: by claim adjustment reason code (CARC).
 
 The official texts are licensed and written for billers. These are ours: the commonest numbers
-only, each as one sentence that goes on where "because" stops. What has none says so honestly.
+only, each as words that go on where "because" stops. What has none is left unsaid.
 """
 
 from collections.abc import Mapping

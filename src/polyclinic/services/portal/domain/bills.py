@@ -5,6 +5,8 @@ from datetime import date, datetime
 
 import msgspec
 
+from polyclinic.foundation.errors import NotFound
+
 CARD = "card"
 PAID, FAILED, CANCELED, PROCESSING = "succeeded", "failed", "canceled", "processing"
 OPEN_PAGE = ("starting", "requires_action")
@@ -54,6 +56,11 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     other: int = 0
     cards: bool = False
     lines: tuple[Line, ...] = ()
+
+    @property
+    def open_lines(self) -> tuple[Line, ...]:
+        """What is not yet paid or decided; the rest is history."""
+        return tuple(each for each in self.lines if each.left or each.waiting)
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +228,13 @@ def due(statements: Sequence[Statement]) -> date | None:
 
 def active(plans: Sequence[Plan]) -> Plan | None:
     return next((each for each in plans if each.is_active), None)
+
+
+def of_id(payments: Sequence[Payment], name: str) -> Payment:
+    found = next((each for each in payments if each.id == name), None)
+    if found is None:
+        raise NotFound("There is no such payment of yours.")
+    return found
 
 
 def last_by_card(money: Money) -> Payment | None:

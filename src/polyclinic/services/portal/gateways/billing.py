@@ -59,6 +59,10 @@ class StillRunning(Unavailable):
     """Your request is still being carried out."""
 
 
+class CardsSilent(Unavailable):
+    """The card company does not answer at the moment. Nothing was paid; try again in a minute."""
+
+
 class TooOften(Overloaded):
     """This was tried too often; wait a minute."""
 
@@ -260,7 +264,17 @@ def checked(answer: httpx.Response) -> httpx.Response:
         raise TooOften(place=NAME)
     if answer.status_code in (409, 422):
         raise _refused(answer.status_code, decoded_as(answer.content, _Refusal, NAME))
+    if answer.status_code == 503 and _place(answer) == "cards":
+        raise CardsSilent(place="cards")
     raise refusal(answer.status_code, NAME)
+
+
+def _place(answer: httpx.Response) -> str | None:
+    """Who does not answer, where billing itself said so rather than something before it."""
+    try:
+        return msgspec.json.decode(answer.content, type=_Refusal).place
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _refused(status: int, said: _Refusal) -> Problem:

@@ -28,7 +28,7 @@ async def get_bills(request: Request, signed: Signed) -> Response:
         "patient/bills.html",
         signed,
         found=found,
-        picture=whole(found.owed.lines) if found.owed.lines else None,
+        picture=whole(found.owed.open_lines) if found.owed.open_lines else None,
         is_late=_is_late(request, found),
         statements=_first(found.statements, shows_all=shows_all),
         payments=_first(found.payments, shows_all=shows_all),

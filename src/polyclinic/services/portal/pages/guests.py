@@ -13,10 +13,10 @@ from polyclinic.services.portal.actions.guests import Known
 from polyclinic.services.portal.domain import session as rules
 from polyclinic.services.portal.domain.bills import Opened
 from polyclinic.services.portal.domain.session import new_secret
-from polyclinic.services.portal.gateways.billing import Proof, TooOften
+from polyclinic.services.portal.gateways.billing import CardsSilent, Proof, TooOften
 from polyclinic.services.portal.pages.bills import draw_bill
 from polyclinic.services.portal.pages.door import FORM_MAX, origin, portal
-from polyclinic.services.portal.pages.paying import read_amount, refused_words
+from polyclinic.services.portal.pages.paying import read_amount, refused_words, status_of
 
 GUEST = Cookie("polyclinic-pay")
 WRONG = {
@@ -95,7 +95,7 @@ async def _to_cards(
         amount = read_amount(given, opened.payable, opened.currency)
         wanted = (amount, f"{base}/pay/back", given.get("turn", ""))
         begun = await guests.pay(portal(request), proof, wanted, clock.now())
-    except (Conflict, Invalid) as refused:
+    except (CardsSilent, Conflict, Invalid) as refused:
         return _amount_page(request, opened, proof, given, refused)
     page = _page(request, "guest/to_cards.html", opened=opened, started=begun.started)
     GUEST.keep(page, base, begun.kept, int(guests.KEPT.total_seconds()))
@@ -114,7 +114,7 @@ def _amount_page(
     return _page(
         request,
         "guest/amount.html",
-        422 if error else 200,
+        status_of(refused),
         word=proof.token,
         opened=opened,
         proof=guests.keep(portal(request), proof, clock.now()),

@@ -9,7 +9,7 @@ from polyclinic.services.portal.domain import payment_words
 from polyclinic.services.portal.domain.bills import PAID, PROCESSING, Payment
 from polyclinic.services.portal.domain.money import Currency
 from polyclinic.services.portal.domain.session import Signed, new_secret
-from polyclinic.services.portal.gateways.billing import NotAccepted, Wanted
+from polyclinic.services.portal.gateways.billing import CardsSilent, NotAccepted, Wanted
 from polyclinic.services.portal.pages.bills import draw_bill, patients_only, pdf
 from polyclinic.services.portal.pages.door import form, origin, portal, redirect
 
@@ -43,7 +43,7 @@ async def post_pay(request: Request, signed: Signed) -> Response:
             statement=given.get("bill") or None,
         )
         started = await bills.pay(at_work, signed.session, wanted, given.get("turn", ""))
-    except (Conflict, Invalid) as refused:
+    except (CardsSilent, Conflict, Invalid) as refused:
         return await _pay_page(request, signed, given, refused)
     return redirect(f"/bills/payments/{started.payment}?go=yes")
 
@@ -137,6 +137,13 @@ def read_amount(given: dict[str, str], payable: int, currency: str) -> int:
     return payable
 
 
+def status_of(refused: Problem | None) -> int:
+    """Of a page that is drawn again with what is wrong."""
+    if refused is None:
+        return 200
+    return 503 if isinstance(refused, CardsSilent) else 422
+
+
 def refused_words(refused: Problem, payable: int, currency: str) -> tuple[str, str]:
     """Where on the page something is wrong, and what."""
     kind = getattr(refused, "kind", "")
@@ -154,7 +161,7 @@ async def _pay_page(
         request,
         "patient/pay.html",
         signed,
-        422 if error else 200,
+        status_of(refused),
         money=money,
         error=error,
         much=given.get("much") or "all",
