@@ -1,6 +1,7 @@
 """Files travel by folder and by address: each is sent and taken once, wherever somebody dies."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -94,6 +95,20 @@ async def test_who_dies_after_putting_a_file_sends_it_again_and_is_paid_once(
     assert (await claim(door, visit))["status"] == "paid"
     assert await balance(door, "bank") - bank == (await claim(door, visit))["paid"]
     assert (await door.proof())["holds"]
+
+
+async def test_an_insurer_that_answers_a_file_again_says_the_same(door: Door, tmp_path: Path):
+    visit = await coded(door, ("Z1001", 10_000))
+    content, said = await submitted(door, visit), []
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "claims.x12").write_bytes(content)
+    os.utime(tmp_path / "out" / "claims.x12", (1_700_000_000, 1_700_000_000))
+    for _ in range(2):  # it died before it put the file away
+        answer_folder(tmp_path, RULES)
+        said.append({each.name: each.read_bytes() for each in (tmp_path / "in").iterdir()})
+        (tmp_path / "answered" / "claims.x12").replace(tmp_path / "out" / "claims.x12")
+    assert said[0] == said[1]
+    assert len(said[0]) == 3
 
 
 async def test_who_dies_after_taking_a_file_takes_it_no_second_time(

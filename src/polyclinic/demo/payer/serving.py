@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -32,16 +33,13 @@ def answer_folder(folder: Path, rules: Rules) -> int:
     found = sorted(f for f in out.iterdir() if f.is_file() and not f.name.startswith("."))
     for file in found:
         # The file's own time, not ours: answered again after a crash it is answered alike.
-        for n, (kind, content) in enumerate(_answered(rules, file.read_bytes()), 1):
+        came = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        for n, (kind, content) in enumerate(answers(Payer(rules, came), file.read_bytes()), 1):
             half = back / f".{file.stem}.{n}.{kind}.part"
             half.write_bytes(content)
             half.replace(back / f"{file.stem}.{n}.{kind}.x12")
         file.replace(done / file.name)
     return len(found)
-
-
-def _answered(rules: Rules, content: bytes) -> list[tuple[str, bytes]]:
-    return answers(Payer(rules, clock.now()), content)
 
 
 @dataclass(slots=True)
@@ -59,7 +57,7 @@ def app(rules: Rules) -> Starlette:
     async def put(request: Request) -> Response:
         name, content = request.path_params["name"], await request.body()
         if name not in box.taken:
-            for n, (kind, answer) in enumerate(_answered(rules, content), 1):
+            for n, (kind, answer) in enumerate(answers(Payer(rules, clock.now()), content), 1):
                 box.waiting[f"{name}.{n}.{kind}.x12"] = answer
             box.taken.add(name)
         return Response(status_code=202)
