@@ -164,6 +164,12 @@ async def test_billing_that_is_stopped_is_named_to_guests_too(door: Door):
     assert "Your bills cannot be reached at the moment" in answer.text
 
 
+async def test_without_billing_there_is_nothing_at_a_link(portal_door: Door):
+    answer = await portal_door.client().get(f"/pay/{TOKEN}")
+    assert answer.status_code == 404
+    assert "When was the patient born?" not in answer.text
+
+
 async def test_a_link_is_in_no_log(door: Door, capfd: pytest.CaptureFixture[str]):
     client = door.client()
     await client.get(f"/pay/{TOKEN}")

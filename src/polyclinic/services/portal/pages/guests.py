@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from polyclinic.foundation import clock
-from polyclinic.foundation.errors import Conflict, Gone, Invalid, Problem
+from polyclinic.foundation.errors import Conflict, Gone, Invalid, NotFound, Problem
 from polyclinic.foundation.html import Cookie
 from polyclinic.services.portal.actions import guests
 from polyclinic.services.portal.actions.guests import Known
@@ -29,6 +29,8 @@ ENDED, HURRIED = "ended", "hurried"
 
 async def get_link(request: Request) -> Response:
     """Says nothing about the bill, and asks nobody: looking is no attempt."""
+    if not portal(request).has("billing"):
+        raise NotFound("No bills are paid at this address.")
     return _page(request, "guest/born.html", word=request.path_params["word"])
 
 
