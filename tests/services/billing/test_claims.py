@@ -171,6 +171,9 @@ async def test_what_is_left_is_given_up_or_billed_and_never_more(door: Door):
     rest = await door.done(BILL, f"{base}/write-off", {"reason": "not-collectable"})
     assert (rest["amount"], rest["left"]) == (20_000, 0)
     assert await balance(door, f"patient/{visit.patient[8:]}") == 10_000
+    owed = (await door.ask(BILL, "GET", f"/billing/owed?patient={visit.patient}")).json()
+    [line] = owed["lines"]
+    assert (line["waiting"], line["share"], owed["other"]) == (0, 10_000, 0)
     again = await door.ask(BILL, "POST", f"{base}/write-off", {"reason": "not-collectable"})
     assert again.status_code == 409
     assert (await door.proof())["holds"]
@@ -288,6 +291,22 @@ async def test_nothing_readable_of_what_was_done_lies_in_the_tables(door: Door):
             for word in ("Plantedname", "Z4321", "E11.9", "E119"):
                 assert word not in line, (row["t"], word)
                 assert word.encode().hex() not in line, (row["t"], word)
+
+
+async def test_a_held_file_is_taken_once_what_it_was_held_for_is_mended(door: Door):
+    visit = await coded(door, ("Z1001", 15_000))
+    content = replies(await submitted(door, visit))["835"]
+    await door.sql("UPDATE billing.payer SET x12_id = 'ANOTHER01' WHERE id = 'nhp'")
+    held = await came(door, content)
+    assert (held.status_code, held.json()["status"]) == (422, "held")
+    await door.sql("UPDATE billing.payer SET x12_id = 'NHPLAN01' WHERE id = 'nhp'")
+    taken = await came(door, content)
+    assert (taken.status_code, taken.json()["file"]) == (201, held.json()["file"])
+    assert (await claim(door, visit))["status"] == "paid"
+    query = "SELECT outcome FROM billing.work_item WHERE queue = 'held' AND subject = $1"
+    items = await door.sql(query, f"File/{held.json()['file']}")
+    assert [row["outcome"] for row in items] == ["taken"]
+    assert (await door.proof())["holds"]
 
 
 async def test_a_claim_that_was_paid_in_part_is_appealed_for_the_rest(door: Door):

@@ -1,6 +1,7 @@
 """What the staff do about a denial: appeal, give up what is left, or bill the patient."""
 
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ from polyclinic.services.billing.actions import bookkeeping, estimating
 from polyclinic.services.billing.actions.claiming import need
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
-from polyclinic.services.billing.domain.claims import Claim, after
+from polyclinic.services.billing.domain.claims import APPEALED, Claim, after
 from polyclinic.services.billing.domain.ledger import (
     WRITTEN_OFF,
     About,
@@ -24,6 +25,7 @@ from polyclinic.services.billing.domain.ledger import (
     transfer,
 )
 from polyclinic.services.billing.domain.problems import WrongState
+from polyclinic.services.billing.domain.remitting import spread
 from polyclinic.services.billing.store import claims, ledger, publications, work
 from polyclinic.services.billing.store.claims import Move, Told
 
@@ -93,26 +95,49 @@ async def _settle(
 
     async def act(tx: Transaction) -> tuple[int, object]:
         found = await need(tx, claim)
-        left = await ledger.left_of_claim(tx, payer_account(found.payer), claim)
+        owing = payer_account(found.payer)
+        left = await ledger.left_of_claim(tx, owing, claim)
         amount = left if asked.amount is None else asked.amount
         if not 0 < amount <= left:
             raise WrongState(f"{left} of this claim is open; nothing else can be moved.",
                              place="amount")  # fmt: skip
-        await bookkeeping.post(books, tx, [_entry(asker, found, amount, asked.reason, to)])
+        parts = spread(amount, await ledger.left_by_charge(tx, owing, claim))
+        await bookkeeping.post(books, tx, [_entry(asker, found, parts, asked.reason, to)])
         await estimating.compare_all(books, tx, [found.visit])
         kind = "written off" if to is not None else "billed to the patient"
         await claims.tell(tx, [Told(claim, found.status, kind, asker.name)])
         await publications.add(tx, ["ExplanationOfBenefit"], [claim])
         if amount == left:
-            await work.close_item(tx, "denied", f"Claim/{claim}", asker.name, kind)
+            await _end(tx, asker, found, kind)
         return 200, {"claim": str(claim), "amount": amount, "left": left - amount}
 
     return await books.carried(key, act)
 
 
-def _entry(asker: Asker, claim: Claim, amount: int, reason: str, to: Account | None) -> Entry:
-    about = About(claim.patient, claim.id, None, reason)
+async def _end(tx: Transaction, asker: Asker, claim: Claim, kind: str) -> None:
+    """Nothing is left to ask the payer for, so nothing is appealed any more either."""
+    await work.close_item(tx, "denied", f"Claim/{claim.id}", asker.name, kind)
+    if claim.status == APPEALED:
+        await claims.move(tx, [Move(claim.id, after("deny", claim.status))])
+
+
+def _entry(
+    asker: Asker,
+    claim: Claim,
+    parts: Sequence[tuple[UUID | None, int]],
+    reason: str,
+    to: Account | None,
+) -> Entry:
     target = to or patient_account(claim.patient)
     kind = "write-off" if to is not None else "to-patient"
-    lines = tuple(transfer(target, payer_account(claim.payer), amount, about))
-    return Entry(kind, f"{kind}/{ids.new_uuid()}", asker.name, lines)
+    lines = [
+        line
+        for charge, amount in parts
+        for line in transfer(
+            target,
+            payer_account(claim.payer),
+            amount,
+            About(claim.patient, claim.id, charge, reason),
+        )
+    ]
+    return Entry(kind, f"{kind}/{ids.new_uuid()}", asker.name, tuple(lines))

@@ -30,7 +30,8 @@ _STATUS = {"taken": 201, "held": 422, "refused": 422}
 
 
 async def receive(books: Books, asker: Asker, content: bytes, key: Once | None) -> Stored:
-    """A file of a payer. The same bytes again change nothing and get told so.
+    """A file of a payer. The same bytes again change nothing and get told so; if they were
+    held, they are tried anew.
 
     What is refused or held is kept all the same, sealed, and waits for a person.
     """
@@ -48,6 +49,8 @@ async def _receive_in(
 ) -> tuple[int, dict[str, object]]:
     digest = sha256(came.content).digest()
     known = await files.by_digest(tx, "in", digest)
+    if known is not None and known["status"] == "held":
+        return await _again(books, tx, asker, replace(came, file=known["id"]))
     if known is not None:
         return 200, {"file": str(known["id"]), **_told(known["kind"], known["status"]),
                      "problem": known["problem"], "again": True}  # fmt: skip
@@ -57,6 +60,24 @@ async def _receive_in(
     file = File(came.file, "in", came.kind, came.payer, came.control, digest, "taken", sealed)
     if not await files.add(tx, file):
         return await _receive_in(books, tx, asker, came)
+    return await _take(books, tx, asker, came)
+
+
+async def _again(
+    books: Books, tx: Transaction, asker: Asker, came: Incoming
+) -> tuple[int, dict[str, object]]:
+    """A held file is tried anew: what it was held for may be mended, a payer's id for one."""
+    payer = await payers.find_by_x12(tx, came.sender)
+    came = replace(came, payer=payer.id if payer else None)
+    status, value = await _take(books, tx, asker, came)
+    if status == _STATUS["taken"]:
+        await work.close_item(tx, "held", f"File/{came.file}", asker.name, "taken")
+    return status, value
+
+
+async def _take(
+    books: Books, tx: Transaction, asker: Asker, came: Incoming
+) -> tuple[int, dict[str, object]]:
     received = await _taken(books, tx, asker, came)
     await files.set_status(tx, came.file, received.status, received.problem)
     if received.status != "taken":

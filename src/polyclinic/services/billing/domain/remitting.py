@@ -5,7 +5,7 @@ the patient's to the patient. A denial is not written off by itself: it stays wi
 waits for a person (appeal, correct, bill the patient, or give up).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -168,6 +168,20 @@ def withheld(payer: str, adjustments: Iterable[ProviderAdjustment]) -> tuple[Lin
         for line in transfer(forwarded(payer), BANK, each.amount, About(what=f"PLB-{each.reason}"))
     ]
     return merged(lines)
+
+
+def spread(amount: int, left: Sequence[tuple[UUID | None, int]]) -> list[tuple[UUID | None, int]]:
+    """An amount over the charges of which something is left, the first line first.
+
+    What no charge takes, because the claim as a whole was paid less, belongs to none.
+    """
+    parts = list[tuple[UUID | None, int]]()
+    for charge, open_amount in left:
+        part = min(amount, open_amount)
+        if part > 0:
+            parts.append((charge, part))
+            amount -= part
+    return [*parts, (None, amount)] if amount else parts
 
 
 def is_denial(group: str, reason: str) -> bool:

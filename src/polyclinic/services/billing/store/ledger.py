@@ -47,6 +47,16 @@ _OF_CLAIM: LiteralString = """
         WHERE claim IS NULL AND charge = ANY (ARRAY(
             SELECT c.charge FROM billing.claim_line c WHERE c.claim = $2))) l
     JOIN billing.account a ON a.number = l.account WHERE a.name = $1"""
+_BY_CHARGE: LiteralString = """
+    SELECT l.charge, sum(l.amount)::bigint AS amount FROM (
+        SELECT account, charge, amount FROM billing.ledger_line WHERE claim = $2
+        UNION ALL
+        SELECT account, charge, amount FROM billing.ledger_line
+        WHERE claim IS NULL AND charge = ANY (ARRAY(
+            SELECT c.charge FROM billing.claim_line c WHERE c.claim = $2))) l
+    JOIN billing.account a ON a.number = l.account
+    LEFT JOIN billing.claim_line c ON c.claim = $2 AND c.charge = l.charge
+    WHERE a.name = $1 GROUP BY l.charge, c.line HAVING sum(l.amount) > 0 ORDER BY c.line"""
 _OF_CLAIMS: LiteralString = """
     SELECT l.claim, sum(l.amount)::bigint AS amount FROM (
         SELECT claim, account, amount FROM billing.ledger_line WHERE claim = ANY ($1)
@@ -56,11 +66,6 @@ _OF_CLAIMS: LiteralString = """
         WHERE c.claim = ANY ($1) AND p.claim IS NULL) l
     JOIN billing.account a ON a.number = l.account
     WHERE a.name LIKE 'payer/%' GROUP BY l.claim"""
-_CLAIM_LINES: LiteralString = """
-    SELECT e.day, e.kind, a.name AS account, l.amount, l.charge, l.what, e.id AS entry
-    FROM billing.ledger_line l JOIN billing.ledger_entry e ON e.id = l.entry
-    JOIN billing.account a ON a.number = l.account
-    WHERE l.claim = $1 ORDER BY e.seq, l.line"""
 _WRONG: LiteralString = """
     SELECT a.name, a.currency, coalesce(b.amount, 0) AS kept, coalesce(s.amount, 0) AS counted
     FROM billing.account a
@@ -146,14 +151,17 @@ async def left_of_claim(where: Database | Transaction, account: Account, claim: 
     return await where.fetchval(_OF_CLAIM, account.name, claim)
 
 
+async def left_by_charge(
+    tx: Transaction, account: Account, claim: UUID
+) -> list[tuple[UUID | None, int]]:
+    """The charges of a claim of which something is left on an account, in the order of lines."""
+    rows = await tx.fetch(_BY_CHARGE, account.name, claim)
+    return [(row["charge"], row["amount"]) for row in rows]
+
+
 async def left_of_claims(tx: Transaction, claims: Sequence[UUID]) -> Mapping[UUID, int]:
     """What of each claim is still open with its payer; below nothing: paid too much."""
     return {row["claim"]: row["amount"] for row in await tx.fetch(_OF_CLAIMS, list(claims))}
-
-
-async def of_claim(where: Database | Transaction, claim: UUID) -> list[Row]:
-    """Every line about a claim: day, kind, account, amount, charge, what; in posting order."""
-    return await where.fetch(_CLAIM_LINES, claim)
 
 
 async def find(where: Database | Transaction, source: str) -> Row | None:
