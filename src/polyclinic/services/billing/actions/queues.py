@@ -127,4 +127,4 @@ async def _changed(
             raise NotYours("There is no such item.", place="item")
         return await act(tx)
 
-    return await once.carried(books.running.database, key, whole)
+    return await books.carried(key, whole)

@@ -1,10 +1,11 @@
 """Closed days: digests over the entries of all days up to each, chained and signed."""
 
 import hashlib
+from collections.abc import AsyncGenerator
 from datetime import date
 from typing import LiteralString, NamedTuple
 
-from polyclinic.foundation.database import Database, Transaction
+from polyclinic.foundation.database import Database, Row, Transaction
 
 # Entries of the days after the last close up to this one, in the order they were posted.
 _ROWS: LiteralString = """
@@ -14,7 +15,9 @@ _ROWS: LiteralString = """
     JOIN billing.account a ON a.number = p.account
     WHERE e.day <= $1 AND e.day > coalesce(
         (SELECT max(c.day) FROM billing.day_close c WHERE c.day < $1), '-infinity')
-    ORDER BY e.seq, p.line"""
+      AND (e.seq, p.line) > ($2, $3)
+    ORDER BY e.seq, p.line LIMIT $4"""
+PAGE = 5_000  # rows at a time: the first day that is closed may hold years
 _ALL: LiteralString = """
     SELECT day, author, entries, debits, former, digest, signature FROM billing.day_close"""
 
@@ -47,13 +50,21 @@ async def hold_ledger(tx: Transaction) -> None:
 async def digest(where: Database | Transaction, day: date, former: bytes) -> Counted:
     """SHA-256 over the former digest and every posting since the day closed before."""
     whole, entries, debits = hashlib.sha256(former), set[int](), 0
-    for row in await where.fetch(_ROWS, day):
+    async for row in _rows(where, day):
         values = tuple(row.values())
         text = "\x1f".join("" if value is None else str(value) for value in values)
         whole.update(text.encode() + b"\x1e")
         entries.add(row["seq"])
         debits += max(row["amount"], 0)
     return Counted(len(entries), debits, whole.digest())
+
+
+async def _rows(where: Database | Transaction, day: date) -> AsyncGenerator[Row, None]:
+    after = (0, 0)
+    while rows := await where.fetch(_ROWS, day, *after, PAGE):
+        for row in rows:
+            yield row
+        after = (rows[-1]["seq"], rows[-1]["line"])
 
 
 async def add(tx: Transaction, closed: Closed) -> None:
