@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 async def demo_partners(folder: Path, url: str) -> AsyncGenerator[dict[str, str], None]:
     """Keeps them at work, and says the settings with which billing finds them."""
     port = _free_port()
-    settings = billing.settings(folder, f"http://{HOST}:{port}")
+    settings = billing.settings(folder, url, f"http://{HOST}:{port}")
     exchange = Path(settings["POLYCLINIC_BILLING_EXCHANGE_FOLDER"])
     insurer = asyncio.create_task(payer.serve_folder(exchange, payer.read_rules()))
     cards = await _cards(folder, port, url)

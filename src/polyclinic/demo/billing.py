@@ -70,7 +70,7 @@ class NotBilled(Problem):
     """The demo clinic's bills could not be made."""
 
 
-def settings(folder: Path, cards_url: str) -> dict[str, str]:
+def settings(folder: Path, url: str, cards_url: str) -> dict[str, str]:
     """Billing's settings at the demo clinic, as environment variables."""
     said = {
         "time_zone": ZONE,
@@ -80,6 +80,7 @@ def settings(folder: Path, cards_url: str) -> dict[str, str]:
         "clinic_npi": "1234567893",
         "clinic_tax_id": "042345678",
         "exchange_folder": str(folder / "exchange"),
+        "pay_url": url,
         "cards": "http",
         "cards_url": cards_url,
         "cards_key": CARD_KEY,

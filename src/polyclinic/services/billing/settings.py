@@ -17,6 +17,7 @@ class BillingSettings(Settings, frozen=True, kw_only=True):
     payment_days: int = 30
     statement_days: int = 30
     pay_link_days: int = 60
+    pay_url: str | None = None
     estimate_excess: int = 40_000
     encounter_days: int = 30
     idempotency_hours: int = 72
@@ -43,6 +44,7 @@ NOTES = {
     "statement_days": "How many days after a bill the next one is sent by itself; 0 sends none.",
     "encounter_days": "How old a finished encounter of the chart may be to become a visit to code.",
     "pay_link_days": "How many days the link on a bill can be used.",
+    "pay_url": "The address that the link on a bill begins with, if not the public one.",
     "idempotency_hours": "How long a repeated request gets the answer of the first.",
     "exchange_folder": "The folder through which X12 files go to and come from payers, if any.",
     "exchange_url": "The address of a payer or clearing house for X12 files, if any.",

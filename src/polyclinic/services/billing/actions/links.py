@@ -79,7 +79,7 @@ _pace = Pace(ASKS_A_MINUTE)
 
 async def link_of(books: Books, statement: Statement) -> Link | None:
     """The link of a bill: the same until it ends, then another one; none without an address."""
-    public = books.running.platform.public_url
+    public = books.settings.pay_url or books.running.platform.public_url
     ends = statement.day + timedelta(days=books.settings.pay_link_days)
     left = (ends - books.today()).days
     if public is None or left <= 0 or statement.status != "issued":
