@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import floors, storage
+from bench import billing, floors, storage
 from bench.blocks import KINDS, Bench, Plan
 from bench.bookings import Clinic
 from bench.corpus import charts
@@ -62,6 +62,8 @@ def _measure(plan: Plan, platform: Platform, folder: Path) -> Findings:
         findings.storage = storage.storage(platform)
         findings.starts = _restart(platform, plan.repeats)
         _press(findings, platform, servers, folder, told)
+        runs = plan.repeats if plan.kinds == KINDS else 0
+        findings.money = billing.measure(platform, servers[0].token, runs)
     return findings
 
 

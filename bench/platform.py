@@ -18,6 +18,11 @@ import psutil
 
 SCOPE = "system/*.cruds"
 START_SECONDS = 120
+# A claim is sent only by a clinic that says who it is.
+CLINIC = {
+    "POLYCLINIC_BILLING_CLINIC_ADDRESS": "5 Main Street; Springfield; MA; 011031234",
+    "POLYCLINIC_BILLING_CLINIC_TELEPHONE": "4135550100",
+}
 
 
 @dataclass
@@ -57,6 +62,7 @@ class Platform:
                 [sys.executable, "-m", "polyclinic", *words],
                 stdout=log,
                 stderr=log,
+                env={**os.environ, **CLINIC},
                 start_new_session=True,
             )
         while not self._shows_a_page():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from bench import billing
 from bench.blocks import Block, Plan
 from bench.bookings import CLINICIANS, KINDS
 from bench.storage import Storage
@@ -31,6 +32,7 @@ class Findings:
     memory: tuple[int, int] = (0, 0)
     loaded: float = 0.0  # resources a second while the corpus came in, one Bundle at a time
     lost: int = 0
+    money: list[billing.Run] = field(default_factory=list[billing.Run])
 
 
 def loads(blocks: Sequence[Block], kind: str, connections: int, side: str) -> list[Block]:
@@ -46,6 +48,7 @@ def rate(findings: Findings, kind: str, connections: int, side: str) -> list[flo
 def markdown(findings: Findings) -> str:
     lines = [f"- {name}: {value}" for name, value in findings.machine.items()]
     lines += ["", *_table(findings), "", *_costs(findings), "", *_aims(findings), ""]
+    lines += billing.markdown(findings.money)
     if findings.storage is not None:
         lines += [*_parts(findings.storage), ""]
     failed = sum(b.load.failed for b in findings.blocks)
@@ -144,6 +147,9 @@ def aims(findings: Findings) -> list[dict[str, Any]]:
     steady = loads(findings.blocks, "events", 32, OURS)
     lags = [b.event_lag * 1000 for b in steady if b.event_lag is not None]
     add("event lag p95 ms at 500/s", 100, middle(lags), at_least=False)
+    add("835 lines posted/s", 1000, middle([r.lines for r in findings.money]), at_least=True)
+    papers = [run.statements for run in findings.money]
+    add("seconds for 1,000 statements", 90, middle(papers), at_least=False)
     add("warm start to first page, s", 5, middle(findings.starts), at_least=False)
     add("RSS of our process, MB", 400, findings.memory[0] / 1e6 or None, at_least=False)
     kept = findings.storage.each / 1000 if findings.storage else None

@@ -1,5 +1,6 @@
 """The harness itself, with numbers far too small to mean anything."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,8 +13,9 @@ import pytest
 from bench.blocks import KINDS
 from bench.corpus import MARK
 from bench.load import Load, Pressure, drive, drive_whole, request, save_job
+from bench.platform import own_platform
 
-from bench import bookings, storage
+from bench import billing, bookings, storage
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -82,6 +84,8 @@ def test_the_table_names_floors_aims_and_where_the_bytes_are(run):
         "creates/s at 64",
         "resources/s in Bundles",
         "search p50 ms at 8",
+        "835 lines posted/s",
+        "seconds for 1,000 statements",
     }
     for name in ("bookings, spread", "refusals, one hot place", "bookings, steady 500"):
         assert re.search(rf"^\| {name} \| 32 \| [\d,]+ \|", text, re.MULTILINE)
@@ -95,6 +99,16 @@ def test_events_of_bookings_are_timed_and_a_pace_is_kept(run):
     assert steady["polyclinic"]["event_lag"] > 0
     [aim] = [each for each in figures["aims"] if each["name"] == "event lag p95 ms at 500/s"]
     assert aim["is"] == steady["polyclinic"]["event_lag"] * 1000
+
+
+def test_money_is_measured_to_the_last_statement_beside_plain_inserts(monkeypatch):
+    monkeypatch.setattr(billing, "CLAIMS", 3)
+    with own_platform(None) as platform:
+        runs = billing.measure(platform, platform.token(), 2)
+    assert all(min(dataclasses.astuple(run)) > 0 for run in runs)
+    text = "\n".join(billing.markdown(runs))
+    assert re.search(r"^\| 835 lines posted a second, durable \| [\d,]+ \|", text, re.MULTILINE)
+    assert "posted lines of plain INSERT" in text
 
 
 def test_a_server_that_refuses_is_counted_as_failing(tmp_path):
