@@ -44,7 +44,7 @@ def partners(topology: Clinic) -> Iterator[None]:
         beside("polyclinic.demo.cards", "--hook", hook) as cards,
         beside("polyclinic.demo.payer") as insurer,
     ):
-        told = billing.settings(topology.folder, cards)
+        told = billing.settings(topology.folder, topology.url, cards)
         del told["POLYCLINIC_BILLING_EXCHANGE_FOLDER"]
         told["POLYCLINIC_BILLING_EXCHANGE_URL"] = insurer
         plain.stop()
