@@ -100,6 +100,18 @@ async def test_a_reversal_mirrors_and_is_made_once(door: Door):
     assert (bad.status_code, bad.json()["place"]) == (400, "reason")
 
 
+async def test_money_that_came_is_not_taken_back_by_hand(door: Door):
+    await post(door, charge("h", 900))
+    body = {"patient": "Patient/h", "amount": 900, "method": "cash"}
+    paid = await door.done(BILL, "/billing/payments", body)
+    found = await ledger.find(door.running.database, f"payment/{paid['payment']}")
+    assert found is not None
+    asked = {"entry": str(found["id"]), "reason": "entered-in-error"}
+    answer = await door.ask(BILL, "POST", "/billing/ledger/reversals", asked)
+    assert (answer.status_code, answer.json()["place"]) == (422, "entry")
+    assert await owed(door, "h") == 0
+
+
 async def test_the_same_key_gives_the_same_answer_and_another_body_is_refused(door: Door):
     await post(door, charge("f", 4_200, "charge/key"))
     found = await ledger.find(door.running.database, "charge/key")

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Invalid, NotFound
+from polyclinic.foundation.errors import Invalid, NotFound, NotProcessable
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.billing.actions import stating
 from polyclinic.services.billing.actions.state import Asker, Books
@@ -19,6 +19,9 @@ from polyclinic.services.billing.domain.problems import AlreadyReversed, DayStil
 from polyclinic.services.billing.store import closing, ledger
 
 REASONS = ("entered-in-error", "duplicate", "courtesy", "insurance-corrected", "other")
+# What the clinic itself said. A payment, refund or remittance is a fact of somebody else's books:
+# it is answered by a refund, or by the payer's own reversal.
+REVERSIBLE = frozenset({"charge", "to-patient", "write-off", "withheld"})
 GENESIS = bytes(32)  # what the first closed day follows
 
 
@@ -64,9 +67,13 @@ async def reverse(books: Books, asker: Asker, asked: Reversal, key: Once | None)
 
 
 async def _mirror(tx: Transaction, asked: Reversal, author: str) -> Entry:
-    rows = await ledger.lines(tx, asked.entry)
-    if not rows:
+    kind = await ledger.kind_of(tx, asked.entry)
+    if kind is None:
         raise NotFound("There is no such entry.", place="entry")
+    if kind not in REVERSIBLE:
+        text = "Money that came or went is not taken back by hand: give a refund, or let the payer."
+        raise NotProcessable(text, place="entry")
+    rows = await ledger.lines(tx, asked.entry)
     lines = tuple(
         Line(
             Account(row["account"], row["kind"]), -row["amount"], row["patient"], row["claim"],

@@ -179,6 +179,10 @@ async def is_reversed(where: Database | Transaction, entry: UUID) -> bool:
     return bool(await where.fetchval(query, entry))
 
 
+async def kind_of(where: Database | Transaction, entry: UUID) -> str | None:
+    return await where.fetchval("SELECT kind FROM billing.ledger_entry WHERE id = $1", entry)
+
+
 async def lines(where: Database | Transaction, entry: UUID) -> list[Row]:
     return await where.fetch(_LINES, entry)
 
