@@ -22,7 +22,8 @@ from claims_world import SETTINGS
 from money_insurer import decides
 from money_model import KINDS, PAYER, Charge, Claim, Held, Model, account_of
 
-MOMENTS_MAX = 70  # a bill's whole way has some hundred of them
+# Which moments are counted, and to how many: a bill's whole way has some hundred writes.
+MOMENTS = {"any": 70, "commit": 16, "gateway": 6}
 KILLED = -9
 PERCENTS = [(20, 0, 0, 0), (10, 15, 0, 0), (33, 20, 7, 5), (0, 0, 0, 100)]
 ADDRESS = {"line": "1 Elm Street", "city": "Springfield", "state": "MA", "postal_code": "01103"}
@@ -70,7 +71,7 @@ class Billing:
             env=self.surroundings,
         )  # fmt: skip
 
-    def serve(self, moments: int) -> None:
+    def serve(self, moments: str = "0 any") -> None:
         """The one that waits begins to serve; it dies after so many moments, or never with 0."""
         self.process, self._next = self._next, self._started()
         assert self.process.stdin is not None
@@ -232,7 +233,7 @@ def clinic(folder: Path, url: str, key_file: Path, cards: Cards, ports: tuple[in
         identity = subprocess.Popen(words, stdout=said, stderr=said, env=surroundings)
     billing = Billing(folder, ports[1], surroundings)
     try:
-        billing.serve(0)
+        billing.serve()
         yield billing, _token(services["identity"], key_file)
     finally:
         billing.end()
@@ -309,11 +310,12 @@ async def killed_between_writes(folder, url, key_file, ports, kills: int) -> int
         for _ in range(kills):
             billing.process.wait(60)
             await is_whole(url)
-            billing.serve(chance.randint(1, MOMENTS_MAX))
+            kind = chance.choice(list(MOMENTS))
+            billing.serve(f"{chance.randint(1, MOMENTS[kind])} {kind}")
             broken = [each.error for each in customers if each.error is not None]
             assert not broken, broken
         assert billing.process.wait(60) == KILLED
-        billing.serve(0)
+        billing.serve()
         client.stop.set()
         for each in customers:
             each.join(120)
@@ -343,7 +345,7 @@ async def test_two_processes_that_are_asked_at_the_same_moment_do_it_once(
     ):
         other = Billing(tmp_path, free_port(), one.surroundings)
         try:
-            other.serve(0)
+            other.serve()
             both = [Client(each.url, token) for each in (one, other)]
             prepared(both[0])
             for number in range(10):

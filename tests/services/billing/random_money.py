@@ -237,6 +237,8 @@ class RandomMoney(RuleBasedStateMachine):
                 self.opened(answer.json())
                 if chance.random() < 0.8:
                     self.on_the_page(answer.json()["payment"], chance)
+                if chance.random() < 0.5:
+                    self.come_back(answer.json()["payment"], who)
         self.hear_of_payments(chance)
 
     def trouble(self, what: str):
@@ -261,9 +263,7 @@ class RandomMoney(RuleBasedStateMachine):
         whose, how = self.clinic.whose(self.model), chance.random()
         if how < 0.3 and whose:
             payment = chance.choice(sorted(whose))
-            path = f"/billing/payments/{payment}/settle"
-            answer = self.clinic.post(path, {}, patient(whose[payment]))
-            assert answer.status_code == 200, answer.text
+            self.come_back(payment, whose[payment])
         elif how < 0.7:
             # Half of the webhooks, sometimes doubled, in any order.
             chosen = [each for each in self.clinic.mail(self.model) if chance.random() < 0.5]
@@ -272,6 +272,10 @@ class RandomMoney(RuleBasedStateMachine):
             self.clinic.hear(chosen)
         elif how < 0.85:
             self.ask_again_for_what_was_lost()
+
+    def come_back(self, payment: str, who: str):
+        answer = self.clinic.post(f"/billing/payments/{payment}/settle", {}, patient(who))
+        assert answer.status_code == 200, answer.text
 
     def ask_again_for_what_was_lost(self):
         for who, amount, key in self.lost:
