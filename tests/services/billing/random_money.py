@@ -162,6 +162,11 @@ class RandomMoney(RuleBasedStateMachine):
             answer = self.clinic.post(f"/billing/claims/{name}/{how}", asked)
             assert answer.status_code in (200, 409), answer.text
             self.did(how)
+            if how == "correction" and answer.is_success:
+                # What was taken back does not go out again.
+                gone = {each.id for each in self.model.charges.values() if each.is_aborted}
+                claim = self.model.claims[name]
+                claim.lines = [line for line in claim.lines if line[1] not in gone]
         self.send(name)
 
     def insurer_decides(self, chance: Chance):
