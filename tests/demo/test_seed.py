@@ -22,8 +22,8 @@ class Platform:
 
     def __call__(self, request):
         path = request.url.path
-        if path.startswith("/appointments/"):
-            return httpx.Response(404)  # this platform has no appointments
+        if path.startswith(("/appointments/", "/billing/")):
+            return httpx.Response(404)  # this platform has no appointments and no billing
         assert request.headers["authorization"] == "Bearer a-token"
         if self.fails.get(path):
             return self.fails[path].pop(0)

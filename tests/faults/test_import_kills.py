@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 SERVICES = ("--seed", "none", "--services", "records,identity")
@@ -112,6 +113,16 @@ def _seen(reader: Reader) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return people, [
         each for code in CODES for each in reader.all(f"/Observation?code={code}&_count=1000")
     ]
+
+
+def _await_contact(importing: subprocess.Popen[str]) -> None:
+    """A platform that was never there is told at once; the kills are for one that goes away."""
+    seen = psutil.Process(importing.pid)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and importing.poll() is None:
+        if seen.net_connections(kind="tcp"):
+            return
+        time.sleep(0.01)
 
 
 def imported_under_fire(start, data, postmaster_of, *, kills: int, units: int, whom: str) -> int:
