@@ -30,6 +30,7 @@ class Clinic:
     def __init__(self, door: Door, cards: Cards, loop: asyncio.AbstractEventLoop) -> None:
         self.door, self.cards, self._loop = door, cards, loop
         self.ahead = timedelta()
+        self.steps = 0
         self.did: Counter[str] = Counter()  # what really happened, so that no rule is idle unseen
 
     def wait(self, coroutine: Any) -> Any:

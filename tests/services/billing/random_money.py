@@ -70,6 +70,7 @@ class RandomMoney(RuleBasedStateMachine):
     def something_happens(self, chance: Chance):
         """Hypothesis chooses the chance; all that follows from it can be told again."""
         (what,) = chance.choices(list(HAPPENS), list(HAPPENS.values()))
+        self.clinic.steps += 1
         getattr(self, what)(chance)
 
     @invariant()
