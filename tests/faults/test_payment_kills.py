@@ -233,7 +233,9 @@ def test_kills_while_patients_pay_charge_nobody_twice_nor_lose_a_cent(
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_thirty_kills_while_patients_pay_charge_nobody_twice(start, data, cards, record_property):
+def test_thirty_kills_while_patients_pay_charge_nobody_twice(
+    start, data, cards, clinic_of, record_property
+):
     paid = paid_under_fire(start, data, clinic_of, cards, kills=30, patients=300)
     record_property("kills", 30)
     record_property("payments and refunds", paid)
