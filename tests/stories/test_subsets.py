@@ -17,7 +17,9 @@ SUBSETS = (
     ("records", "appointments", "identity", "portal"),
     ("billing", "identity"),
     ("records", "identity", "billing"),
-    ("records", "appointments", "identity", "billing", "portal"),
+    ("integration", "identity"),
+    ("records", "identity", "integration"),
+    ("records", "appointments", "identity", "billing", "integration", "portal"),
 )
 PRICES = "code,modifier,title,amount\nZ1001,,Visit,120.00\n"
 BILLING = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
@@ -161,6 +163,7 @@ async def test_a_subset_starts_and_does_its_own_work(assembled, root_key, names)
             await bills_and_is_paid(subset, headers)
         else:
             await knows_no_bills(subset, headers)
+        assert ("Subscription" in kinds) is ("integration" in names or "records" in names)
         assert (set(BILLING) <= kinds) is ("billing" in names or "records" in names)
         if "portal" in names:
             await shows_pages(subset, names)

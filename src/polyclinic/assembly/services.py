@@ -7,11 +7,19 @@ from polyclinic.foundation.service import Service
 from polyclinic.services.appointments import service as appointments
 from polyclinic.services.billing import service as billing
 from polyclinic.services.identity import service as identity
+from polyclinic.services.integration import service as integration
 from polyclinic.services.portal import service as portal
 from polyclinic.services.records import service as records
 from polyclinic.standards.fhir.definitions import resource_types
 
-SERVICES: tuple[Service, ...] = (identity, records, appointments, billing, portal)
+SERVICES: tuple[Service, ...] = (
+    identity,
+    records,
+    appointments,
+    billing,
+    integration,
+    portal,
+)
 
 
 def named(names: tuple[str, ...]) -> tuple[Service, ...]:

@@ -1,0 +1,1 @@
+"""What integration can do: one function, one transaction, one sentence."""

@@ -1,0 +1,1 @@
+"""What is true of messages: frozen values and pure rules."""

@@ -1,0 +1,28 @@
+"""Integration's settings, each with a sentence in `NOTES`."""
+
+from polyclinic.foundation.settings import Settings
+
+
+class IntegrationSettings(Settings, frozen=True, kw_only=True):
+    """How messages are worked off and how long they are kept."""
+
+    idempotency_hours: int = 72
+    duplicate_days: int = 7
+    workers: int = 4
+    lease_seconds: int = 60
+    retry_first_seconds: float = 2.0
+    retry_longest_seconds: float = 900.0
+    tries: int = 12
+    message_bytes: int = 20 * 1024 * 1024
+
+
+NOTES = {
+    "idempotency_hours": "How long a repeated request gets the answer of the first.",
+    "duplicate_days": "How long a message with a known control id counts as the same one.",
+    "workers": "How many messages each process works on at once; 0 leaves the queue to others.",
+    "lease_seconds": "After how long a message whose worker went silent is taken up by another.",
+    "retry_first_seconds": "How long a message waits after its first failure; each wait doubles.",
+    "retry_longest_seconds": "The longest wait between two tries.",
+    "tries": "How often a message is tried before it is parked for a person.",
+    "message_bytes": "The longest message that is taken in.",
+}

@@ -1,0 +1,1 @@
+"""What integration keeps: the only SQL, in its own schema."""
