@@ -8,6 +8,7 @@ from polyclinic.services.appointments import service as appointments
 from polyclinic.services.billing import service as billing
 from polyclinic.services.identity import service as identity
 from polyclinic.services.integration import service as integration
+from polyclinic.services.migration import service as migration
 from polyclinic.services.portal import service as portal
 from polyclinic.services.records import service as records
 from polyclinic.standards.fhir.definitions import resource_types
@@ -18,6 +19,7 @@ SERVICES: tuple[Service, ...] = (
     appointments,
     billing,
     integration,
+    migration,
     portal,
 )
 

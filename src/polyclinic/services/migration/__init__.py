@@ -1,0 +1,31 @@
+"""Migration: leads a clinic from its old system to polyclinic, in steps that can be taken back.
+
+Owns what is known of the old system (inventories, capabilities and what each maps to), the plan
+with its waves and gates, and every decision that somebody made on the way. Knows no chart: an
+inventory holds names of tables, templates of addresses and counts, never a value out of them.
+"""
+
+from pathlib import Path
+
+from polyclinic.foundation import once
+from polyclinic.foundation.once.door import show_problem
+from polyclinic.foundation.service import Service
+from polyclinic.services.migration.actions.opening import open_passage
+from polyclinic.services.migration.jobs import jobs
+from polyclinic.services.migration.routes import routes
+from polyclinic.services.migration.settings import MigrationSettings
+
+service = Service(
+    name="migration",
+    about="Leads from an old system to polyclinic in steps that can be taken back.",
+    security_class="gateway",
+    routes=routes,
+    fronts=("/migration",),
+    schema=Path(__file__).parent / "schema",
+    mounts=(once.SCHEMA,),
+    settings=MigrationSettings,
+    needs=("identity", "records", "appointments", "billing"),
+    start=open_passage,
+    jobs=jobs,
+    show_problem=show_problem,
+)

@@ -1,0 +1,1 @@
+"""What migration can do: one function, one transaction, one sentence."""

@@ -1,0 +1,1 @@
+"""What is true of leaving an old system: frozen values and pure rules."""

@@ -1,0 +1,1 @@
+"""Whom migration asks: the old system, and the owners of what moves."""

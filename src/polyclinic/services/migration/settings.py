@@ -1,0 +1,14 @@
+"""Migration's settings, each with a sentence in `NOTES`."""
+
+from polyclinic.foundation.settings import Settings
+
+
+class MigrationSettings(Settings, frozen=True, kw_only=True):
+    """How long answers of repeated requests are kept."""
+
+    idempotency_hours: int = 72
+
+
+NOTES = {
+    "idempotency_hours": "How long a repeated request gets the answer of the first.",
+}

@@ -1,0 +1,1 @@
+"""What migration keeps: the only SQL, in its own schema."""
