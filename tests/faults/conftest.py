@@ -15,6 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+# Tests are imported one by one, not as a package; what they share lies beside them.
+sys.path.insert(0, str(Path(__file__).parent))
+
 
 class Up:
     """`polyclinic up` as a person starts it; by default with identity alone, which starts fast."""

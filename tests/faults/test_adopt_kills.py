@@ -8,6 +8,7 @@ import time
 
 import httpx
 import pytest
+from honest_client import Honest
 
 BEFORE = ("--seed", "none", "--services", "records,identity")
 AFTER = ("--seed", "none", "--services", "records,identity,billing")
@@ -45,16 +46,9 @@ class Eyes:
     def __init__(self, data, url):
         asked = words("token", "--data", str(data), "--client", "t", "--scope", "system/*.cruds")
         said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-        headers = {"authorization": f"Bearer {said.splitlines()[-1]}"}
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+        self.http = Honest(url, said.splitlines()[-1])
+        self.get = self.http.found
         OPENED.append(self.http)
-
-    def get(self, path):
-        until = time.monotonic() + 30
-        while (answer := self.http.get(path)).status_code == 503 and time.monotonic() < until:
-            time.sleep(0.05)
-        assert answer.status_code == 200, (path, answer.text)
-        return answer.json()
 
     def at_billing(self):
         return self.get("/fhir/ChargeItem?_summary=count")["total"]

@@ -19,6 +19,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "services" / "billing"))
 from cards_at_work import GOOD, Cards, cards_at_work
 from claims_world import SETTINGS
+from honest_client import Honest
 from money_insurer import decides
 from money_model import KINDS, PAYER, Charge, Claim, Held, Model, account_of
 
@@ -103,37 +104,14 @@ class Client:
     """Somebody who repeats a request with its key until there is an answer."""
 
     def __init__(self, url: str, token: str) -> None:
-        self.stop, self.repeats = threading.Event(), 0
-        headers = {"authorization": f"Bearer {token}"}
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=20, trust_env=False)
-
-    def until_answered(self, method: str, path: str, **sent: Any) -> httpx.Response:
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            try:
-                answer = self.http.request(method, path, **sent)
-            except httpx.TransportError:
-                answer = None
-            if answer is not None and not self._comes_too_early(answer):
-                return answer
-            self.repeats += 1
-            time.sleep(0.03)
-        raise AssertionError(f"{path} was never answered")
-
-    @staticmethod
-    def _comes_too_early(answer: httpx.Response) -> bool:
-        if answer.status_code == 409:
-            return answer.json()["kind"] == "StillRunning"
-        return answer.status_code in (429, 503)
+        self.stop, self.http = threading.Event(), Honest(url, token)
+        self.until_answered, self.get = self.http.until_answered, self.http.found
 
     def post(self, path: str, body: Any, key: str) -> Any:
         headers = {"idempotency-key": key}
         answer = self.until_answered("POST", path, json=body, headers=headers)
         assert answer.is_success, (path, answer.status_code, answer.text)
         return answer.json()
-
-    def get(self, path: str) -> Any:
-        return self.until_answered("GET", path).json()
 
 
 class Customer(threading.Thread):
@@ -327,7 +305,7 @@ async def killed_between_writes(folder, url, key_file, ports, kills: int) -> int
         assert client.get("/billing/ledger/proof")["holds"]
         await agrees(url, customers, cards)
         client.http.close()
-        return client.repeats
+        return client.http.repeats
 
 
 async def test_twenty_kills_between_writes_lose_and_double_no_money(

@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "services" / "billing"))
 from cards_at_work import Cards, cards_at_work
+from honest_client import Honest
 
 SERVICES = ("--seed", "none", "--services", "billing,identity")
 
@@ -50,33 +51,19 @@ class Clinic:
             [*words, "--scope", "system/*.cruds"], capture_output=True, text=True, check=True
         ).stdout.splitlines()[-1]
         self.url = url
-        self.http = httpx.Client(
-            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=30
-        )
-        self.refused: list[tuple[int, str]] = []
+        self.http = Honest(url, token)
 
     def post(self, path: str, body: Any, key: str) -> httpx.Response:
         return self.http.post(path, json=body, headers={"idempotency-key": key})
 
     def done(self, path: str, body: Any, key: str) -> Any:
-        until = time.monotonic() + 90
-        while time.monotonic() < until:
-            try:
-                answer = self.post(path, body, key)
-            except httpx.TransportError:
-                time.sleep(0.05)
-                continue
-            if answer.is_success:
-                return answer.json()
-            if answer.status_code != 503 and answer.json().get("kind") != "StillRunning":
-                raise AssertionError((path, answer.text))
-            time.sleep(0.05)
-        raise AssertionError(f"no answer from {path}")
+        sent = {"json": body, "headers": {"idempotency-key": key}}
+        answer = self.http.until_answered("POST", path, **sent)
+        assert answer.is_success, (path, answer.text)
+        return answer.json()
 
     def get(self, path: str) -> Any:
-        answer = self.http.get(path)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        return self.http.found(path)
 
     def set_up(self) -> None:
         csv = "code,modifier,title,amount\nZ1001,,Visit,90.00\n"
@@ -106,11 +93,14 @@ def _card(clinic: Clinic, who: str, amount: int) -> dict[str, Any]:
     return {"patient": f"Patient/{who}", "amount": amount, "method": "card", "return_url": back}
 
 
-def _killed_while(up, act) -> None:
-    """Kills while `act` waits for the gateway."""
+def _killed_while(up, cards: Cards, act) -> None:
+    """Kills while `act` waits for the gateway, which has begun to hang."""
     at_it = threading.Thread(target=act)
     at_it.start()
-    time.sleep(1.5)
+    end = time.monotonic() + 60
+    while cards.trouble():
+        assert time.monotonic() < end, "the gateway was never asked"
+        time.sleep(0.01)
     up.end(signal.SIGKILL)
     at_it.join()
 
@@ -133,7 +123,7 @@ def test_killed_while_the_gateway_is_asked_a_repeat_pays_and_gives_back_once(
     clinic.owing("ann", 9_000)
     cards.control("trouble", next=[moment])
     asked = ("/billing/payments", _card(clinic, "ann", 9_000), "pay-1")
-    _killed_while(up, lambda: _tried(clinic, *asked))
+    _killed_while(up, cards, lambda: _tried(clinic, *asked))
     up = start(*SERVICES, port=up.port).ready()
     made = clinic.done(*asked)
     assert len(cards.all("checkout.session")) == 1
@@ -143,9 +133,11 @@ def test_killed_while_the_gateway_is_asked_a_repeat_pays_and_gives_back_once(
     cards.control("trouble", next=[moment])
     back = {"amount": 2_500, "reason": "overpaid"}
     asked = (f"/billing/payments/{made['payment']}/refunds", back, "refund-1")
-    _killed_while(up, lambda: _tried(clinic, *asked))
+    _killed_while(up, cards, lambda: _tried(clinic, *asked))
     up = start(*SERVICES, port=up.port).ready()
-    again = clinic.post(asked[0], {"amount": 6_501, "reason": "overpaid"}, "refund-2")
+    more = {"amount": 6_501, "reason": "overpaid"}
+    sent = {"json": more, "headers": {"idempotency-key": "refund-2"}}
+    again = clinic.http.until_answered("POST", asked[0], **sent)
     assert again.json()["kind"] == "MoreThanPaid"
     assert clinic.done(*asked)["status"] == "succeeded"
     assert [each["amount"] for each in cards.all("refund")] == [2_500]

@@ -48,6 +48,10 @@ class Cards:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def trouble(self) -> list[str]:
+        """What has not befallen anybody yet."""
+        return self.http.get("/control/trouble").json()["next"]
+
     def events(self) -> list[dict[str, Any]]:
         return self.http.get("/control/events").json()
 

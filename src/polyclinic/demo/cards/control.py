@@ -24,6 +24,11 @@ async def post_trouble(request: Request) -> Response:
     return JSONResponse({})
 
 
+async def get_trouble(request: Request) -> Response:
+    """What has not befallen anybody yet."""
+    return JSONResponse({"next": kept_of(request).trouble})
+
+
 async def post_dispute(request: Request) -> Response:
     """`{"payment_intent": …, "amount": …}` opens one, `{"dispute": …, "status": …}` ends it."""
     kept, asked = kept_of(request), await request.json()
@@ -74,6 +79,7 @@ async def get_objects(request: Request) -> Response:
 routes = [
     Route("/control/clock", post_clock, methods=["POST"]),
     Route("/control/trouble", post_trouble, methods=["POST"]),
+    Route("/control/trouble", get_trouble),
     Route("/control/disputes", post_dispute, methods=["POST"]),
     Route("/control/refunds", post_refund, methods=["POST"]),
     Route("/control/events", get_events),
