@@ -21,7 +21,7 @@ from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Unauthenticated
 from polyclinic.foundation.http import App
 from polyclinic.foundation.settings import Platform
-from polyclinic.services.records import actions
+from polyclinic.services.records.actions import relating
 from polyclinic.services.records.domain import CareRelation
 
 SYSTEM = Caller("importer", "import", "system", frozenset({"system/*.cruds"}), None, "t-system")
@@ -165,7 +165,7 @@ class Clinic:
             )
             for name in patients
         ]
-        await actions.relate(self.server, self.database, relations)
+        await relating.relate(self.server, self.database, relations)
 
     async def logged(self, answer: Answered) -> list[tuple[str, int | None, int, int]]:
         """The log's rows of one request: action, patient, outcome, how many."""

@@ -6,7 +6,7 @@ import pytest
 from fhir_clinic import SYSTEM, Clinic, clinician
 
 from polyclinic.foundation import clock
-from polyclinic.services.records import actions
+from polyclinic.services.records.actions import relating
 from polyclinic.services.records.domain import CareRelation
 
 DAY = timedelta(days=1)
@@ -19,7 +19,7 @@ async def relate(clinic: Clinic, patient: str, since, until) -> None:
         "Practitioner/dora", f"Patient/{patient}", f"test/{patient}",
         None if since is None else now + since, None if until is None else now + until,
     )  # fmt: skip
-    await actions.relate(clinic.server, clinic.database, [relation])
+    await relating.relate(clinic.server, clinic.database, [relation])
 
 
 def observation(patient, name, **more):

@@ -26,9 +26,9 @@ ACCESS: LiteralString = """(
     AND r.labels & ~g.labels = 0
     AND (g.required = '{}' OR r.terms @> g.required)
     AND (get_bit(g.open_types, r.type + CASE WHEN r.patient IS NULL THEN 0 ELSE 256 END) = 1
-         OR r.patient = g.patient OR g.patient = ANY (r.others)
+         OR r.patient = ANY (g.patients) OR r.others && g.patients
          OR (g.practitioner IS NOT NULL AND EXISTS (
-             SELECT FROM relation c
+             SELECT FROM care c
              WHERE c.practitioner = g.practitioner
                AND (c.patient = r.patient OR c.patient = ANY (r.others))
                AND coalesce(c.since, '-infinity') <= now()
@@ -42,9 +42,9 @@ MAY_WRITE: LiteralString = """(
     AND (get_bit(g.open_types, r.type + CASE WHEN r.patient IS NULL THEN 0 ELSE 256 END) = 1
          OR (r.patient IS NOT NULL AND NOT EXISTS (
              SELECT FROM unnest(array_append(coalesce(r.others, '{}'), r.patient)) AS p(patient)
-             WHERE p.patient IS DISTINCT FROM g.patient
+             WHERE (p.patient = ANY (g.patients)) IS NOT TRUE
                AND NOT EXISTS (
-                 SELECT FROM relation c
+                 SELECT FROM care c
                  WHERE c.practitioner = g.practitioner AND c.patient = p.patient
                    AND coalesce(c.since, '-infinity') <= now()
                    AND coalesce(c.until, 'infinity') > now())))))"""

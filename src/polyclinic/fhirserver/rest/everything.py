@@ -51,6 +51,7 @@ async def everything(parts: Parts, errand: Errand, name: str, ask: Ask, base: st
     wanted = _wanted(parts, grant, said, after)
     if after is None:
         await parts.search.need_relation(errand, grant, "Observation", parts.person(name))
+    await parts.search.aliases.fresh()
     hits, cursor = await _page(parts, grant, name, wanted)
     if after is None and not any(hit.document.type == "Patient" for hit in hits):
         # A chart without its patient is nobody's to see, whichever types were asked for.
@@ -69,24 +70,41 @@ async def everything(parts: Parts, errand: Errand, name: str, ask: Ask, base: st
 async def _page(
     parts: Parts, grant: Grant, name: str, wanted: _Wanted
 ) -> tuple[list[Hit], Cursor | None]:
+    """Type by type, and of each type the records of one person one after the other."""
     hits: list[Hit] = []
-    start, below = KINDS[0], None
+    members = (name, *parts.search.aliases.of(name))
+    start, below = (KINDS[0], name), None
     if wanted.after is not None:
-        start, below = wanted.after.text or start, wanted.after.pid
-    for kind in wanted.kinds:
-        # By the order of all types: a scope may have been narrowed since the page before.
-        if KINDS.index(kind) < KINDS.index(start):
-            continue
-        if kind != start:
-            below = None
+        kind, _, member = (wanted.after.text or "").partition("/")
+        start, below = (kind, member), wanted.after.pid
+    for step in _steps(wanted.kinds, members, start):
         if len(hits) == wanted.count:
-            return hits, Cursor((), (1 << 63) - 1, None, kind)
-        asked = ChartPage(kind, name, below, wanted.since, wanted.count - len(hits))
+            return hits, Cursor((), (1 << 63) - 1, None, "/".join(step))
+        kind, member = step
+        within = below if step == start else None
+        asked = ChartPage(kind, member, within, wanted.since, wanted.count - len(hits))
         found, last = await parts.search.chart(grant, asked)
-        hits += found
+        seen = {(hit.document.type, hit.document.id) for hit in hits}
+        hits += [hit for hit in found if (hit.document.type, hit.document.id) not in seen]
         if last is not None:
-            return hits, Cursor((), last, None, kind)
+            return hits, Cursor((), last, None, "/".join(step))
     return hits, None
+
+
+def _steps(
+    kinds: tuple[str, ...], members: tuple[str, ...], start: tuple[str, str]
+) -> list[tuple[str, str]]:
+    """What of the chart is still to be shown, from a place on.
+
+    By the order of all types: a scope may have been narrowed since the page before.
+    """
+    begun = members.index(start[1]) if start[1] in members else 0
+    return [
+        (kind, member)
+        for kind in kinds
+        for number, member in enumerate(members)
+        if (KINDS.index(kind), number) >= (KINDS.index(start[0]), begun)
+    ]
 
 
 def _said(ask: Ask) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from polyclinic.fhirserver.access import Grant
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.index import CHART_PARAMETERS, LATEST, PERSONAL_DATES, chart_term
+from polyclinic.fhirserver.search.aliases import Aliases
 from polyclinic.fhirserver.search.asks import Query, ReferenceAsk, SortKey
 from polyclinic.fhirserver.search.chart import ChartAsk, Charts
 from polyclinic.fhirserver.search.conditions import conditions
@@ -79,13 +80,15 @@ class Search:
         self.resolver = Resolver(self, foreign, elsewhere)
         self.others: Others | None = None
         self._charts = Charts(store.database, metrics)
+        self.aliases = Aliases(store.database)
         self.frequencies = Frequencies(store.database)
 
     async def page(self, errand: Errand, grant: Grant, query: Query, after: Cursor | None) -> Page:
         """One page; everything on it is in the access log before this returns."""
+        await self.aliases.fresh()
         # A chart that only a chain leads to is not asked for: a refusal would tell who it is.
         asked_chart = self._chart_of(grant, query)
-        query = await self.resolver.resolved(errand, query)
+        query = self.aliases.widened(await self.resolver.resolved(errand, query))
         chart = self._chart_of(grant, query)
         target = Target(query, conditions(self._store.terms, query), grant, chart)
         if chart is None and self._asks_nobody(query):
@@ -100,12 +103,13 @@ class Search:
         if not hits and asked_chart is not None:
             await self.need_relation(errand, grant, query.type, asked_chart)
         total = await self._total(target) if self._wants_total(query) else None
-        await self.log(errand, query.type, hits, chart)
+        await self.log(errand, query.type, hits, asked_chart if chart is None else chart)
         return Page(hits, _cursor(query, hits) if more else None, total)
 
     async def matching(self, errand: Errand, grant: Grant, query: Query) -> list[Hit]:
         """Every hit of a narrow query, for an inner step that shows none of them: unlogged."""
-        plain = await self.resolver.resolved(errand, query)
+        await self.aliases.fresh()
+        plain = self.aliases.widened(await self.resolver.resolved(errand, query))
         if self._asks_nobody(plain):
             return []
         asked = conditions(self._store.terms, plain)
@@ -166,7 +170,7 @@ class Search:
                     return person(f"Patient/{ask.id}")
         # A Schedule may be a patient's, but is open to all: not only a chart's are to be found.
         is_own_only = _is_charted(query.type) and not grant.opens_type(query.type)
-        if grant.patient is not None and is_own_only:
+        if grant.patient is not None and is_own_only and not self.aliases.has(grant.patient):
             return grant.patient
         return None
 
@@ -310,7 +314,7 @@ class Search:
         if grant.practitioner is None or grant.opens_in_charts(kind):
             return
         known = await self._store.database.fetchval(
-            "SELECT EXISTS (SELECT FROM relation WHERE practitioner = $1 AND patient = $2"
+            "SELECT EXISTS (SELECT FROM care WHERE practitioner = $1 AND patient = $2"
             " AND coalesce(since, '-infinity') <= now() AND coalesce(until, 'infinity') > now())",
             grant.practitioner,
             chart,

@@ -15,9 +15,13 @@ from polyclinic.foundation.vault import Place, Unreadable, Vault, key_id_of
 TABLE = "resource"
 UNREADABLE = "!"  # a method that no row has: its envelope does not open
 
+# A patient's own are all records of that person.
 # Grants travel as columns; `required` as text, because arrays of arrays must not be ragged.
 GRANTS: LiteralString = """g AS MATERIALIZED (
-    SELECT gn, types, open_types, labels, patient, practitioner, required::bigint[] AS required
+    SELECT gn, types, open_types, labels, practitioner, required::bigint[] AS required,
+           CASE WHEN patient IS NOT NULL THEN array_append(ARRAY(
+               SELECT a.alias FROM patient_alias a WHERE a.patient = t.patient), patient)
+           END AS patients
     FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
                 $7::text[])
          AS t(gn, types, open_types, labels, patient, practitioner, required))"""

@@ -18,6 +18,7 @@ from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.appointments.actions.opening import open_desk
 from polyclinic.services.appointments.jobs import audit, count_terms, keep_log_months, sweep
+from polyclinic.services.appointments.reactions import reactions
 from polyclinic.services.appointments.routes import routes
 from polyclinic.services.appointments.settings import AppointmentsSettings
 
@@ -42,6 +43,7 @@ service = Service(
     owns=("Schedule", "Slot", "Appointment", "AppointmentResponse"),
     start=open_desk,
     says=True,
+    reactions=reactions,
     jobs=(
         Job("end holds", 30, sweep),
         Job("audit", 24 * 3600, audit),

@@ -1,10 +1,14 @@
-"""What billing does when others speak: a visit that took place waits to be coded."""
+"""What billing does when others speak: a visit that took place waits to be coded.
+
+Two records that are one person's stand for each other here, too.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from polyclinic.contracts.appointments import AppointmentFulfilled
+from polyclinic.fhirserver import merged
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.events import Told
 from polyclinic.foundation.service import Reaction, Running
@@ -45,4 +49,5 @@ reactions = (
     Reaction("appointments", "AppointmentFulfilled", open_visits),
     Reaction("records", "ResourceCreated", look_at_encounters, "Encounter"),
     Reaction("records", "ResourceUpdated", look_at_encounters, "Encounter"),
+    *merged.following(lambda running: running.state.server),
 )

@@ -15,7 +15,7 @@ from polyclinic.contracts.appointments import (
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.events import Told
 from polyclinic.foundation.service import Reaction, Running
-from polyclinic.services.records import actions
+from polyclinic.services.records.actions import relating
 from polyclinic.services.records.domain import CareRelation
 
 
@@ -26,7 +26,7 @@ async def open_chart(running: Running, tx: Transaction, told: Sequence[Told]) ->
         practitioner, patient = _people(booked.practitioner, booked.patient)
         source = f"Appointment/{booked.appointment}"
         relations.append(CareRelation(practitioner, patient, source, each.at, None))
-    await actions.relate_in(running.state, tx, relations)
+    await relating.relate_in(running.state, tx, relations)
 
 
 async def move_chart(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
@@ -39,7 +39,7 @@ async def move_chart(running: Running, tx: Transaction, told: Sequence[Told]) ->
         if former != practitioner:
             relations.append(CareRelation(former, patient, source, None, each.at))
         relations.append(CareRelation(practitioner, patient, source, each.at, None))
-    await actions.relate_in(running.state, tx, relations)
+    await relating.relate_in(running.state, tx, relations)
 
 
 async def close_chart(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
@@ -49,7 +49,7 @@ async def close_chart(running: Running, tx: Transaction, told: Sequence[Told]) -
         practitioner, patient = _people(cancelled.practitioner, cancelled.patient)
         source = f"Appointment/{cancelled.appointment}"
         relations.append(CareRelation(practitioner, patient, source, None, each.at))
-    await actions.relate_in(running.state, tx, relations)
+    await relating.relate_in(running.state, tx, relations)
 
 
 def _people(practitioner: str, patient: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -12,12 +13,15 @@ from starlette.routing import Route
 from polyclinic.contracts.identity import smart_configuration
 from polyclinic.fhirserver.adoption.door import leaving_routes
 from polyclinic.fhirserver.door import FhirServer, door, own_statement
+from polyclinic.fhirserver.rest import reading
+from polyclinic.fhirserver.rest.answer import MEDIA_TYPE
 from polyclinic.foundation import http
 from polyclinic.foundation.caller import NO_ISSUER, Caller
 from polyclinic.foundation.errors import Forbidden, Invalid
 from polyclinic.foundation.service import Running
-from polyclinic.services.records import actions
-from polyclinic.services.records.domain import CareRelation, Unit
+from polyclinic.services.records.actions import importing, merging, relating
+from polyclinic.services.records.domain import CareRelation, Pair, Unit
+from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.dates import date_range
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -70,7 +74,7 @@ async def post_import(request: Request) -> Response:
     stated = request.headers.get("x-content-hash", "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     unit = Unit.of(await http.body(request), stated, is_lines=kind.endswith("ndjson"))
-    return http.json(await actions.import_unit(server, errand, unit))
+    return http.json(await importing.import_unit(server, errand, unit))
 
 
 async def post_relations(request: Request) -> Response:
@@ -79,8 +83,64 @@ async def post_relations(request: Request) -> Response:
     asked = await http.read(request, RelationsAsk)
     relations = [_relation(relation) for relation in asked.relations]
     server: FhirServer = http.running(request).state
-    await actions.relate(server, http.database(request), relations)
+    await relating.relate(server, http.database(request), relations)
     return http.json({"relations": len(relations)})
+
+
+async def post_merge(request: Request) -> Response:
+    """`Patient/$merge`: Parameters with source-patient, target-patient and perhaps preview."""
+    server: FhirServer = http.running(request).state
+    errand = server.errand(await http.caller(request), http.bearer(request))
+    said = await _parameters(request)
+    pair = _pair(said)
+    if said.get("preview") is True:
+        resource = await merging.preview(server, errand, pair)
+        return _answer({"name": "result", "resource": resource})
+    made = await merging.merge(server, errand, pair)
+    return _answer(
+        {"name": "merge", "valueUuid": f"urn:uuid:{made.id}"},
+        {"name": "target-patient", "valueReference": {"reference": f"Patient/{made.winner}"}},
+    )
+
+
+async def post_part(request: Request) -> Response:
+    """`Patient/$unmerge`: takes a merge back and lists what was written while it held."""
+    server: FhirServer = http.running(request).state
+    errand = server.errand(await http.caller(request), http.bearer(request))
+    parted = await merging.part(server, errand, _pair(await _parameters(request)))
+    return _answer(
+        {"name": "merge", "valueUuid": f"urn:uuid:{parted.merge.id}"},
+        {"name": "more-was-written", "valueBoolean": parted.more},
+        *({"name": "written", "valueString": each} for each in parted.written),
+    )
+
+
+async def _parameters(request: Request) -> dict[str, Any]:
+    """The values of a Parameters resource by their names."""
+    resource = reading.of_type(reading.decoded(await http.body(request)), "Parameters")
+    checked = reading.checked(resource)
+    return {
+        each["name"]: value
+        for each in checked.get("parameter", ())
+        for key, value in each.items()
+        if key.startswith("value")
+    }
+
+
+def _pair(said: dict[str, Any]) -> Pair:
+    names: list[str] = []
+    for place in ("source-patient", "target-patient"):
+        value = said.get(place)
+        reference = value.get("reference") if isinstance(value, dict) else None
+        if not isinstance(reference, str) or not reference.startswith("Patient/"):
+            raise Invalid(f"{place} is a reference such as Patient/123.", place=place)
+        names.append(reference.removeprefix("Patient/"))
+    return Pair(*names)
+
+
+def _answer(*parameters: dict[str, Any]) -> Response:
+    body = codec.encode({"resourceType": "Parameters", "parameter": list(parameters)})
+    return Response(body, media_type=MEDIA_TYPE)
 
 
 def _relation(asked: RelationAsk) -> CareRelation:
@@ -108,6 +168,8 @@ async def _system(request: Request) -> Caller:
 
 routes = (
     Route("/fhir/.well-known/smart-configuration", get_smart_configuration),
+    Route("/fhir/Patient/$merge", post_merge, methods=["POST"]),
+    Route("/fhir/Patient/$unmerge", post_part, methods=["POST"]),
     Route("/fhir", fhir, methods=_METHODS),
     Route("/fhir/{path:path}", fhir, methods=_METHODS),
     Route("/records/fhir-metadata", get_own_statement),

@@ -1,6 +1,5 @@
-"""What records can do besides FHIR itself: take in imports, and learn who cares for whom."""
+"""Takes imports in: each unit once, whole, with an exact list of what was refused."""
 
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -10,12 +9,12 @@ from polyclinic.fhirserver.door import FhirServer
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
 from polyclinic.fhirserver.rest.interactions import Ask
-from polyclinic.foundation.database import Database, Transaction
+from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Conflict, Invalid, NotFound, Problem
 from polyclinic.foundation.vault import Place, key_id_of
 from polyclinic.foundation.work import Pace
 from polyclinic.services.records import store
-from polyclinic.services.records.domain import LINES_MAX, CareRelation, Refusal, Unit
+from polyclinic.services.records.domain import LINES_MAX, Refusal, Unit
 from polyclinic.standards.fhir.references import references
 
 
@@ -45,28 +44,6 @@ async def import_unit(server: FhirServer, errand: Errand, unit: Unit) -> dict[st
     except (Invalid, Conflict, NotFound) as problem:
         return _report("refused", 0, [*refused, *_refusals(problem)])
     return _report("imported", len(entries), refused)
-
-
-async def relate(server: FhirServer, database: Database, relations: list[CareRelation]) -> None:
-    """Opens charts to practitioners, all of them or none."""
-    async with database.transaction() as tx:
-        await relate_in(server, tx, relations)
-
-
-async def relate_in(server: FhirServer, tx: Transaction, relations: list[CareRelation]) -> None:
-    """Keeps relations as keyed hashes, never ids; the same source again replaces what it said."""
-    person = server.store.terms.person
-    rows = [
-        (
-            person(relation.practitioner),
-            person(relation.patient),
-            sha256(relation.source.encode()).digest()[:16],
-            relation.since,
-            relation.until,
-        )
-        for relation in relations
-    ]
-    await store.save_relations(tx, rows)
 
 
 async def _bundle(unit: Unit) -> tuple[list[Entry], list[Refusal]]:

@@ -1,0 +1,1 @@
+"""What records can do besides FHIR itself."""
