@@ -30,6 +30,8 @@ NO_ROWS = {
     "store/keys.py": "wrapped keys by owner or id: who asks has the row, and its envelope, already",
     "store/pids.py": "the next block of row numbers",
     "store/log.py": "writes the access log and keeps its months",
+    "store/merging.py": "which records are one person's, as records said; no resource is read",
+    "search/aliases.py": "a copy of the same small table",
     "search/frequencies.py": "counts of opaque terms from a sample, for the choice of a path",
 }
 NO_GRANT = {
