@@ -31,7 +31,6 @@ NO_ROWS = {
     "store/pids.py": "the next block of row numbers",
     "store/log.py": "writes the access log and keeps its months",
     "store/merging.py": "which records are one person's, as records said; no resource is read",
-    "search/aliases.py": "a copy of the same small table",
     "search/frequencies.py": "counts of opaque terms from a sample, for the choice of a path",
 }
 NO_GRANT = {
@@ -42,6 +41,7 @@ NO_GRANT = {
 }
 # Public methods of the store and of search that take no Grant.
 NO_GRANT_METHODS = {
+    "Aliases.fresh": "copies who was merged with whom; what may be seen is decided elsewhere",
     "Store.released": "writes the access log",
     "Kept.released": "the same, as a history sees the store",
     "Search.log": "writes the access log of hits that `page` found with a Grant",
