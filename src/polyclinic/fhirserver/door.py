@@ -24,7 +24,7 @@ from polyclinic.fhirserver.rest.patch import MEDIA_TYPE as JSON_PATCH
 from polyclinic.fhirserver.rest.registered import Registered
 from polyclinic.fhirserver.search.run import Search
 from polyclinic.fhirserver.store.store import Store
-from polyclinic.foundation import http, telemetry
+from polyclinic.foundation import http, once, telemetry
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import (
     Invalid,
@@ -51,6 +51,8 @@ class FhirServer:
     transactions: Transactions
     foreign: frozenset[str]
     registered: Mapping[str, Registered] | None = None
+    # Whether answers are kept beside what is written, so that a transaction can be repeated.
+    keeps_answers: bool = False
 
     @classmethod
     def over(
@@ -74,7 +76,8 @@ class FhirServer:
         interactions.owners = owners
         search.others = owners.hits if owners else None
         transactions = Transactions(interactions)
-        return cls(store, search, interactions, transactions, foreign, registered)
+        keeps = once.SCHEMA in running.service.mounts
+        return cls(store, search, interactions, transactions, foreign, registered, keeps)
 
     def access(self, caller: Caller) -> Access:
         return _access(self, caller)
@@ -133,7 +136,7 @@ async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -
     if not path:
         if request.method != "POST":
             raise NotSupported("Search one type at a time, such as /fhir/Patient.", place="url")
-        return await _bundle(server, request, errand)
+        return await _bundle(server, request, caller, errand)
     body = await _body(request) if request.method in ("POST", "PUT", "PATCH") else b""
     ask = Ask(request.method, path, pairs, body, headers=dict(request.headers))
     return await server.interactions.carry(errand, ask, base_of(request))
@@ -157,9 +160,13 @@ async def _whole_statement(server: FhirServer, request: Request) -> bytes:
     return capability.together(_own(server, request), others)
 
 
-async def _bundle(server: FhirServer, request: Request, errand: Errand) -> Answer:
-    bundle = reading.of_type(reading.decoded(await _body(request)), "Bundle")
+async def _bundle(server: FhirServer, request: Request, caller: Caller, errand: Errand) -> Answer:
+    content = await _body(request)
+    bundle = reading.of_type(reading.decoded(content), "Bundle")
     kind = bundle.get("type")
+    key = once.once_of(caller, request.headers.get("idempotency-key"), "POST /fhir", content)
+    if key is not None and kind == "transaction" and server.keeps_answers:
+        return Answer(200, await server.transactions.carry_once(errand, bundle, key))
     whole = "return=representation" in request.headers.get("prefer", "")
     room, base = Room(whole=whole), base_of(request)
     answers: Sequence[tuple[Entry | None, Answer]]

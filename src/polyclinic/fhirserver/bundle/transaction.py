@@ -14,6 +14,7 @@ from polyclinic.fhirserver.bundle.entries import (
     read_entries,
 )
 from polyclinic.fhirserver.bundle.plan import ORDER, Plan
+from polyclinic.fhirserver.bundle.response import response_bundle
 from polyclinic.fhirserver.bundle.room import Room
 from polyclinic.fhirserver.errand import Errand
 from polyclinic.fhirserver.rest import reading
@@ -25,13 +26,16 @@ from polyclinic.fhirserver.rest.patch import patched_draft
 from polyclinic.fhirserver.rest.update import matched_draft
 from polyclinic.fhirserver.store.draft import Draft
 from polyclinic.fhirserver.store.store import Outcome
+from polyclinic.foundation import once as keys
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotProcessable, Problem, Stale
+from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.work import Pace
 from polyclinic.standards.fhir import codec
 from polyclinic.standards.fhir.references import references, rewrite_references
 
 Along = Callable[[Transaction], Awaitable[None]]
+Done = Callable[[Transaction, dict[int, Answer]], Awaitable[None]]
 _LETTER = {"POST": "c", "PUT": "u", "PATCH": "u", "DELETE": "d"}
 
 
@@ -39,6 +43,14 @@ class SeveralOwners(NotProcessable):
     """Entries of a transaction are kept by several services."""
 
     code = "not-supported"
+
+
+class _Answered(Exception):
+    """The key was used before, for the same."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
 
 
 class NothingMatches(NotProcessable):
@@ -73,10 +85,42 @@ class Transactions:
                 answers[entry.number] = entry, seen
         return [answers[entry.number] for entry in entries]
 
+    async def carry_once(self, errand: Errand, bundle: dict[str, Any], once: Once) -> bytes:
+        """The Bundle that answers; the same bytes for the same key, whatever happened since.
+
+        The key, the writes and the answer are kept together or not at all: what was refused kept
+        nothing, so it may be sent again.
+        """
+        entries = read_entries(bundle)
+        if any(entry.ask.method in ("GET", "HEAD") for entry in entries):
+            text = "A transaction with an Idempotency-Key only writes: its answer is kept."
+            raise Invalid(text, place="Bundle.entry")
+        self._refuse_several_owners(entries)
+        await check_resources(entries)
+        body = b""
+
+        async def claimed(tx: Transaction) -> None:
+            if (known := await keys.claim(tx, once)) is not None:
+                raise _Answered(known.body)
+
+        async def answered(tx: Transaction, outcomes: dict[int, Answer]) -> None:
+            nonlocal body
+            listed = [(entry, replace(outcomes[entry.number], body=None)) for entry in entries]
+            body = response_bundle("transaction", listed, whole=False)
+            await keys.answer(tx, [(once, Stored(200, body))])
+
+        try:
+            await self.keep(errand, entries, claimed, done=answered)
+        except _Answered as before:
+            return before.body
+        return body
+
     async def keep(
-        self, errand: Errand, writes: list[Entry], along: Along | None = None, *, check: bool = True
-    ) -> dict[int, Answer]:
-        """Keeps checked entries, and what `along` does in the same transaction, or nothing.
+        self, errand: Errand, writes: list[Entry], along: Along | None = None, *,
+        check: bool = True, done: Done | None = None,
+    ) -> dict[int, Answer]:  # fmt: skip
+        """Keeps checked entries, and what `along` and `done` do in the same transaction, or
+        nothing: the one before them, the other with their answers.
 
         `check=False` lets references lead to what is not here (an import in several files).
         """
@@ -92,7 +136,10 @@ class Transactions:
             entries = writes if attempts == 1 else list(map(_anew, writes, sent))
             if along is not None:
                 await along(tx)
-            return await self._keep_once(tx, errand, entries, check=check)
+            answers = await self._keep_once(tx, errand, entries, check=check)
+            if done is not None:
+                await done(tx, answers)
+            return answers
 
         return await self._conditional.alone(once)
 

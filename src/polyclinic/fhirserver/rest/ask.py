@@ -31,6 +31,9 @@ class Ask:
 
     @property
     def if_match(self) -> int | None:
+        """The version that must be current: 0 is none at all (a PUT with `If-None-Match: *`)."""
+        if self.method == "PUT" and self.headers.get("if-none-match", "").strip() == "*":
+            return 0
         return reading.version_of(self.headers.get("if-match"))
 
 

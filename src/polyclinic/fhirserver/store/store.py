@@ -361,7 +361,7 @@ def _need_version(draft: Draft, current: int, place: str) -> None:
         return
     text = f"The current version is {current}; you sent If-Match {draft.if_match}."
     if draft.if_match == 0:
-        text = "The criteria match nothing, but there is another resource of that id."
+        text = "There is another resource of that id already."
     raise Stale(text, place=place, issues=(Issue(text, "If-Match", Stale.code),))
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem
-from polyclinic.foundation import outbox
+from polyclinic.foundation import once, outbox
 from polyclinic.foundation.service import Job, Service
-from polyclinic.services.records.jobs import count_terms, keep_log_months
+from polyclinic.services.records.jobs import count_terms, keep_log_months, sweep
 from polyclinic.services.records.reactions import reactions
 from polyclinic.services.records.routes import routes, start
+from polyclinic.services.records.settings import RecordsSettings
 
 _HERE = Path(__file__).parent
 
@@ -23,12 +24,14 @@ service = Service(
     routes=routes,
     fronts=("/fhir", "/records"),
     schema=_HERE / "schema",
-    mounts=(outbox.SCHEMA, dictionary.SCHEMA),
+    mounts=(outbox.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
+    settings=RecordsSettings,
     needs=("identity",),
     start=start,
     says=True,
     reactions=reactions,
     jobs=(
+        Job("sweep", 600, sweep),
         Job("count terms", 120, count_terms),
         Job("keep log months", 6 * 3600, keep_log_months),
     ),

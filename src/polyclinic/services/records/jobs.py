@@ -1,6 +1,11 @@
 """What the clock does for records."""
 
+from polyclinic.foundation import once
 from polyclinic.foundation.service import Running
+
+
+async def sweep(running: Running) -> None:
+    await once.sweep(running.database, running.settings.idempotency_hours)
 
 
 async def count_terms(running: Running) -> None:
