@@ -1,0 +1,191 @@
+"""Works the queue off: the oldest ready message of each patient first, under a lease.
+
+A worker may die at any moment. What it did not settle is taken up by another once the lease runs
+out, and done again: effects carry the message's id as their key, so they are there once.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from polyclinic.foundation import ids, telemetry
+from polyclinic.foundation.batching import Lane
+from polyclinic.foundation.database import Row
+from polyclinic.foundation.errors import Problem, Unavailable
+from polyclinic.foundation.service import Running
+from polyclinic.foundation.vault import Unreadable
+from polyclinic.services.integration.actions import channels
+from polyclinic.services.integration.actions.state import Engine, raw_place, stage_place
+from polyclinic.services.integration.domain.outcomes import Outcome
+from polyclinic.services.integration.domain.waiting import OUTAGE_LONGEST_SECONDS, wait_seconds
+from polyclinic.services.integration.domain.translating import Translate, as_value
+from polyclinic.services.integration.store import queue
+from polyclinic.services.integration.store.queue import Settled
+from polyclinic.standards.hl7v2 import Malformed, parse
+
+# Something may have come that no event of this process told of: from another replica, or due now.
+LOOK_EVERY_SECONDS = 1.0
+# What is done for a patient may be what other messages of the same patient wait for.
+WOKEN_BY_OTHERS = ("order",)
+
+
+class CarryOut(Protocol):
+    """Has the owners do what a translation says, once for each message id, however often asked."""
+
+    async def __call__(self, running: Running, message: UUID, translation: Any, /) -> Outcome: ...
+
+
+class Worker:
+    """One process's share of the queue."""
+
+    def __init__(self, engine: Engine, translate: Translate, carry_out: CarryOut) -> None:
+        self._engine, self._translate, self._carry_out = engine, translate, carry_out
+        self._lease = ids.new_uuid()
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        metrics = engine.running.metrics
+        self._lane: Lane[Settled, None] = Lane("settled messages", self._settle, metrics)
+        self._count = Counter(
+            "polyclinic_messages_worked_total",
+            "Messages that were worked on, by channel and what became of them.",
+            ("service", "channel", "state"),
+            registry=metrics.registry,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        tasks = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._keep_leases())]
+        try:
+            yield
+        finally:
+            for task in (*tasks, *self._tasks.values()):
+                task.cancel()
+            for task in (*tasks, *self._tasks.values()):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            with contextlib.suppress(Unavailable):
+                await queue.release(self._engine.running.database, self._lease)
+
+    async def _dispatch(self) -> None:
+        """Takes as many as there are hands, and waits for a free hand or for more."""
+        engine = self._engine
+        while True:
+            engine.more.clear()
+            free = engine.settings.workers - len(self._tasks)
+            taken: list[Row] = []
+            if free > 0:
+                try:
+                    taken = await self._claim(free)
+                except Unavailable:
+                    telemetry.log("queue not read", service="integration")
+                except Exception as bug:  # noqa: BLE001 - the queue must go on when one look fails
+                    telemetry.log_bug("queue not read", bug, service="integration")
+            for row in taken:
+                task = asyncio.create_task(self._work(row))
+                self._tasks[row["id"]] = task
+                task.add_done_callback(lambda _, message=row["id"]: self._ended(message))
+            if len(taken) < free or free <= 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(engine.more.wait(), LOOK_EVERY_SECONDS)
+
+    async def _claim(self, free: int) -> list[Row]:
+        seconds = self._engine.settings.lease_seconds
+        found = await queue.claim(self._engine.running.database, self._lease, free, seconds)
+        # A message whose last try is still ending here is not begun a second time.
+        return [row for row in found if row["id"] not in self._tasks]
+
+    def _ended(self, message: UUID) -> None:
+        self._tasks.pop(message, None)
+        self._engine.more.set()
+
+    async def _keep_leases(self) -> None:
+        """Whoever is at work is not taken for dead, however long an owner takes."""
+        seconds = self._engine.settings.lease_seconds
+        while True:
+            await asyncio.sleep(seconds / 3)
+            with contextlib.suppress(Unavailable):
+                if self._tasks:
+                    await queue.renew(
+                        self._engine.running.database, self._lease, list(self._tasks), seconds
+                    )
+
+    async def _work(self, row: Row) -> None:
+        try:
+            settled = await self._worked(row)
+            await self._lane.ask(settled)
+            self._count.labels("integration", row["channel"], settled.state).inc()
+        except Unavailable:
+            telemetry.log("message left to its lease", service="integration")
+        except Exception as bug:  # noqa: BLE001 - its lease runs out, and it is tried again
+            telemetry.log_bug("message not settled", bug, service="integration")
+
+    async def _worked(self, row: Row) -> Settled:
+        """What became of one message; whatever goes wrong is something that became of it."""
+        made: dict[str, Any] | None = None
+        version = 0
+        try:
+            channel, version, _ = await channels.need(self._engine, row["channel"])
+            (raw,) = await self._engine.unseal([(raw_place(row["id"]), row["sealed"])])
+            translation = self._translate(parse(raw, channel.charset), channel)
+            made = as_value(translation)
+            outcome = await self._carry_out(self._engine.running, row["id"], translation)
+        except Unavailable as away:
+            settled = self._failed(row, away.place or "unavailable", is_outage=True)
+        except Malformed as malformed:
+            settled = self._parked(row, "malformed", str(malformed))
+        except Unreadable:
+            settled = self._parked(row, "sealed", "The message does not open.")
+        except Problem as problem:
+            settled = self._parked(row, type(problem).__name__, problem.message)
+        except Exception as bug:  # noqa: BLE001 - a bug of ours parks one message, not the queue
+            telemetry.log_bug("message failed", bug, service="integration")
+            settled = self._failed(row, type(bug).__name__, is_outage=False)
+        else:
+            settled = self._settled(row, outcome)
+        return await self._with_stage(row, settled, version, made)
+
+    def _settled(self, row: Row, outcome: Outcome) -> Settled:
+        return Settled(
+            row["id"], self._lease, outcome.state, outcome.reason, outcome.text,
+            patients=outcome.patients,
+            finds=tuple(self._engine.number("patient", who) for who in outcome.patients),
+            effects=tuple((each.name, each.version, each.did) for each in outcome.effects),
+        )  # fmt: skip
+
+    def _parked(self, row: Row, reason: str, problem: str) -> Settled:
+        return Settled(row["id"], self._lease, "parked", reason, problem)
+
+    def _failed(self, row: Row, reason: str, *, is_outage: bool) -> Settled:
+        """Tried again later; a message that fails by itself is parked after so many tries."""
+        settings, tries = self._engine.settings, row["tries"]
+        if not is_outage and tries + 1 >= settings.tries:
+            return self._parked(row, reason, "It failed again and again.")
+        longest = OUTAGE_LONGEST_SECONDS if is_outage else settings.retry_longest_seconds
+        chance = random.random()  # noqa: S311 - spreads retries, keeps no secret
+        wait = wait_seconds(tries, settings.retry_first_seconds, longest, chance)
+        return Settled(row["id"], self._lease, "failed", reason, wait=wait)
+
+    async def _with_stage(
+        self, row: Row, settled: Settled, version: int, made: dict[str, Any] | None
+    ) -> Settled:
+        if made is None or settled.state == "failed":
+            return settled
+        place = stage_place(row["id"], row["tries"] + 1)
+        sealed = await self._engine.seal_beside(row["sealed"], place, made)
+        return replace(settled, version=version, sealed=sealed)
+
+    async def _settle(self, settled: list[Settled]) -> Sequence[None]:
+        async with self._engine.running.database.transaction() as tx:
+            rows = await queue.settle(tx, settled)
+            done = {key for row in rows if row["state"] == "done" for key in row["keys"]}
+            if done:
+                await queue.wake(tx, sorted(done), WOKEN_BY_OTHERS)
+        if len(rows) < len(settled):
+            telemetry.log("lease lost", service="integration", count=len(settled) - len(rows))
+        return [None] * len(settled)

@@ -1,0 +1,159 @@
+"""What a message says of itself before anything is mapped, and how it is to be acknowledged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from polyclinic.services.integration.domain.channels import Channel, kind_of
+from polyclinic.standards.hl7v2 import NULL, Fault, Malformed, Message, parse
+
+# What a person can be asked to look for; each is kept as a keyed hash.
+CONTROL, PERSON, VISIT, ORDER = "control", "person", "visit", "order"
+_ORDERS = ("ORC-2.1", "ORC-3.1", "OBR-2.1", "OBR-3.1", "SCH-1.1", "SCH-2.1")
+_UNREAD = "100"  # table 0357: a segment sequence error, as where no MSH stands at the beginning
+ERRORS = {
+    "100": ("MSH", "The message cannot be read."),
+    "102": ("", "The message holds characters that cannot be read."),
+    "103": ("MSH-3", "This channel does not know the sender."),
+    "200": ("MSH-9", "Messages of this type are not taken on this channel."),
+    "202": ("MSH-11", "This processing id is not taken on this channel."),
+    "205": ("MSH-10", "This control id was used for another message."),
+    "207": ("", "The channel is closed."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """AA, AE or AR, with a code of table 0357 where there is something to say."""
+
+    code: str
+    error: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.error}".strip()
+
+    @classmethod
+    def of(cls, text: str) -> "Answer":
+        code, _, error = text.partition(" ")
+        return cls(code, error)
+
+    def faults(self) -> tuple[Fault, ...]:
+        if not self.error:
+            return ()
+        place, text = ERRORS[self.error]
+        return (Fault(place, self.error, "W" if self.code == "AA" else "E", text),)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message at the door. `state` none: it is refused, and nothing of it is kept.
+
+    `people` are the identifiers that order it; `finds` what it can be looked for by.
+    """
+
+    message: Message | None
+    kind: str
+    control: str
+    sender: tuple[str, str]
+    people: tuple[str, ...]
+    finds: tuple[tuple[str, str], ...]
+    answer: Answer
+    state: str | None
+    reason: str = ""
+
+
+def arrive(channel: Channel, raw: bytes) -> Arrived:
+    """Reads what must be known to keep a message; nothing of it is too broken to be kept."""
+    try:
+        message = parse(raw, channel.charset)
+        return _sound(channel, message)
+    except Malformed as malformed:
+        answer = Answer("AE", _UNREAD if malformed.code == _UNREAD else "102")
+        return Arrived(None, "", "", ("", ""), (), (), answer, "parked", "unreadable")
+
+
+def _sound(channel: Channel, message: Message) -> Arrived:
+    answer, state, reason = _verdict(channel, message)
+    return Arrived(
+        message,
+        kind_of(message.code, message.event),
+        message.control_id,
+        message.sender,
+        tuple(dict.fromkeys(_people(message))) or _others(message),
+        tuple(dict.fromkeys(_finds(message))),
+        answer,
+        state,
+        reason,
+    )
+
+
+def _verdict(channel: Channel, message: Message) -> tuple[Answer, str | None, str]:
+    if not channel.knows(*message.sender):
+        return Answer("AR", "103"), None, "sender"
+    if message.processing.partition("^")[0] not in channel.processing:
+        return Answer("AR", "202"), None, "processing"
+    if not channel.takes(message.code, message.event):
+        if channel.unsupported == "AR":
+            return Answer("AR", "200"), None, "unsupported"
+        return Answer("AA", "200"), "ignored", "unsupported"
+    if any(each.severity == "E" and each.code != _UNREAD for each in message.faults):
+        return Answer("AE", "102"), "parked", "unreadable"
+    return Answer("AA"), "received", ""
+
+
+def _people(message: Message) -> Iterator[str]:
+    """One identifier a patient: the medical record number, else the first that there is."""
+    for name, field in (("PID", 3), ("MRG", 1)):
+        for segment in message.segments(name):
+            found = [
+                (each.get("5") or "", each.get("4.1") or "", value)
+                for each in segment.repetitions(field)
+                if (value := each.get("1")) and value is not NULL
+            ]
+            if found:
+                _, authority, value = min(found, key=lambda each: each[0] != "MR")
+                yield f"{authority}|{value}"
+
+
+def _others(message: Message) -> tuple[str, ...]:
+    """Of what is about no patient, master files keep their order; the rest has none."""
+    return ("|master files",) if message.code in ("MFN", "MFK") else ()
+
+
+def _finds(message: Message) -> Iterator[tuple[str, str]]:
+    if message.control_id:
+        yield CONTROL, message.control_id
+    for path in ("PID-3.1", "MRG-1.1"):
+        yield from ((PERSON, value) for value in message.all(path) if value is not NULL)
+    yield from ((VISIT, value) for value in message.all("PV1-19.1") if value is not NULL)
+    for path in _ORDERS:
+        yield from ((ORDER, value) for value in message.all(path) if value is not NULL)
+
+
+def immediate(message: Message | None, answer: Answer) -> str:
+    """The code that goes back at once, or an empty text where the sender wants none.
+
+    Original mode: the application's own word. Enhanced mode: the accept level, if MSH-15 wants it;
+    where it wants none, a sender that waits for an application acknowledgement gets that.
+    """
+    accept, application = _modes(message)
+    if accept == application == "":
+        return answer.code
+    if _wants(accept, answer):
+        return "C" + answer.code[1]
+    return answer.code if _wants(application, answer) else ""
+
+
+def wants_application_level(message: Message, answer: Answer) -> bool:
+    """Whether a second acknowledgement is owed once the message was worked on."""
+    accept, application = _modes(message)
+    return _wants(accept, Answer("AA")) and _wants(application, answer)
+
+
+def _modes(message: Message | None) -> tuple[str, str]:
+    if message is None:
+        return "", ""
+    return message.get("MSH-15") or "", message.get("MSH-16") or ""
+
+
+def _wants(mode: str, answer: Answer) -> bool:
+    return mode == "AL" or (mode == "SU" if answer.code == "AA" else mode == "ER")

@@ -1,0 +1,23 @@
+"""Why integration refuses; each docstring is the sentence people read."""
+
+from polyclinic.foundation.errors import Conflict, Forbidden, NotFound
+
+
+class NoChannel(NotFound):
+    """There is no such channel."""
+
+
+class NoMessage(NotFound):
+    """There is no such message, or it is not yours to see."""
+
+
+class OperatorsOnly(Forbidden):
+    """Only administrators and operators may do this."""
+
+
+class WrongState(Conflict):
+    """The message is no longer in a state in which this can be done."""
+
+
+class ContentGone(Conflict):
+    """The time for which this message was kept is over; what it did still stands here."""
