@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _add_import(words)
     _add_adopt(words)
     _add_token(words)
+    _add_channels(words)
     shown = words.add_parser("map", help="show the services and whom each one asks")
     shown.set_defaults(command=_map)
     listed = words.add_parser("settings", help="write docs/reference/settings.md")
@@ -112,6 +113,14 @@ def _add_token(words: Any) -> None:
     token.set_defaults(command=_token)
 
 
+def _add_channels(words: Any) -> None:
+    channels = words.add_parser("channels", help="try the fixtures of channels")
+    doing = channels.add_subparsers(required=True, metavar="WORD")
+    check = doing.add_parser("check", help="read channel files and try their fixtures")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(command=_check_channels)
+
+
 def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
@@ -180,6 +189,12 @@ def _token(given: argparse.Namespace) -> int:
         return 0
 
     return _run(show())
+
+
+def _check_channels(given: argparse.Namespace) -> int:
+    from polyclinic.cli.channels import check_files
+
+    return check_files(given.files)
 
 
 def _operator(given: argparse.Namespace) -> Any:

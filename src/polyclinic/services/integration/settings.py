@@ -14,6 +14,7 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     retry_longest_seconds: float = 900.0
     tries: int = 12
     message_bytes: int = 20 * 1024 * 1024
+    keep_days_least: int = 30
 
 
 NOTES = {
@@ -25,4 +26,5 @@ NOTES = {
     "retry_longest_seconds": "The longest wait between two tries.",
     "tries": "How often a message is tried before it is parked for a person.",
     "message_bytes": "The longest message that is taken in.",
+    "keep_days_least": "The legal minimum: no channel destroys what a message says before that.",
 }

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import NotFound
+from polyclinic.foundation.errors import Invalid, NotFound
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.vault import Place
 from polyclinic.services.integration.actions.state import Asker, Deployed, Engine
@@ -76,7 +76,7 @@ async def deploy(engine: Engine, asker: Asker, text: bytes, key: Once | None) ->
     """
     access.check_operator(asker.caller, "c")
     channel = channels.read(text)
-    if failed := failures(channel):
+    if failed := failures(channel, engine.translate):
         raise channels.FixtureFailed(failed[0].text, place=f"fixtures.{failed[0].name}")
     (sealing,) = await engine.keys_for([()])
     digest = engine.digest(channel.name.encode(), text)
@@ -93,6 +93,18 @@ async def deploy(engine: Engine, asker: Asker, text: bytes, key: Once | None) ->
     stored = await engine.carried(key, act)
     await _read(engine)
     return stored
+
+
+async def check(engine: Engine, asker: Asker, text: bytes) -> dict[str, Any]:
+    """What a deployment would say of it."""
+    access.check_operator(asker.caller, "r")
+    channel = channels.read(text)
+    failed = failures(channel, engine.translate)
+    return {
+        "channel": channel.name,
+        "fixtures": len(channel.fixtures),
+        "failed": [{"fixture": each.name, "problem": each.text} for each in failed],
+    }
 
 
 def _told(channel: Channel, version: int, *, again: bool) -> dict[str, object]:
@@ -113,7 +125,7 @@ class Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def switch(engine: Engine, asker: Asker, name: str, asked: Switch, key: Once) -> Stored:
     access.check_operator(asker.caller, "u")
     if asked.status not in ("open", "closed"):
-        raise channels.Invalid("A channel is open or closed.", place="status")
+        raise Invalid("A channel is open or closed.", place="status")
 
     async def act(tx: Transaction) -> tuple[int, object]:
         if not await rows.set_status(tx, name, asked.status):

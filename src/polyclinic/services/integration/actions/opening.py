@@ -6,13 +6,20 @@ from contextlib import asynccontextmanager
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
 from polyclinic.services.integration.actions.fhir import registered
+from polyclinic.services.integration.actions.receiving import Receiver
 from polyclinic.services.integration.actions.state import Engine
+from polyclinic.services.integration.actions.unmapped import carry_out, translate
+from polyclinic.services.integration.actions.watching import Gauges
+from polyclinic.services.integration.actions.working import Worker
 
 
 @asynccontextmanager
 async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
     engine: Engine
     server = FhirServer.over(running, registered=registered(lambda: engine))
-    engine = Engine(running, server)
+    engine = Engine(running, server, translate, carry_out)
+    engine.gauges = Gauges(running.metrics)
+    engine.receive = Receiver(engine).receive
     await server.search.frequencies.load()
-    yield engine
+    async with Worker(engine).running():
+        yield engine

@@ -8,7 +8,6 @@ at all: Unavailable is raised, and the sender tries again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
@@ -17,7 +16,7 @@ from polyclinic.foundation import clock, ids
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.errors import TooLarge
 from polyclinic.services.integration.actions import channels
-from polyclinic.services.integration.actions.state import Engine, raw_place
+from polyclinic.services.integration.actions.state import Came, Engine, Received, raw_place
 from polyclinic.services.integration.domain.arriving import (
     Answer,
     Arrived,
@@ -29,27 +28,6 @@ from polyclinic.services.integration.store.messages import Kept
 from polyclinic.standards.hl7v2 import Message, acknowledge, refuse
 
 REUSED = Answer("AE", "205")
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """Bytes of one message, the channel's name and the way (mllp, http, folder) they took."""
-
-    channel: str
-    way: str
-    raw: bytes
-
-
-class Received(NamedTuple):
-    """What the sender is told. `message` none: refused, nothing is kept. `again`: it came before.
-
-    `acknowledgement` is empty where the sender wants none (MSH-15).
-    """
-
-    message: UUID | None
-    answer: Answer
-    acknowledgement: bytes
-    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

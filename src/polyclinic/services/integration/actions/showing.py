@@ -16,7 +16,7 @@ from polyclinic.services.integration.actions.state import (
     stage_place,
 )
 from polyclinic.services.integration.domain import access, arriving
-from polyclinic.services.integration.domain.problems import ContentGone, NoMessage
+from polyclinic.services.integration.domain.problems import ContentGone, NoContent, NoMessage
 from polyclinic.services.integration.store import messages, queue, relations
 from polyclinic.services.integration.store.messages import Filter
 from polyclinic.standards.hl7v2 import Malformed, Message, parse
@@ -71,9 +71,7 @@ async def _cared_for(engine: Engine, asker: Asker, patients: Sequence[str]) -> s
     return {numbers[number] for number in found}
 
 
-async def _log_page(
-    engine: Engine, asker: Asker, rows: Sequence[Row], *, is_search: bool
-) -> None:
+async def _log_page(engine: Engine, asker: Asker, rows: Sequence[Row], *, is_search: bool) -> None:
     """A queue shows no names; that somebody's messages were looked for tells of that person."""
     if is_search or asker.caller.role == "clinician":
         for row in rows:
@@ -105,7 +103,7 @@ def told(row: Row) -> dict[str, Any]:
 
 
 async def one(engine: Engine, asker: Asker, message: UUID) -> dict[str, Any]:
-    """A message with its way through us: the same for everybody who runs queues, without contents."""
+    """A message with its way through us: for who runs queues, without contents."""
     access.check_staff(asker.caller)
     row = await need(engine, asker, message)
     database = engine.running.database
@@ -170,7 +168,7 @@ async def check_content(engine: Engine, asker: Asker, row: Row, interaction: str
     """Raises NoContent for who runs queues and has no clinical rights; it is logged."""
     if not access.reads_content(asker.caller, interaction):
         await engine.log_denied(asker, row["patients"], row["id"])
-        raise access.NoContent
+        raise NoContent
 
 
 async def opened(engine: Engine, message: UUID) -> bytes:
@@ -179,6 +177,16 @@ async def opened(engine: Engine, message: UUID) -> bytes:
     if sealed is None:
         raise ContentGone(place="message")
     return (await engine.unseal([(raw_place(message), sealed)]))[0]
+
+
+async def last_translation(engine: Engine, message: UUID) -> dict[str, Any] | None:
+    """What was made of it the last time, for our own comparison."""
+    stages = await queue.stages_of(engine.running.database, message)
+    if not stages:
+        return None
+    place = stage_place(message, stages[-1]["try"])
+    (text,) = await engine.unseal([(place, stages[-1]["sealed"])])
+    return msgspec.json.decode(text)
 
 
 def parsed(raw: bytes) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
 """What a running integration service holds; all of it is safe to lose."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,10 @@ from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.once import Act, Once, Stored, carried
 from polyclinic.foundation.service import Running
 from polyclinic.foundation.vault import DataKey, Place, key_id_of
+from polyclinic.services.integration.domain.arriving import Answer
 from polyclinic.services.integration.domain.channels import Channel
+from polyclinic.services.integration.domain.outcomes import Outcome
+from polyclinic.services.integration.domain.translating import Translate
 from polyclinic.services.integration.settings import IntegrationSettings
 from polyclinic.standards.fhir.definitions import type_number
 
@@ -30,7 +33,36 @@ OWN_NAME = Caller(
 )
 # The nearest FHIR type to a message: scopes and the access log name it.
 KIND = "MessageHeader"
-T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Bytes of one message, the channel's name and the way (mllp, http, folder) they took."""
+
+    channel: str
+    way: str
+    raw: bytes
+
+
+class Received(NamedTuple):
+    """What the sender is told. `message` none: refused, nothing is kept. `again`: it came before.
+
+    `acknowledgement` is empty where the sender wants none (MSH-15).
+    """
+
+    message: UUID | None
+    answer: Answer
+    acknowledgement: bytes
+    again: bool = False
+
+
+class CarryOut(Protocol):
+    """Has the owners do what a translation says, once for each message id, however often asked."""
+
+    async def __call__(self, running: Running, message: UUID, translation: Any, /) -> Outcome: ...
+
+
+Receive = Callable[[Came], Awaitable[Received]]
 
 
 class Deployed(NamedTuple):
@@ -60,9 +92,14 @@ class Engine:
 
     running: Running
     server: FhirServer
+    translate: Translate
+    carry_out: CarryOut
     # Set when something new is in the queue.
     more: asyncio.Event = field(default_factory=asyncio.Event)
     # What is deployed, as of when it was last read (monotonic seconds).
+    # How anybody hands in a message: `actions/receiving.py`.
+    receive: Receive = field(init=False)
+    gauges: Any = field(init=False)
     channels: dict[str, Deployed] = field(default_factory=dict[str, Deployed])
     channels_read: float = float("-inf")
     # Of the pool's five connections the lanes use three; staff's transactions take turns.
@@ -117,7 +154,7 @@ class Engine:
         return self.seal(keys.known(key_id_of(beside)), place, msgspec.json.encode(value))
 
     async def log_read(self, asker: Asker, patients: Sequence[str], message: UUID) -> None:
-        """Who saw whose message: durable before the answer leaves. None where nobody knows whose."""
+        """Who saw whose message: durable before the answer leaves."""
         person, number = self.server.store.terms.person, type_number(KIND)
         rows = [
             Released(asker.errand, person(who) if who else None, number, 1, "r", 0, str(message))

@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -19,13 +19,12 @@ from polyclinic.foundation import ids, telemetry
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Problem, Unavailable
-from polyclinic.foundation.service import Running
 from polyclinic.foundation.vault import Unreadable
 from polyclinic.services.integration.actions import channels
 from polyclinic.services.integration.actions.state import Engine, raw_place, stage_place
 from polyclinic.services.integration.domain.outcomes import Outcome
+from polyclinic.services.integration.domain.translating import as_value
 from polyclinic.services.integration.domain.waiting import OUTAGE_LONGEST_SECONDS, wait_seconds
-from polyclinic.services.integration.domain.translating import Translate, as_value
 from polyclinic.services.integration.store import queue
 from polyclinic.services.integration.store.queue import Settled
 from polyclinic.standards.hl7v2 import Malformed, parse
@@ -36,17 +35,11 @@ LOOK_EVERY_SECONDS = 1.0
 WOKEN_BY_OTHERS = ("order",)
 
 
-class CarryOut(Protocol):
-    """Has the owners do what a translation says, once for each message id, however often asked."""
-
-    async def __call__(self, running: Running, message: UUID, translation: Any, /) -> Outcome: ...
-
-
 class Worker:
     """One process's share of the queue."""
 
-    def __init__(self, engine: Engine, translate: Translate, carry_out: CarryOut) -> None:
-        self._engine, self._translate, self._carry_out = engine, translate, carry_out
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._lease = ids.new_uuid()
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         metrics = engine.running.metrics
@@ -132,9 +125,9 @@ class Worker:
         try:
             channel, version, _ = await channels.need(self._engine, row["channel"])
             (raw,) = await self._engine.unseal([(raw_place(row["id"]), row["sealed"])])
-            translation = self._translate(parse(raw, channel.charset), channel)
+            translation = self._engine.translate(parse(raw, channel.charset), channel)
             made = as_value(translation)
-            outcome = await self._carry_out(self._engine.running, row["id"], translation)
+            outcome = await self._engine.carry_out(self._engine.running, row["id"], translation)
         except Unavailable as away:
             settled = self._failed(row, away.place or "unavailable", is_outage=True)
         except Malformed as malformed:

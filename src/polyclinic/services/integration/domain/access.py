@@ -56,7 +56,3 @@ def check_sender(caller: Caller, clients: tuple[str, ...]) -> None:
 def reads_content(caller: Caller, interaction: str = "r") -> bool:
     """Whether the role may read messages at all; of clinicians the patient decides as well."""
     return caller.role in ("system", "clinician") and _has_scope(caller, interaction)
-
-
-class NoContent(Forbidden):
-    """What a message says is part of a chart; it is read with clinical rights."""

@@ -95,7 +95,7 @@ def _verdict(channel: Channel, message: Message) -> tuple[Answer, str | None, st
         if channel.unsupported == "AR":
             return Answer("AR", "200"), None, "unsupported"
         return Answer("AA", "200"), "ignored", "unsupported"
-    if any(each.severity == "E" and each.code != _UNREAD for each in message.faults):
+    if any(each.severity == "E" and each.code != _UNREAD for each in message.faults()):
         return Answer("AE", "102"), "parked", "unreadable"
     return Answer("AA"), "received", ""
 

@@ -1,4 +1,4 @@
-"""A channel: who sends what by which way, and what is made of it. A frozen value, read from YAML."""
+"""A channel: who sends what by which way, and what is made of it; a frozen value out of YAML."""
 
 import re
 from collections.abc import Sequence

@@ -21,3 +21,7 @@ class WrongState(Conflict):
 
 class ContentGone(Conflict):
     """The time for which this message was kept is over; what it did still stands here."""
+
+
+class NoContent(Forbidden):
+    """What a message says is part of a chart; it is read with clinical rights."""

@@ -16,7 +16,7 @@ class Translate(Protocol):
 
 def as_value(translation: Any) -> dict[str, Any]:
     """A translation as JSON: what is kept, shown and compared; each intent with its kind."""
-    value: dict[str, Any] = msgspec.to_builtins(translation)
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(translation))
     kinds = (type(intent).__name__ for intent in translation.intents)
     value["intents"] = [
         {"kind": kind, **intent} for kind, intent in zip(kinds, value["intents"], strict=True)

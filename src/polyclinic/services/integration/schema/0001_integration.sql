@@ -38,7 +38,7 @@ CREATE TABLE integration.message (
     tries    integer NOT NULL DEFAULT 0,
     keys     bigint[] NOT NULL,                  -- whose turn it is: keyed hashes
     finds    bigint[] NOT NULL,
-    patients text COLLATE "C"[] NOT NULL DEFAULT '{}',
+    patients text[] COLLATE "C" NOT NULL DEFAULT '{}',
     parent   uuid REFERENCES integration.message (id),
     changed  timestamptz NOT NULL DEFAULT now(),
     sealed   bytea

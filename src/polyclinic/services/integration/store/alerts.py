@@ -1,4 +1,4 @@
-"""What somebody should look at: open once a channel and kind, until somebody or something ends it."""
+"""What somebody should look at: open once a channel and kind until it is ended."""
 
 from typing import LiteralString
 from uuid import UUID

@@ -54,7 +54,6 @@ async def add(
 
 async def set_status(tx: Transaction, name: str, status: str) -> bool:
     query = (
-        "UPDATE integration.channel SET status = $2, changed = now()"
-        " WHERE name = $1 RETURNING true"
+        "UPDATE integration.channel SET status = $2, changed = now() WHERE name = $1 RETURNING true"
     )
     return bool(await tx.fetchval(query, name, status))

@@ -1,4 +1,4 @@
-"""Messages as rows: kept with the claim of their control id, the queue and the turn, or not at all."""
+"""Messages as rows: kept with claim, place in the queue and turn, or not at all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +60,7 @@ _LIST: LiteralString = (
 )
 _PAGE: LiteralString = _LIST + " ORDER BY m.seq DESC LIMIT $8"
 # Apart: a plan that must also do without the hash would not use its index.
+_OLDEST: LiteralString = _LIST + " ORDER BY m.seq LIMIT $8"
 _FOUND: LiteralString = _LIST + " AND m.finds @> ARRAY[$9::bigint] ORDER BY m.seq DESC LIMIT $8"
 _BEFORE: LiteralString = """
     SELECT DISTINCT e.message, e.seq FROM integration.turn m
@@ -99,7 +100,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which messages somebody wants to see; `before` is the `seq` that the former page ended with."""
+    """Which messages somebody wants to see; `before` is the last `seq` of the former page."""
 
     state: str | None = None
     channel: str | None = None
@@ -142,6 +143,13 @@ async def page(database: Database, wanted: Filter, limit: int) -> list[Row]:
     if wanted.find is None:
         return await database.fetch(_PAGE, *values, wanted.reason, limit)
     return await database.fetch(_FOUND, *values, wanted.reason, limit, wanted.find)
+
+
+async def oldest(database: Database, wanted: Filter, limit: int) -> list[UUID]:
+    """The ids of those that came first."""
+    values = (wanted.state, wanted.channel, wanted.kind, wanted.since, wanted.until, wanted.before)
+    rows = await database.fetch(_OLDEST, *values, wanted.reason, limit)
+    return [row["id"] for row in rows]
 
 
 async def standing_before(database: Database, message: UUID) -> UUID | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
 
-# The oldest of its key only. A parked message keeps its turn, so what follows it waits; others do not.
+# The oldest of its key only. A parked message keeps its turn: what follows it waits, others do not.
 _CLAIM: LiteralString = """
 WITH open AS (
     SELECT q.message FROM integration.queue q
@@ -213,16 +213,13 @@ async def events_of(database: Database, message: UUID) -> list[Row]:
 
 
 async def stages_of(database: Database, message: UUID) -> list[Row]:
-    query = (
-        "SELECT try, at, version, sealed FROM integration.stage WHERE message = $1 ORDER BY try"
-    )
+    query = "SELECT try, at, version, sealed FROM integration.stage WHERE message = $1 ORDER BY try"
     return await database.fetch(query, message)
 
 
 async def effects_of(database: Database, message: UUID) -> list[Row]:
     query = (
-        "SELECT name, version, did, at FROM integration.effect WHERE message = $1"
-        " ORDER BY at, name"
+        "SELECT name, version, did, at FROM integration.effect WHERE message = $1 ORDER BY at, name"
     )
     return await database.fetch(query, message)
 
