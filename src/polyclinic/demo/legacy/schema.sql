@@ -197,7 +197,9 @@ CREATE TABLE audit_log (
 
 -- Added in 2019 for a data warehouse that was never bought: every change, by triggers.
 -- Whoever writes for another system names it in chg_origin and takes the name away again.
-CREATE TABLE chg_origin (tag TEXT NOT NULL);
+CREATE TABLE chg_origin (
+    tag       TEXT NOT NULL
+);
 CREATE TABLE chg_log (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     tbl       TEXT NOT NULL,
