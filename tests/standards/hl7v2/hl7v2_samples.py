@@ -29,3 +29,12 @@ ORU = (
     b"OBR|2|P2|F2|718-7^Hb^LN\r"
     b"OBX|1|NM|718-7^Hb^LN||14|g/dL|||||P\r"
 )
+
+
+def head(*, marks: bytes = b"|^~\\&", charset: str = "", control_id: bytes = b"M-9") -> bytes:
+    """An MSH segment of those marks and that character set."""
+    field, component = marks[:1], marks[1:2]
+    kind = component.join((b"ADT", b"A08", b"ADT_A01"))
+    fields = [b"REG", b"WEST", b"POLY", b"CLINIC", b"20260301", b"", kind, control_id, b"P", b"2.5"]
+    fields += [b""] * 5 + [charset.encode()]
+    return b"MSH" + marks + field + field.join(fields) + b"\r"

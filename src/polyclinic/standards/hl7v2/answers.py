@@ -1,5 +1,6 @@
 """Acknowledgments, and messages of our own: times and ids are given by the caller."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from polyclinic.standards.hl7v2.charsets import named
 from polyclinic.standards.hl7v2.delimiters import STANDARD
 from polyclinic.standards.hl7v2.faults import CODES, Fault, Malformed
 from polyclinic.standards.hl7v2.message import Message, parse
-from polyclinic.standards.hl7v2.segment import Spelling
+from polyclinic.standards.hl7v2.segment import Segment, Spelling
 
 CODES_OF_MSA = ("AA", "AE", "AR", "CA", "CE", "CR")
 
@@ -55,7 +56,7 @@ def acknowledge(
     marks = message.spelling.marks
     head = message.segments("MSH")[0]
     names = [head.field(number) for number in (5, 6, 3, 4)]
-    kind = marks.component.join(part for part in ("ACK", _plain(head.get("9.2")), "ACK") if part)
+    kind = marks.component.join(part for part in ("ACK", _event(head), "ACK") if part)
     spelled = [message.spelling.spell(text, "MSH") for text in (at, control_id)]
     fields = [
         f"MSH{marks.field}{marks.encoding}", *names, spelled[0], "", kind, spelled[1],
@@ -78,15 +79,19 @@ def refuse(text: str, *, control_id: str, at: str) -> Message:
     return answer
 
 
-def _plain(text: str | None) -> str:
+def _event(head: Segment) -> str:
     """An event is three letters and digits; what is none is not repeated."""
-    return text if text and text.isascii() and text.isalnum() and len(text) <= 4 else ""
+    try:
+        text = head.get("9.2") or ""
+    except Malformed:
+        return ""
+    return text if text.isascii() and text.isalnum() and len(text) <= 4 else ""
 
 
 def _explain(answer: Message, errors: Sequence[Fault]) -> None:
     if not errors:
         return
-    if answer.version and answer.version < "2.5":
+    if "2" < answer.segments("MSH")[0].field(12) < "2.5":
         _explain_briefly(answer, errors)
         return
     for error in errors:
@@ -97,17 +102,25 @@ def _explain(answer: Message, errors: Sequence[Fault]) -> None:
         segment.set("3.2", CODES.get(error.code, ""))
         segment.set("3.3", "HL70357")
         segment.set("4", error.severity)
-        segment.set("8", error.text)
+        _tell(segment, "8", error.text)
 
 
 def _explain_briefly(answer: Message, errors: Sequence[Fault]) -> None:
-    answer.set("MSA-3", errors[0].text)
+    _tell(answer.segments("MSA")[0], "3", errors[0].text)
     segment = answer.add("ERR")
     for count, error in enumerate(errors, 1):
         for number, part in enumerate(_location(error.place)[:3], 1):
             segment.set(f"1[{count}].{number}", part)
         segment.set(f"1[{count}].4.1", error.code)
         segment.set(f"1[{count}].4.2", CODES.get(error.code, ""))
+
+
+def _tell(segment: Segment, path: str, text: str) -> None:
+    """A message without an escape character, or of a small set, is told in plain letters."""
+    try:
+        segment.set(path, text)
+    except Malformed:
+        segment.set(path, re.sub(r"[^A-Za-z0-9 ]", " ", text))
 
 
 def _location(place: str) -> list[str]:

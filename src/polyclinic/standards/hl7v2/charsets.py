@@ -18,6 +18,9 @@ _GB18030 = re.compile("[\x81-\xfe](?:[0-9][\x81-\xfe][0-9]|[\x40-\x7e\x80-\xfe])
 _JAPANESE = re.compile("\x1b(?:\\$(?:[@B]|\\([@BD])|\\(I)[^\x1b\r\n]*|\x1b")
 
 
+_PLAIN_AGAIN = (b"\x1b(B", b"\x1b(J")
+
+
 @dataclass(frozen=True, slots=True)
 class Charset:
     """`codec` is Python's name, empty for a set that we do not know; then only ASCII is read."""
@@ -40,9 +43,13 @@ class Charset:
 
     def text(self, characters: str) -> str:
         """What the bytes say. Raises UnicodeDecodeError; nothing is ever replaced."""
-        if characters.isascii():
+        if characters.isascii() and "\x1b" not in characters:
             return characters
-        return self.raw(characters).decode(self.codec or "ascii")
+        raw = self.raw(characters)
+        if self.wide is _JAPANESE and raw[raw.rfind(b"\x1b") :][:3] not in _PLAIN_AGAIN:
+            why = "no way back to the plain set, so that what follows was taken for wide"
+            raise UnicodeDecodeError(self.codec, raw, len(raw) - 1, len(raw), why)
+        return raw.decode(self.codec or "ascii")
 
     def spelled(self, text: str) -> str:
         """The characters of a text. Raises UnicodeEncodeError where the set has none for it."""

@@ -63,17 +63,10 @@ def _pieces(characters: str, marks: Delimiters, charset: Charset) -> Iterator[st
         if in_bytes:
             run.append(said)
             continue
-        yield _text(run, charset)
+        yield charset.text("".join(run))
         yield said
         run.clear()
-    yield _text(run, charset)
-
-
-def _text(run: list[str], charset: Charset) -> str:
-    characters = "".join(run)
-    if "\x1b" in characters and charset.wide is not None:
-        return charset.raw(characters).decode(charset.codec)
-    return charset.text(characters)
+    yield charset.text("".join(run))
 
 
 def _said(word: str, marks: Delimiters) -> tuple[str, bool]:

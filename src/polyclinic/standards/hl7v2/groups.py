@@ -5,7 +5,7 @@ a group that begins with it; what no group knows (NTE, Z-segments) stays with wh
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from polyclinic.standards.hl7v2.segment import Segment
@@ -13,17 +13,22 @@ from polyclinic.standards.hl7v2.segment import Segment
 
 @dataclass(frozen=True)
 class Shape:
-    """A kind of group: what it begins with (in order, each at most once), holds, and contains."""
+    """A kind of group: what it begins with (in order, each at most once), holds, and contains.
+
+    One that `leads` is the first in its group: where it begins again, that group does too.
+    """
 
     name: str
     begins: tuple[str, ...] = ()
     holds: frozenset[str] = frozenset()
     inner: tuple["Shape", ...] = ()
+    leads: bool = False
 
     @cached_property
     def first(self) -> frozenset[str]:
         """The segments that may open it, also by opening a group in it."""
-        return frozenset(self.begins).union(*(each.first for each in self.inner))
+        deeper = () if self.leads else (each.first for each in self.inner)
+        return frozenset(self.begins).union(*deeper)
 
 
 @dataclass(slots=True)
@@ -73,6 +78,10 @@ _SPECIMEN = _shape("SPECIMEN", "SPM", "OBX NTE", _shape("CONTAINER", "SAC", "OBX
 _VISIT = _shape("PATIENT_VISIT", "PV1", "PV2 PRT")
 _PATIENT = _shape("PATIENT", "PID", "PD1 NTE NK1 GT1 AL1 ROL PRT", _VISIT, _INSURANCE)
 
+_PATIENT_OF_RESULTS = replace(
+    _shape("PATIENT", "PID", "PD1 NTE NK1 ARV PRT", _shape("VISIT", "PV1", "PV2 PRT")), leads=True
+)
+
 _HEAD = "MSH SFT UAC EVN"
 _ADT = f"{_HEAD} PID PD1 ROL ARV NK1 PV1 PV2 DB1 OBX AL1 DG1 DRG GT1 ACC UB1 UB2 PDA MRG"
 _ORDER_DETAIL = _shape(
@@ -87,10 +96,7 @@ _SHAPES = (
         "ORU_R01", "MSH", f"{_HEAD} DSC",
         _shape(
             "PATIENT_RESULT", "", "",
-            _shape(
-                "PATIENT", "PID", "PD1 NTE NK1 ARV PRT",
-                _shape("VISIT", "PV1", "PV2 PRT"),
-            ),
+            _PATIENT_OF_RESULTS,
             _shape(
                 "ORDER_OBSERVATION", "ORC OBR", "NTE ROL PRT CTD FT1 CTI",
                 _TIMING, _OBSERVATION, _SPECIMEN,
@@ -206,7 +212,7 @@ def _place(segment: Segment, opened: list[_Open]) -> None:
             del opened[depth + 1 :]
             return
         inner = _opening(here.shape, name)
-        if inner is not None:
+        if inner is not None and not (inner.leads and here.group.groups):
             del opened[depth + 1 :]
             _open(opened, inner, name)
             return

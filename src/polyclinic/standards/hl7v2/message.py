@@ -126,7 +126,11 @@ class Message:
 
     def groups(self) -> Group:
         """The tree that the message structure describes; nothing is ever left out of it."""
-        return grouped(self.structure, self.segments())
+        try:
+            structure = self.structure
+        except Malformed:
+            structure = ""
+        return grouped(structure, self.segments())
 
     @property
     def code(self) -> str:

@@ -27,6 +27,12 @@ class Spelling:
     marks: Delimiters
     charset: Charset
 
+    def is_plain(self, characters: str) -> bool:
+        """Whether every leaf in them says just what it is."""
+        return (
+            characters.isascii() and self.marks.escape not in characters and '"' not in characters
+        )
+
     def read(self, leaf: str, place: str) -> str | None:
         """None where nothing stands. Malformed where the bytes are none of the character set."""
         if not leaf:
@@ -86,6 +92,8 @@ class Repetition:
         """All that it says: subcomponents in components."""
         if self._components is None:
             self._components = self._split()
+        if self._spelling.is_plain(self.characters):
+            return tuple(tuple(leaf or None for leaf in leaves) for leaves in self._components)
         read, place = self._spelling.read, self.place
         return tuple(tuple(read(leaf, place) for leaf in leaves) for leaves in self._components)
 
