@@ -19,6 +19,7 @@ from polyclinic.foundation.service import Service
 from polyclinic.services.integration.actions.opening import open_engine
 from polyclinic.services.integration.actions.state import OWNED
 from polyclinic.services.integration.jobs import jobs
+from polyclinic.services.integration.reactions import reactions
 from polyclinic.services.integration.routes import routes
 from polyclinic.services.integration.settings import IntegrationSettings
 
@@ -83,6 +84,7 @@ service = Service(
     start=open_engine,
     says=True,
     jobs=jobs,
+    reactions=reactions,
     show_problem=_show_problem,
     dictionaries=dictionary.dictionaries(),
 )

@@ -3,7 +3,9 @@
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
 from polyclinic.services.integration.actions import watching
-from polyclinic.services.integration.store import messages
+from polyclinic.services.integration.store import deliveries, messages
+
+DELIVERY_DAYS_MIN = 7  # so long a subscriber may ask for what it missed
 
 
 async def sweep(running: Running) -> None:
@@ -22,6 +24,12 @@ async def forget(running: Running) -> None:
         telemetry.log("messages emptied", service="integration", count=count)
 
 
+async def forget_deliveries(running: Running) -> None:
+    """What waits or is dead stays until somebody decides."""
+    days = max(running.settings.delivery_days, DELIVERY_DAYS_MIN)
+    await deliveries.forget(running.database, days)
+
+
 async def count_terms(running: Running) -> None:
     """Counts index terms anew, so that searches choose their path well."""
     await running.state.server.search.frequencies.measure()
@@ -36,6 +44,7 @@ jobs = (
     Job("watch channels", 15, watch),
     Job("forget messages", 3600, forget),
     Job("sweep", 600, sweep),
+    Job("forget deliveries", 3600, forget_deliveries),
     Job("count terms", 120, count_terms),
     Job("keep log months", 6 * 3600, keep_log_months),
 )

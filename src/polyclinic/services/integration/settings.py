@@ -15,6 +15,8 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     tries: int = 12
     message_bytes: int = 20 * 1024 * 1024
     keep_days_least: int = 30
+    outward_allowed: str = ""
+    delivery_days: int = 30
 
 
 NOTES = {
@@ -27,4 +29,7 @@ NOTES = {
     "tries": "How often a message is tried before it is parked for a person.",
     "message_bytes": "The longest message that is taken in.",
     "keep_days_least": "The legal minimum: no channel destroys what a message says before that.",
+    "outward_allowed": "Receivers in the house or without TLS that may be called all the same, as "
+    "`http://10.1.2.3:9000`, with commas between them.",
+    "delivery_days": "How long it is known what was sent to whom; 7 at least.",
 }

@@ -5,12 +5,16 @@ from contextlib import asynccontextmanager
 
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
+from polyclinic.services.integration.actions.delivering import Courier
 from polyclinic.services.integration.actions.fhir import registered
+from polyclinic.services.integration.actions.outbound import outbound_ways
 from polyclinic.services.integration.actions.receiving import Receiver
 from polyclinic.services.integration.actions.state import Engine
 from polyclinic.services.integration.actions.unmapped import carry_out, translate
 from polyclinic.services.integration.actions.watching import Gauges
 from polyclinic.services.integration.actions.working import Worker
+from polyclinic.services.integration.domain import addresses
+from polyclinic.services.integration.gateways.outward import Outward
 
 
 @asynccontextmanager
@@ -20,6 +24,8 @@ async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
     engine = Engine(running, server, translate, carry_out)
     engine.gauges = Gauges(running.metrics)
     engine.receive = Receiver(engine).receive
+    engine.outward = Outward(addresses.origins(running.settings.outward_allowed))
+    engine.courier = Courier(running, outbound_ways(lambda: engine))
     await server.search.frequencies.load()
-    async with Worker(engine).running():
+    async with Worker(engine).running(), engine.courier.at_work():
         yield engine

@@ -18,10 +18,12 @@ from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.once import Act, Once, Stored, carried
 from polyclinic.foundation.service import Running
 from polyclinic.foundation.vault import DataKey, Place, key_id_of
+from polyclinic.services.integration.actions.delivering import Courier
 from polyclinic.services.integration.domain.arriving import Answer
 from polyclinic.services.integration.domain.channels import Channel
 from polyclinic.services.integration.domain.outcomes import Outcome
 from polyclinic.services.integration.domain.translating import Translate
+from polyclinic.services.integration.gateways.outward import Outward
 from polyclinic.services.integration.settings import IntegrationSettings
 from polyclinic.standards.fhir.definitions import type_number
 
@@ -104,6 +106,8 @@ class Engine:
     channels_read: float = float("-inf")
     # Of the pool's five connections the lanes use three; staff's transactions take turns.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    outward: Outward = field(init=False)
+    courier: Courier = field(init=False)
 
     @property
     def settings(self) -> IntegrationSettings:

@@ -3,5 +3,13 @@
 from polyclinic.services.integration.routes.channels import channel_routes
 from polyclinic.services.integration.routes.fhir import adopt_routes, fhir_routes, statement_route
 from polyclinic.services.integration.routes.messages import message_routes
+from polyclinic.services.integration.routes.webhooks import webhook_routes
 
-routes = (statement_route, *adopt_routes, *channel_routes, *message_routes, *fhir_routes)
+routes = (
+    statement_route,
+    *adopt_routes,
+    *channel_routes,
+    *message_routes,
+    *webhook_routes,
+    *fhir_routes,
+)
