@@ -1,8 +1,16 @@
 """What appointments says: ids and times only, never why somebody comes."""
 
 from datetime import datetime
+from uuid import UUID, uuid5
 
 from polyclinic.foundation.events import Event
+
+_ELSEWHERE = UUID("0e6b1a52-5d0c-4a53-9a35-0c6f6d2b7c11")  # ours: names of others' bookings
+
+
+def elsewhere_id(source: str, key: str) -> UUID:
+    """The id here of an appointment that another system booked under a number of its own."""
+    return uuid5(_ELSEWHERE, f"{source}\n{key}")
 
 
 class AppointmentBooked(Event, frozen=True, kw_only=True):

@@ -52,7 +52,7 @@ async def change(desk: Desk, visitor: Visitor, name: UUID, deed: Deed, once: Onc
             await announce(tx, said.cancelled(changed))
         elif deed.verb != "undo":
             await announce(tx, *said.of_status(changed, visitor.now))
-        return await _write(desk, tx, visitor, changed)
+        return await written(desk, tx, visitor, changed)
 
     stored = await carried(desk, once, act)
     if deed.verb == "cancel":
@@ -82,9 +82,9 @@ async def reschedule(
         moved = replace(locked, place=taken, overbooked=False)
         await appointments.move(tx, moved)
         await vacated(tx, former)
-        await _move_relation(desk, tx, locked, moved)
+        await move_relation(desk, tx, locked, moved)
         await announce(tx, said.moved(moved, former))
-        return await _write(desk, tx, visitor, moved)
+        return await written(desk, tx, visitor, moved)
 
     try:
         return await carry(desk, visitor, place, once, act)
@@ -127,7 +127,7 @@ def _changed(desk: Desk, visitor: Visitor, found: Appointment, deed: Deed) -> Ap
     )
 
 
-async def _move_relation(desk: Desk, tx: Transaction, old: Appointment, new: Appointment) -> None:
+async def move_relation(desk: Desk, tx: Transaction, old: Appointment, new: Appointment) -> None:
     await appointments.end_relation(tx, *keeping.relation(desk, old))
     await appointments.add_relation(tx, *keeping.relation(desk, new))
 
@@ -146,7 +146,7 @@ def _check_time(desk: Desk, visitor: Visitor, found: Appointment) -> None:
         lifecycle.check_cut_off(visitor.now, start, desk.settings.cancel_hours)
 
 
-async def _write(
+async def written(
     desk: Desk, tx: Transaction, visitor: Visitor, changed: Appointment
 ) -> tuple[int, object]:
     """Puts the next version of the resource beside the changed row, and answers with it."""

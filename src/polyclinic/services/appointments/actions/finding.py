@@ -65,6 +65,8 @@ async def nearest_to(
     known = desk.nearest.get(key)
     if known is not None:
         return tuple(known)
+    if visit_type not in (await desk.world()).visits:
+        return ()  # another system's kind of visit is offered nowhere
     first = max(now, datetime.fromtimestamp((lost.start - DAY) * 300, now.tzinfo))
     mine = Search(visit_type, (lost.practitioner,), None, None, first, 4, 400, is_staff)
     found = nearest(await find(desk, mine, now), lost.start, NEAREST)

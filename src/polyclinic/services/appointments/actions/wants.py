@@ -41,8 +41,8 @@ async def take_place(
     """Takes all that a visit or a hold needs and gives back what else it had; answers the place
     with its room or seat. Raises PlaceTaken or AlreadyThere, which must undo the transaction."""
     world = await desk.world()
-    visit = world.visit(place.visit_type)
-    if visit.capacity > 1:
+    visit = world.visits.get(place.visit_type)  # none: a kind of visit of another system
+    if visit is not None and visit.capacity > 1:
         place = await _find_seat(tx, name, place, visit, hold_seconds)
     tried: set[int] = set()
     while True:

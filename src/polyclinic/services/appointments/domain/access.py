@@ -30,6 +30,13 @@ def check_staff(caller: Caller, interaction: str = "u") -> None:
         raise StaffOnly
 
 
+def check_operator(caller: Caller, interaction: str) -> None:
+    """What other systems booked is brought by operators' programs only."""
+    check_scope(caller, interaction)
+    if caller.role != "system":
+        raise StaffOnly("Only an operator's program may do this.")
+
+
 def check_setup(caller: Caller) -> None:
     """The week is set up by administrators, and by operators' programs."""
     if caller.role == "system":

@@ -1,18 +1,19 @@
 """Reads what FHIR clients ask: an Appointment to book, Parameters of an operation."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from polyclinic.foundation.errors import Invalid
-from polyclinic.services.appointments.domain.atoms import atom_of, begins_atom
+from polyclinic.services.appointments.domain.atoms import Range, atom_from, atom_of, begins_atom
 from polyclinic.services.appointments.domain.problems import NotYours
 from polyclinic.services.appointments.domain.resources import VISIT_SYSTEM
 from polyclinic.services.appointments.domain.values import Note
 
 Resource = Mapping[str, Any]
 DAYS_MAX, LIMIT_MAX = 366, 500
+MINUTES_MAX, NAME_MAX = 12 * 60, 200
 
 
 def uuid_of(text: str | None) -> UUID:
@@ -40,6 +41,21 @@ def start(text: str, place: str = "start") -> int:
     if not begins_atom(found):
         raise Invalid("Appointments begin on a multiple of five minutes.", place=place)
     return atom_of(found)
+
+
+def span(text: str, minutes: int) -> Range:
+    """The atoms that a booking of another system touches: its grid need not be ours."""
+    if not 1 <= minutes <= MINUTES_MAX:
+        raise Invalid(f"A visit has 1 to {MINUTES_MAX} minutes.", place="minutes")
+    begins = moment(text, "start")
+    return Range(atom_of(begins), atom_from(begins + timedelta(minutes=minutes)))
+
+
+def name(text: str, place: str) -> str:
+    """What another system calls itself, or a booking of its own."""
+    if not text or len(text) > NAME_MAX or not text.isprintable():
+        raise Invalid(f"A name has 1 to {NAME_MAX} characters.", place=place)
+    return text
 
 
 def request(resource: Resource) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from polyclinic.foundation.once.door import read
 from polyclinic.services.appointments.actions import (
     booking,
     changing,
+    elsewhere,
     finding,
     holding,
     looking,
@@ -54,6 +55,28 @@ class PlaceAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Wish(
             self.visit_type, self.practitioner, start, self.patient, self.site, note, self.hold
         )
+
+
+class ElsewhereAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A booking that another system made; `source` and `key` are its own names for it."""
+
+    source: str
+    key: str
+    patient: str
+    practitioner: str
+    start: str
+    minutes: int
+    visit_type: str = ""
+    site: str | None = None
+    reason: str | None = None
+    comment: str | None = None
+
+    def booking(self) -> elsewhere.Booking:
+        return elsewhere.Booking(
+            reading.name(self.source, "source"), reading.name(self.key, "key"), self.patient,
+            self.practitioner, reading.span(self.start, self.minutes), self.visit_type, self.site,
+            Note(self.reason or None, self.comment or None),
+        )  # fmt: skip
 
 
 class DeedAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,6 +161,13 @@ async def post_booking(request: Request) -> Response:
         return await booking.book(desk, visitor, asked.wish(), key)
 
     return await once(request, PlaceAsk, act)
+
+
+async def post_elsewhere(request: Request) -> Response:
+    async def act(desk: Desk, visitor: Visitor, asked: ElsewhereAsk, key: Once) -> Stored:
+        return await elsewhere.take_in(desk, visitor, asked.booking(), key)
+
+    return await once(request, ElsewhereAsk, act)
 
 
 async def post_reschedule(request: Request) -> Response:
@@ -257,6 +287,7 @@ desk_routes = (
     Route(f"{_BASE}/holds", post_hold, methods=["POST"]),
     Route(f"{_BASE}/holds/{{name}}", delete_hold, methods=["DELETE"]),
     Route(f"{_BASE}/bookings", post_booking, methods=["POST"]),
+    Route(f"{_BASE}/elsewhere", post_elsewhere, methods=["POST"]),
     Route(f"{_BASE}/day", get_day),
     Route(f"{_BASE}/mine", get_mine),
     Route(f"{_BASE}/setup", get_setup),
