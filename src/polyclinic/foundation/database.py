@@ -64,15 +64,29 @@ class Transaction:
 
 
 class Database:
-    """A small pool of connections under one service's role."""
+    """A small pool of connections under one service's role.
 
-    def __init__(self, pool: Any, schema: str, dial: Callable[[], Awaitable[Any]]) -> None:
+    `aside` are a few more, for short statements that somebody needs in the middle of a transaction
+    and that must be kept whatever becomes of it, such as a patient's key. Asked of the pool itself
+    they waited for transactions that waited for the locks of the one that asked.
+    """
+
+    def __init__(
+        self,
+        pool: Any,
+        schema: str,
+        dial: Callable[[], Awaitable[Any]],
+        aside: "Database | None" = None,
+    ) -> None:
         self._pool, self._dial = pool, dial
         self.schema = schema
+        self.aside = aside or self
 
     @classmethod
-    async def connect(cls, url: str, schema: str, *, size: int = 5) -> "Database":
-        """Opens the pool of a service; the role and its password are part of the address."""
+    async def connect(
+        cls, url: str, schema: str, *, size: int = 5, size_aside: int = 2
+    ) -> "Database":
+        """Opens the pools of a service; the role and its password are part of the address."""
         settings = {
             "search_path": schema,
             "application_name": f"polyclinic {schema}",
@@ -83,25 +97,29 @@ class Database:
             "jit": "off",
             "timezone": "UTC",
         }
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=0,
-            max_size=size,
-            command_timeout=60,
-            max_inactive_connection_lifetime=0,
-            reset=_nothing,
-            server_settings=settings,
-        )
+
+        async def pool(size: int) -> Any:
+            return await asyncpg.create_pool(
+                url,
+                min_size=0,
+                max_size=size,
+                command_timeout=60,
+                max_inactive_connection_lifetime=0,
+                reset=_nothing,
+                server_settings=settings,
+            )
 
         async def dial() -> Any:
             return await asyncpg.connect(
                 url, timeout=10, command_timeout=60, server_settings=settings
             )
 
-        return cls(pool, schema, dial)
+        return cls(await pool(size), schema, dial, cls(await pool(size_aside), schema, dial))
 
     async def close(self) -> None:
         await self._pool.close()
+        if self.aside is not self:
+            await self.aside.close()
 
     async def connect_beside(self) -> Any:
         """A connection beside the pool, for what lasts; who asks for it closes it."""

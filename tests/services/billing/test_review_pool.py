@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from billing_door import BILL, Door, open_door
-from claims_world import SETTINGS, checked, coded, open_clinic
+from claims_world import SETTINGS, checked, coded, open_clinic, submitted
 
 from polyclinic.foundation import clock
 from polyclinic.services.billing.store import closing
@@ -32,6 +33,37 @@ async def test_twenty_requests_at_once_that_seal_find_their_keys(
         ]
         answers = await asyncio.wait_for(asyncio.gather(*asked), 9)
     assert [each.status_code for each in answers] == [200] * 20
+
+
+async def test_with_one_connection_left_all_that_moves_money_still_finds_what_it_needs(
+    door: Door, postgres_url: str, key_file: Path
+):
+    """A transaction held a lock and waited for a connection that all who wanted the lock had."""
+    csv = "code,modifier,title,amount\nZ1001,,Visit,90.00\n"
+    prices = {"name": "List", "from_day": "2025-01-01", "csv": csv, "currency": "USD"}
+    await door.done(BILL, "/billing/fee-schedules", prices)
+    insured = await coded(door, ("Z1001", 15_000))
+    who = {"patient": insured.patient, "practitioner": "Practitioner/ana"}
+    visit = {**who, "day": door.books.today().isoformat()}
+    coding = {
+        "diagnoses": ["E11.9"], "lines": [{"code": "Z1001", "amount": 9_000}], "self_pay": True,
+    }  # fmt: skip
+    cash = {"patient": insured.patient, "amount": 4_000, "method": "cash"}
+    async with (
+        open_door(postgres_url, key_file, beside=door, **SETTINGS) as fresh,
+        AsyncExitStack() as others,
+    ):
+        for _ in range(4):
+            await others.enter_async_context(fresh.running.database.connection())
+        made = await fresh.done(BILL, "/billing/visits", visit)
+        await fresh.done(BILL, f"/billing/visits/{made['visit']}/code", coding)
+        bill = await fresh.done(BILL, "/billing/statements", {"patient": insured.patient})
+        assert bill["total"] == 9_000
+        paid = await fresh.done(BILL, "/billing/payments", cash)
+        back = {"amount": 1_000, "reason": "overpaid"}
+        await fresh.done(BILL, f"/billing/payments/{paid['payment']}/refunds", back)
+        await submitted(fresh, insured)
+    assert (await door.proof())["holds"]
 
 
 async def test_of_two_submissions_of_one_claim_one_goes_out(door: Door):

@@ -96,9 +96,9 @@ class Store:
         self.database = database
         self.vault = vault
         self.terms = Terms(vault)
-        self.keys = Keys(database, vault)
+        self.keys = Keys(database.aside, vault)
         self.drafting = Drafting(vault, self.keys, self.terms, foreign)
-        self.pids = Pids(database)
+        self.pids = Pids(database.aside)
         self.log = LogLane(database, metrics)
         self._reads: Lane[ReadAsk, Document] = Lane("read", self._read, metrics, parallel=2)
         self._creates: Lane[Draft, Outcome] = Lane("create", self._create, metrics, parallel=2)

@@ -12,7 +12,7 @@ SETTINGS: Mapping[str, str] = {
     "port": "5432",  # only names the socket file
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
-    "max_connections": "150",  # five a service and process, and replicas
+    "max_connections": "150",  # eight at most a service and process, and replicas
     "synchronous_commit": "on",
     "wal_compression": "off",  # the wheel has pglz only, which costs more time than it saves
     "max_wal_size": "1GB",

@@ -32,7 +32,7 @@ async def open_desk(running: Running) -> AsyncGenerator[Desk, None]:
     desk = Desk(
         running,
         FhirServer.over(running, registered=registered(lambda: desk)),
-        Worlds(database),
+        Worlds(database.aside),
         Calendar(database, running.settings.opening_cache_ms / 1000),
         Lanes(book, refuse),
     )

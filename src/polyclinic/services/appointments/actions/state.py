@@ -48,8 +48,8 @@ class Desk:
     lanes: "Lanes"
     nearest: dict[Any, Any] = field(default_factory=dict[Any, Any])
     in_flight: set[bytes] = field(default_factory=set[bytes])
-    # Of the pool's five connections two are the lanes' and two these transactions'; the fifth is
-    # for what they ask in between (keys, row numbers), so that nobody waits for himself.
+    # Of the pool's five connections two are the lanes' and two these transactions', so that reads
+    # go on. What they need in between (keys, row numbers, the set-up) is asked aside.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property

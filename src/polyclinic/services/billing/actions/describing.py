@@ -49,7 +49,7 @@ async def describe(books: Books, claim: Claim, where: Where | None = None) -> De
         claim,
         visit,
         lines,
-        (await opened.persons(books, [claim.patient])).get(claim.patient),
+        (await opened.persons(books, [claim.patient], source)).get(claim.patient),
         await opened.coverage(books, claim.coverage, source),
         await payers.find(source, claim.payer),
         Provider(*found) if found is not None else None,

@@ -16,9 +16,11 @@ from polyclinic.services.billing.store import visits as visit_rows
 Where = Database | Transaction
 
 
-async def persons(books: Books, patients: Sequence[str]) -> dict[str, Person]:
+async def persons(
+    books: Books, patients: Sequence[str], where: Where | None = None
+) -> dict[str, Person]:
     """Those whom billing knows, by patient reference."""
-    sealed = await person_rows.find(books.running.database, patients)
+    sealed = await person_rows.find(where or books.running.database, patients)
     opened = await books.unseal_all([(("person", k), v) for k, v in sealed.items()], Person)
     return dict(zip(sealed, opened, strict=True))
 

@@ -74,8 +74,8 @@ class Books:
     charts: Charts
     cards: PaymentGateway | None
     typesetter: Typesetter
-    # Of the pool's five connections two are the lanes' and two these transactions'; the fifth is
-    # for what they ask in between (keys, persons), so that nobody waits for himself.
+    # Of the pool's five connections two are the lanes' and two these transactions', so that reads
+    # go on while money moves. What they need in between (keys, row numbers) is asked aside.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
