@@ -22,6 +22,7 @@ from polyclinic.foundation.errors import Problem, Unavailable
 from polyclinic.foundation.vault import Unreadable
 from polyclinic.services.integration.actions import channels
 from polyclinic.services.integration.actions.state import Engine, raw_place, stage_place
+from polyclinic.services.integration.domain.intents import Unsupported
 from polyclinic.services.integration.domain.outcomes import Outcome
 from polyclinic.services.integration.domain.translating import as_value
 from polyclinic.services.integration.domain.waiting import OUTAGE_LONGEST_SECONDS, wait_seconds
@@ -130,6 +131,8 @@ class Worker:
             outcome = await self._engine.carry_out(self._engine.running, row["id"], translation)
         except Unavailable as away:
             settled = self._failed(row, away.place or "unavailable", is_outage=True)
+        except Unsupported as unsupported:
+            settled = self._settled(row, Outcome("ignored", "unsupported", unsupported.message))
         except Malformed as malformed:
             settled = self._parked(row, "malformed", str(malformed))
         except Unreadable:

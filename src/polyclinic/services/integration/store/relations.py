@@ -1,8 +1,25 @@
 """Who cares for whom, as far as integration knows: it decides who may read a message."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
 
-from polyclinic.foundation.database import Database
+from polyclinic.foundation.database import Database, Transaction
+
+# An old event that is heard late does not open again what was closed after it.
+_SAVE: LiteralString = """
+    INSERT INTO integration.relation (practitioner, patient, source, since, until)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (practitioner, patient, source)
+    DO UPDATE SET since = coalesce(excluded.since, relation.since), until = excluded.until
+    WHERE relation.until IS NULL OR excluded.since IS NULL OR excluded.since >= relation.until"""
+
+
+async def save(
+    tx: Transaction, practitioner: int, patient: int, source: bytes,
+    *, since: datetime | None, until: datetime | None,
+) -> None:  # fmt: skip
+    """Opens or closes what one appointment opens; the same again changes nothing."""
+    await tx.execute(_SAVE, practitioner, patient, source, since, until)
 
 
 async def cared_for(database: Database, practitioner: int, patients: Sequence[int]) -> set[int]:
