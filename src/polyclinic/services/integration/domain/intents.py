@@ -6,7 +6,7 @@ with their system, so that the same thing has the same key in every message of a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from polyclinic.foundation.errors import NotProcessable
@@ -78,13 +78,16 @@ class Person:
     resource: Resource
     clears: tuple[str, ...] = ()
     rank: Rank = ()
+    unites: tuple[str, ...] = ("identifier", "extension", "telecom", "name", "communication")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """A resource without id. Where one of that kind and key is kept, elements are replaced one by
-    one, those in `clears` are taken away, and a `rank` lower than the kept one changes nothing.
-    Ranks are compared as tuples of texts: status before moment where a status must not go back.
+    one (`unites`: lists whose entries are laid beside the kept ones), those in `clears` are taken
+    away, and a `rank` lower than the kept one changes nothing: see `overlaying.laid_over`. Ranks
+    are compared as tuples of texts: status before moment where a status must not go back.
+    `defaults` are for a document that is not kept yet.
     """
 
     kind: str
@@ -92,6 +95,8 @@ class Document:
     resource: Resource
     clears: tuple[str, ...] = ()
     rank: Rank = ()
+    unites: tuple[str, ...] = ()
+    defaults: Resource = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
