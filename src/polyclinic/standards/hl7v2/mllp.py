@@ -61,6 +61,11 @@ class Unframer:
         """A frame has begun and not ended."""
         return self._inside
 
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._held) + len(self._payload or b"")
+
     def feed(self, data: bytes) -> list[Frame | Noise]:
         """What these bytes made whole, in order."""
         found: list[Frame | Noise] = []
