@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from polyclinic.assembly import answers
 from polyclinic.assembly.hop import Hops
-from polyclinic.assembly.inbound import Inbound
-from polyclinic.assembly.proxy import has_body, proxy
+from polyclinic.assembly.proxy import proxy
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.http import Message, Receive, Send, request_id_of
+from polyclinic.foundation.inbound import Inbound
+from polyclinic.foundation.passing import has_body
 from polyclinic.foundation.peers import Peers
 from polyclinic.foundation.service import Service
 

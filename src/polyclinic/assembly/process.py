@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,17 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
-
 from polyclinic.assembly import jobs
 from polyclinic.assembly.edge import Edge
 from polyclinic.assembly.hop import Hops
 from polyclinic.assembly.services import SERVICES, named, owned_elsewhere
-from polyclinic.foundation import migrations, settings, telemetry
+from polyclinic.foundation import migrations, serving, settings, telemetry
 from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
-from polyclinic.foundation.errors import Invalid, Unavailable
+from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.http import App
 from polyclinic.foundation.outbox import feed
 from polyclinic.foundation.outbox.reader import readers
@@ -32,10 +28,6 @@ from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.tokens import ServiceTokens
 from polyclinic.foundation.vault import RootKey, Vault
-
-
-class PortTaken(Invalid):
-    """Another program already uses that port."""
 
 
 @dataclass(frozen=True)
@@ -136,53 +128,7 @@ async def serve(
     process: Process, host: str, port: int, ready: Callable[[], None] | None = None
 ) -> None:
     """Serves until cancelled; a taken port is refused before anything is announced."""
-    check_port(host, port)
-    server = Server(
-        process.edge,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
-        backlog=1024,
-        websockets=False,
-        log_enabled=False,
-    )
-    task = asyncio.create_task(server.serve())
-    try:
-        await _answering(host, port, task)
-        if ready is not None:
-            ready()
-        await asyncio.shield(task)
-    finally:
-        server.stop()
-        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            await asyncio.wait_for(task, 10)
-
-
-async def _answering(host: str, port: int, task: "asyncio.Task[None]") -> None:
-    for _ in range(200):
-        if task.done():
-            task.result()
-            raise Unavailable("The web server stopped as soon as it started.")
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(host, port)
-            writer.close()
-            return
-        await asyncio.sleep(0.02)
-    raise Unavailable(f"The web server does not answer on {host}:{port}.")
-
-
-def check_port(host: str, port: int) -> None:
-    """Refuses a taken port before anything is started for it."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError as taken:
-            raise PortTaken(
-                f"Port {port} is already in use. Stop the other program, or choose another "
-                "port: --port N.",
-                place="--port",
-            ) from taken
+    await serving.serve(process.edge, host, port, ready)
 
 
 async def _own_database(url: str, service: Service, root: RootKey) -> Database:

@@ -2,9 +2,10 @@
 
 import os
 
-from polyclinic.assembly.process import assemble, check_port, serve
+from polyclinic.assembly.process import assemble, serve
 from polyclinic.cli.waiting import until_stopped
 from polyclinic.foundation import settings, telemetry
+from polyclinic.foundation.serving import check_port
 from polyclinic.foundation.settings import Platform
 
 

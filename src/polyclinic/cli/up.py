@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from polyclinic.assembly.process import Process, assemble, check_port, serve
+from polyclinic.assembly.process import Process, assemble, serve
 from polyclinic.assembly.services import SERVICES, named
 from polyclinic.cli.datafolder import DataFolder, operator_seed
 from polyclinic.cli.operator import Operator
@@ -22,6 +22,7 @@ from polyclinic.demo.people import sign_ins
 from polyclinic.foundation import settings, telemetry
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.postgres import EmbeddedPostgres
+from polyclinic.foundation.serving import check_port
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 
