@@ -43,7 +43,7 @@ class Echo:
         finally:
             self.at_once -= 1
 
-    async def refuse(self, head, source):
+    async def refuse(self, head):
         return b"too long:" + head[:10]
 
     def notice(self, what, source):

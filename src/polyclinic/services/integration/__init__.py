@@ -16,9 +16,9 @@ from polyclinic.foundation import once, outbox
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Service
-from polyclinic.services.integration.actions.opening import open_engine
 from polyclinic.services.integration.actions.state import OWNED
 from polyclinic.services.integration.jobs import jobs
+from polyclinic.services.integration.listeners.doors import open_doors
 from polyclinic.services.integration.reactions import reactions
 from polyclinic.services.integration.routes import routes
 from polyclinic.services.integration.settings import IntegrationSettings
@@ -81,7 +81,7 @@ service = Service(
     owns=OWNED,
     writes=WRITES,
     reads=(*WRITES, "Schedule", "Slot", "Account"),
-    start=open_engine,
+    start=open_doors,
     says=True,
     jobs=jobs,
     reactions=reactions,

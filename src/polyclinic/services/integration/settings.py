@@ -17,6 +17,15 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     keep_days_least: int = 30
     outward_allowed: str = ""
     delivery_days: int = 30
+    mllp_port: int = 0
+    mllp_host: str = "127.0.0.1"
+    mllp_plain_from: str = "127.0.0.0/8, ::1/128"
+    mllp_tls_certificate: str = ""
+    mllp_tls_key: str = ""
+    mllp_tls_client_authority: str = ""
+    mllp_connections: int = 256
+    mllp_connections_a_peer: int = 16
+    mllp_idle_seconds: float = 600.0
 
 
 NOTES = {
@@ -32,4 +41,13 @@ NOTES = {
     "outward_allowed": "Receivers in the house or without TLS that may be called all the same, as "
     "`http://10.1.2.3:9000`, with commas between them.",
     "delivery_days": "How long it is known what was sent to whom; 7 at least.",
+    "mllp_port": "Where HL7 v2 messages come in by MLLP; 0 leaves that door shut.",
+    "mllp_host": "The address of that door; other machines need it to be one of theirs to reach.",
+    "mllp_plain_from": "Networks from which messages may come without TLS.",
+    "mllp_tls_certificate": "The file of that door's certificate; with it, TLS alone is spoken.",
+    "mllp_tls_key": "The file of its private key.",
+    "mllp_tls_client_authority": "The file of the authority that signs the senders' certificates.",
+    "mllp_connections": "How many connections there are at most.",
+    "mllp_connections_a_peer": "How many of them one address may have.",
+    "mllp_idle_seconds": "After how much silence a connection is let go.",
 }

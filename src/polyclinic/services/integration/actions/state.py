@@ -102,6 +102,8 @@ class Engine:
     # How anybody hands in a message: `actions/receiving.py`.
     receive: Receive = field(init=False)
     gauges: Any = field(init=False)
+    # What listens for MLLP, where that is switched on.
+    mllp: Any = None
     channels: dict[str, Deployed] = field(default_factory=dict[str, Deployed])
     channels_read: float = float("-inf")
     # Of the pool's five connections the lanes use three; staff's transactions take turns.

@@ -31,11 +31,15 @@ class NoAnswer(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a receiver listens, and how it is to be trusted; None is plain text."""
+    """Where a receiver listens, and how it is to be trusted; None is plain text.
+
+    `name` is what its certificate must say where `host` is an address that was looked up before.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,12 @@ class Client:
             if not reader.at_eof() and not writer.is_closing():
                 return self._streams
             await self._drop()
-        host, port, tls = self._address.host, self._address.port, self._address.tls
+        to = self._address
+        name = to.name or to.host if to.tls else None
         async with asyncio.timeout(self._patience.connect):
-            self._streams = await asyncio.open_connection(host, port, ssl=tls, limit=_PIECE)
+            self._streams = await asyncio.open_connection(
+                to.host, to.port, ssl=to.tls, server_hostname=name, limit=_PIECE
+            )
         return self._streams
 
     async def _answer(self, reader: asyncio.StreamReader, control_id: str) -> Told:

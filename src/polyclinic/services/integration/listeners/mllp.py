@@ -64,7 +64,7 @@ class Answers(Protocol):
         without one, so that the sender sends again."""
         ...
 
-    async def refuse(self, head: bytes, source: Source) -> bytes:
+    async def refuse(self, head: bytes) -> bytes:
         """What is told to the sender of a payload that is too long, of which this is the head."""
         ...
 
@@ -266,7 +266,7 @@ class _Connection:
             return
         self._notice("frame too long" if noise.head else "only noise")
         if noise.head:
-            await self._write(await self._server.answers.refuse(noise.head, self._source))
+            await self._write(await self._server.answers.refuse(noise.head))
             await self._let_it_be_read()
         raise _Ended
 
