@@ -4,28 +4,19 @@ Values travel as JSON beside the template and are never written into it, so they
 A worker is this module run as a program; it ends when its standard input does.
 """
 
-import asyncio
-import contextlib
-import os
-import struct
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
-from polyclinic.foundation.errors import Problem, Unavailable
+from polyclinic.foundation.aside import Aside, NotDone, aside, serve
+from polyclinic.foundation.errors import Problem
 
 FONTS = Path(__file__).parent / "look" / "fonts"
 WORKERS = 2
-NICE = 10
-SECONDS = 60.0
-SIZE_MAX = 32 * 1024 * 1024
-_SIZE = struct.Struct(">I")
-_GOOD, _BAD = b"+", b"-"
 
 
 class NotSet(Problem):
@@ -43,109 +34,39 @@ class _Sheet:
 class Typesetter:
     """A few workers; a sheet waits for the first that is free."""
 
-    def __init__(self, workers: int = WORKERS) -> None:
-        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
-        self._workers = [_Worker() for _ in range(workers)]
-        for worker in self._workers:
-            self._free.put_nowait(worker)
+    def __init__(self, workers: Aside) -> None:
+        self._workers = workers
 
     async def pdf(self, template: Path, values: object) -> bytes:
         """Raises NotSet when the template and the values do not go together."""
         sheet = _Sheet(str(template), msgspec.json.encode(values).decode())
-        worker = await self._free.get()
         try:
-            return await worker.set(sheet)
-        finally:
-            self._free.put_nowait(worker)
-
-    async def close(self) -> None:
-        for worker in self._workers:
-            await worker.stop()
+            return await self._workers.ask(msgspec.json.encode(sheet))
+        except NotDone as refused:
+            raise NotSet from refused
 
 
 @asynccontextmanager
 async def typesetter(workers: int = WORKERS) -> AsyncGenerator[Typesetter, None]:
     """Workers start with the first sheet: a process that prints nothing pays nothing."""
-    at_work = Typesetter(workers)
-    try:
-        yield at_work
-    finally:
-        await at_work.close()
+    async with aside("polyclinic.foundation.typesetting", workers) as at_work:
+        yield Typesetter(at_work)
 
 
-class _Worker:
-    """One process, asked for one sheet at a time."""
-
-    def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def set(self, sheet: _Sheet) -> bytes:
-        """A worker that died before is replaced once."""
-        for last in (False, True):
-            process = await self._started()
-            try:
-                async with asyncio.timeout(SECONDS):
-                    return await _asked(process, sheet)
-            except (OSError, EOFError, TimeoutError) as lost:
-                await self.stop()
-                if last:
-                    raise Unavailable("Documents cannot be made at the moment.") from lost
-            except asyncio.CancelledError:
-                # Its answer would be taken for the next one's.
-                await self.stop()
-                raise
-        raise AssertionError
-
-    async def stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-    async def _started(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "polyclinic.foundation.typesetting",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for the platform, which lets it finish
-            )
-        return self._process
-
-
-async def _asked(process: asyncio.subprocess.Process, sheet: _Sheet) -> bytes:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    content = msgspec.json.encode(sheet)
-    process.stdin.write(_SIZE.pack(len(content)) + content)
-    await process.stdin.drain()
-    state = await process.stdout.readexactly(1)
-    (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
-    answer = await process.stdout.readexactly(size)
-    if state == _BAD:
-        raise NotSet
-    return answer
-
-
-def _work(asked: BinaryIO, answers: BinaryIO) -> None:
+def _work() -> None:
     """Sets sheets until there are no more; typst and its typefaces are loaded once."""
     import typst  # noqa: PLC0415 - the platform's own processes never load it
 
-    os.nice(NICE)
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS)])
     compiler = typst.Compiler(font_paths=fonts)
-    while len(head := asked.read(_SIZE.size)) == _SIZE.size:
-        sheet = msgspec.json.decode(asked.read(_SIZE.unpack(head)[0]), type=_Sheet)
+
+    def work(content: bytes) -> bytes | None:
         try:
-            state, content = _GOOD, _set(compiler, sheet)
+            return _set(compiler, msgspec.json.decode(content, type=_Sheet))
         except RuntimeError:  # typst's own; its message may quote what the sheet says
-            state, content = _BAD, b""
-        answers.write(state + _SIZE.pack(len(content)) + content)
-        answers.flush()
+            return None
+
+    serve(sys.stdin.buffer, sys.stdout.buffer, work)
 
 
 def _set(compiler: "object", sheet: _Sheet) -> bytes:
@@ -178,4 +99,4 @@ def _shown(letter: str) -> str:
 
 
 if __name__ == "__main__":
-    _work(sys.stdin.buffer, sys.stdout.buffer)
+    _work()

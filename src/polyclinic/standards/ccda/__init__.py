@@ -6,6 +6,7 @@ that something is *not* so never becomes one that it is (HL7 C-CDA R2.1, `negati
 """
 
 from polyclinic.standards.ccda.converting import Converted, Note, convert
+from polyclinic.standards.ccda.heading import Heading, heading
 from polyclinic.standards.ccda.reading import NotCcda, read
 
-__all__ = ["Converted", "NotCcda", "Note", "convert", "read"]
+__all__ = ["Converted", "Heading", "Note", "NotCcda", "convert", "heading", "read"]
