@@ -34,7 +34,7 @@ def text_of(content: bytes) -> str:
 
 def workers() -> list[psutil.Process]:
     mine = psutil.Process(os.getpid()).children()
-    return [each for each in mine if "polyclinic.foundation.typesetting" in each.cmdline()]
+    return [each for each in mine if "polyclinic.foundation.typesetting:setter" in each.cmdline()]
 
 
 async def test_values_are_set_as_they_stand(sheet: Path):

@@ -1,11 +1,13 @@
 """Work beside the platform: niced processes of our own that are asked one thing at a time.
 
-A worker is a module run as a program (`python -m …`, with `serve` at its end); it ends when its
-standard input does. What it does may take long, use much memory or crash: the loop stays free.
+A worker is this module run as a program that is told what to do by name (`module:function`, which
+makes the function that answers); it ends when its standard input does. What it does may take long,
+use much memory or crash: the loop stays free.
 """
 
 import asyncio
 import contextlib
+import importlib
 import os
 import struct
 import sys
@@ -28,9 +30,9 @@ class NotDone(Problem):
 class Aside:
     """A few workers; who asks waits for the first that is free."""
 
-    def __init__(self, module: str, workers: int) -> None:
+    def __init__(self, work: str, workers: int) -> None:
         self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
-        self._workers = [_Worker(module) for _ in range(workers)]
+        self._workers = [_Worker(work) for _ in range(workers)]
         for worker in self._workers:
             self._free.put_nowait(worker)
 
@@ -48,9 +50,9 @@ class Aside:
 
 
 @asynccontextmanager
-async def aside(module: str, workers: int) -> AsyncGenerator[Aside, None]:
+async def aside(work: str, workers: int) -> AsyncGenerator[Aside, None]:
     """Workers start with the first question: a process that asks nothing pays nothing."""
-    at_work = Aside(module, workers)
+    at_work = Aside(work, workers)
     try:
         yield at_work
     finally:
@@ -60,8 +62,8 @@ async def aside(module: str, workers: int) -> AsyncGenerator[Aside, None]:
 class _Worker:
     """One process, asked for one thing at a time."""
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __init__(self, work: str) -> None:
+        self._work = work
         self._process: asyncio.subprocess.Process | None = None
 
     async def ask(self, content: bytes) -> bytes:
@@ -94,7 +96,8 @@ class _Worker:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                self._module,
+                "polyclinic.foundation.aside",
+                self._work,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the platform, which lets it finish
@@ -123,3 +126,12 @@ def serve(asked: BinaryIO, answers: BinaryIO, work: Callable[[bytes], bytes | No
         state, content = (_BAD, b"") if made is None else (_GOOD, made)
         answers.write(state + _SIZE.pack(len(content)) + content)
         answers.flush()
+
+
+def _work(name: str) -> Callable[[bytes], bytes | None]:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer, _work(sys.argv[1]))

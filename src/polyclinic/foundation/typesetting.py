@@ -1,18 +1,17 @@
 """Paper: accessible PDFs (PDF/UA-1) from typst templates, set in niced processes of their own.
 
 Values travel as JSON beside the template and are never written into it, so they cannot be markup.
-A worker is this module run as a program; it ends when its standard input does.
+A worker lives as long as whoever asks it.
 """
 
-import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from polyclinic.foundation.aside import Aside, NotDone, aside, serve
+from polyclinic.foundation.aside import Aside, NotDone, aside
 from polyclinic.foundation.errors import Problem
 
 FONTS = Path(__file__).parent / "look" / "fonts"
@@ -49,12 +48,12 @@ class Typesetter:
 @asynccontextmanager
 async def typesetter(workers: int = WORKERS) -> AsyncGenerator[Typesetter, None]:
     """Workers start with the first sheet: a process that prints nothing pays nothing."""
-    async with aside("polyclinic.foundation.typesetting", workers) as at_work:
+    async with aside("polyclinic.foundation.typesetting:setter", workers) as at_work:
         yield Typesetter(at_work)
 
 
-def _work() -> None:
-    """Sets sheets until there are no more; typst and its typefaces are loaded once."""
+def setter() -> Callable[[bytes], bytes | None]:
+    """What a worker answers with; typst and its typefaces are loaded once."""
     import typst  # noqa: PLC0415 - the platform's own processes never load it
 
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[str(FONTS)])
@@ -66,7 +65,7 @@ def _work() -> None:
         except RuntimeError:  # typst's own; its message may quote what the sheet says
             return None
 
-    serve(sys.stdin.buffer, sys.stdout.buffer, work)
+    return work
 
 
 def _set(compiler: "object", sheet: _Sheet) -> bytes:
@@ -96,7 +95,3 @@ _LETTERS = ((0x20, 0x24F), (0x370, 0x3FF), (0x400, 0x4FF), (0x1E00, 0x1EFF), (0x
 
 def _shown(letter: str) -> str:
     return letter if any(a <= ord(letter) <= b for a, b in _LETTERS) else "\N{WHITE SQUARE}"
-
-
-if __name__ == "__main__":
-    _work()

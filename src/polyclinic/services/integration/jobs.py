@@ -2,7 +2,7 @@
 
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
-from polyclinic.services.integration.actions import watching
+from polyclinic.services.integration.actions import collecting, watching
 from polyclinic.services.integration.store import deliveries, messages
 
 DELIVERY_DAYS_MIN = 7  # so long a subscriber may ask for what it missed
@@ -11,6 +11,11 @@ DELIVERY_DAYS_MIN = 7  # so long a subscriber may ask for what it missed
 async def sweep(running: Running) -> None:
     await once.sweep(running.database, running.settings.idempotency_hours)
     await messages.forget_claims(running.database, running.settings.duplicate_days)
+
+
+async def collect(running: Running) -> None:
+    """Takes what other systems dropped into the channels' folders."""
+    await collecting.collect(running.state)
 
 
 async def watch(running: Running) -> None:
@@ -41,6 +46,7 @@ async def keep_log_months(running: Running) -> None:
 
 
 jobs = (
+    Job("collect files", 2, collect),
     Job("watch channels", 15, watch),
     Job("forget messages", 3600, forget),
     Job("sweep", 600, sweep),

@@ -14,6 +14,7 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     retry_longest_seconds: float = 900.0
     tries: int = 12
     message_bytes: int = 20 * 1024 * 1024
+    folders: str = ""
     keep_days_least: int = 30
     outward_allowed: str = ""
     delivery_days: int = 30
@@ -36,6 +37,7 @@ NOTES = {
     "retry_first_seconds": "How long a message waits after its first failure; each wait doubles.",
     "retry_longest_seconds": "The longest wait between two tries.",
     "tries": "How often a message is tried before it is parked for a person.",
+    "folders": "Where other systems drop files, a folder for each channel; empty: nowhere.",
     "message_bytes": "The longest message that is taken in.",
     "keep_days_least": "The legal minimum: no channel destroys what a message says before that.",
     "outward_allowed": "Receivers in the house or without TLS that may be called all the same, as "

@@ -9,4 +9,4 @@ from polyclinic.standards.ccda.converting import Converted, Note, convert
 from polyclinic.standards.ccda.heading import Heading, heading
 from polyclinic.standards.ccda.reading import NotCcda, read
 
-__all__ = ["Converted", "Heading", "Note", "NotCcda", "convert", "heading", "read"]
+__all__ = ["Converted", "Heading", "NotCcda", "Note", "convert", "heading", "read"]

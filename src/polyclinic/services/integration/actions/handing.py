@@ -29,12 +29,13 @@ async def hand_in(engine: Engine, asker: Asker, name: str, content: bytes) -> Ha
     if not content.strip():
         raise Invalid("The body is the message.", place="body")
     received = [
-        await engine.receive(Came(name, "http", raw)) for raw in _messages(content, channel.charset)
+        await engine.receive(Came(name, "http", raw))
+        for raw in messages_of(content, channel.charset)
     ]
     return _handed(received)
 
 
-def _messages(content: bytes, charset: str) -> list[bytes]:
+def messages_of(content: bytes, charset: str) -> list[bytes]:
     if not batch.is_batch(content):
         return [content]
     try:

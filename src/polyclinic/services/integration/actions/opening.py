@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
@@ -14,6 +15,8 @@ from polyclinic.services.integration.actions.unmapped import carry_out, translat
 from polyclinic.services.integration.actions.watching import Gauges
 from polyclinic.services.integration.actions.working import Worker
 from polyclinic.services.integration.domain import addresses
+from polyclinic.services.integration.gateways.converting import converter
+from polyclinic.services.integration.gateways.folders import Folders
 from polyclinic.services.integration.gateways.outward import Outward
 
 
@@ -21,11 +24,13 @@ from polyclinic.services.integration.gateways.outward import Outward
 async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
     engine: Engine
     server = FhirServer.over(running, registered=registered(lambda: engine))
-    engine = Engine(running, server, translate, carry_out)
-    engine.gauges = Gauges(running.metrics)
-    engine.receive = Receiver(engine).receive
-    engine.outward = Outward(addresses.origins(running.settings.outward_allowed))
-    engine.courier = Courier(running, outbound_ways(lambda: engine))
-    await server.search.frequencies.load()
-    async with Worker(engine).running(), engine.courier.at_work():
-        yield engine
+    async with converter() as converting:
+        engine = Engine(running, server, translate, carry_out, converting)
+        engine.folders = Folders(Path(root)) if (root := running.settings.folders) else None
+        engine.gauges = Gauges(running.metrics)
+        engine.receive = Receiver(engine).receive
+        engine.outward = Outward(addresses.origins(running.settings.outward_allowed))
+        engine.courier = Courier(running, outbound_ways(lambda: engine))
+        await server.search.frequencies.load()
+        async with Worker(engine).running(), engine.courier.at_work():
+            yield engine

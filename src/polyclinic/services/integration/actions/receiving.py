@@ -17,6 +17,7 @@ from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.errors import TooLarge
 from polyclinic.services.integration.actions import channels
 from polyclinic.services.integration.actions.state import Came, Engine, Received, raw_place
+from polyclinic.services.integration.domain import documents, sheets
 from polyclinic.services.integration.domain.arriving import (
     Answer,
     Arrived,
@@ -25,9 +26,11 @@ from polyclinic.services.integration.domain.arriving import (
 )
 from polyclinic.services.integration.store import alerts, messages
 from polyclinic.services.integration.store.messages import Kept
-from polyclinic.standards.hl7v2 import Message, acknowledge, refuse
+from polyclinic.standards.hl7v2 import acknowledge, refuse
 
 REUSED = Answer("AE", "205")
+# Nobody reads an HL7 acknowledgement of these.
+NOT_HL7 = (documents.KIND, sheets.KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +166,23 @@ def _closed(arrived: Arrived) -> Arrived:
 
 
 def _told(one: _Asked, message: UUID | None, answer: Answer) -> Received:
-    content = acknowledgement(one.arrived.message, answer, one.id, one.at)
+    content = acknowledgement(one.arrived, answer, one.id, one.at)
     return Received(message, answer, content)
 
 
 def _again(one: _Asked, before: messages.Row) -> Received:
     """The acknowledgement of the first time, byte for byte: it is made of what was kept."""
     answer = Answer.of(before["answer"])
-    content = acknowledgement(one.arrived.message, answer, before["message"], before["at"])
+    content = acknowledgement(one.arrived, answer, before["message"], before["at"])
     return Received(before["message"], answer, content, again=True)
 
 
-def acknowledgement(message: Message | None, answer: Answer, of: UUID, at: datetime) -> bytes:
+def acknowledgement(arrived: Arrived, answer: Answer, of: UUID, at: datetime) -> bytes:
     """What goes back at once; nothing but these four values is in it."""
     number, stamp = control_id(of), moment(at)
+    message = arrived.message
+    if arrived.kind in NOT_HL7:
+        return b""
     if message is None:
         text = answer.faults()[0].text if answer.error else ""
         return refuse(text, control_id=number, at=stamp).write()

@@ -23,6 +23,8 @@ from polyclinic.services.integration.domain.arriving import Answer
 from polyclinic.services.integration.domain.channels import Channel
 from polyclinic.services.integration.domain.outcomes import Outcome
 from polyclinic.services.integration.domain.translating import Translate
+from polyclinic.services.integration.gateways.converting import Converter
+from polyclinic.services.integration.gateways.folders import Folders
 from polyclinic.services.integration.gateways.outward import Outward
 from polyclinic.services.integration.settings import IntegrationSettings
 from polyclinic.standards.fhir.definitions import type_number
@@ -96,6 +98,9 @@ class Engine:
     server: FhirServer
     translate: Translate
     carry_out: CarryOut
+    converter: Converter
+    # Where other systems drop files, if anywhere.
+    folders: Folders | None = None
     # Set when something new is in the queue.
     more: asyncio.Event = field(default_factory=asyncio.Event)
     # What is deployed, as of when it was last read (monotonic seconds).

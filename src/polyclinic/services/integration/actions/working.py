@@ -22,13 +22,14 @@ from polyclinic.foundation.errors import Problem, Unavailable
 from polyclinic.foundation.vault import Unreadable
 from polyclinic.services.integration.actions import channels
 from polyclinic.services.integration.actions.state import Engine, raw_place, stage_place
+from polyclinic.services.integration.actions.understanding import understood
 from polyclinic.services.integration.domain.intents import Unsupported
 from polyclinic.services.integration.domain.outcomes import Outcome
 from polyclinic.services.integration.domain.translating import as_value
 from polyclinic.services.integration.domain.waiting import OUTAGE_LONGEST_SECONDS, wait_seconds
 from polyclinic.services.integration.store import queue
 from polyclinic.services.integration.store.queue import Settled
-from polyclinic.standards.hl7v2 import Malformed, parse
+from polyclinic.standards.hl7v2 import Malformed
 
 # Something may have come that no event of this process told of: from another replica, or due now.
 LOOK_EVERY_SECONDS = 1.0
@@ -126,7 +127,7 @@ class Worker:
         try:
             channel, version, _ = await channels.need(self._engine, row["channel"])
             (raw,) = await self._engine.unseal([(raw_place(row["id"]), row["sealed"])])
-            translation = self._engine.translate(parse(raw, channel.charset), channel)
+            translation = await understood(self._engine, raw, channel)
             made = as_value(translation)
             outcome = await self._engine.carry_out(self._engine.running, row["id"], translation)
         except Unavailable as away:

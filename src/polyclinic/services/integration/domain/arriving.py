@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
+from polyclinic.foundation.errors import Problem
+from polyclinic.services.integration.domain import documents, sheets
 from polyclinic.services.integration.domain.channels import Channel, kind_of
+from polyclinic.standards.ccda import NotCcda, heading
 from polyclinic.standards.hl7v2 import NULL, Fault, Malformed, Message, parse
 
 # What a person can be asked to look for; each is kept as a keyed hash.
@@ -63,12 +68,45 @@ class Arrived:
 
 def arrive(channel: Channel, raw: bytes) -> Arrived:
     """Reads what must be known to keep a message; nothing of it is too broken to be kept."""
+    if channel.format == "ccda":
+        return _document(raw)
+    if channel.format == "rows":
+        return _row(channel, raw)
     try:
         message = parse(raw, channel.charset)
         return _sound(channel, message)
     except Malformed as malformed:
         answer = Answer("AE", _UNREAD if malformed.code == _UNREAD else "102")
         return Arrived(None, "", "", ("", ""), (), (), answer, "parked", "unreadable")
+
+
+def _document(raw: bytes) -> Arrived:
+    """A C-CDA document by its own id; nobody waits for an acknowledgement in HL7 v2."""
+    try:
+        found = heading(raw)
+    except NotCcda:
+        return Arrived(None, documents.KIND, "", ("", ""), (), (), Answer("AE", "102"), "parked",
+                       "unreadable")  # fmt: skip
+    finds = [(PERSON, number.partition("|")[2]) for number in found.patients]
+    return Arrived(
+        None, documents.KIND, found.id, ("", ""), found.patients[:1],
+        tuple(dict.fromkeys(([(CONTROL, found.id)] if found.id else []) + finds)), Answer("AA"),
+        "received",
+    )  # fmt: skip
+
+
+def _row(channel: Channel, raw: bytes) -> Arrived:
+    """A row by what stands in it: the same row again is the same message."""
+    try:
+        made = sheets.translation(msgspec.json.decode(raw, type=dict[str, str]), channel)
+    except (msgspec.DecodeError, Problem):
+        return Arrived(None, sheets.KIND, "", ("", ""), (), (), Answer("AE", "102"), "parked",
+                       "unreadable")  # fmt: skip
+    numbers = made.person.identifiers if made.person is not None else ()
+    finds = tuple((PERSON, each.value) for each in numbers)
+    return Arrived(
+        None, sheets.KIND, "", ("", ""), made.order_key_parts[:1], finds, Answer("AA"), "received"
+    )
 
 
 def _sound(channel: Channel, message: Message) -> Arrived:

@@ -58,8 +58,10 @@ class Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     name: Name
     source: Literal["mllp", "http", "folder"]
+    # What comes: HL7 v2 messages, C-CDA documents, or rows of a spreadsheet of patients.
+    format: Literal["hl7v2", "ccda", "rows"] = "hl7v2"
     about: str = ""
-    accepts: tuple[Trigger, ...]
+    accepts: tuple[Trigger, ...] = ()
     senders: tuple[Sender, ...] = ()
     # Names proven by a certificate (mllp) or an access token (http).
     clients: tuple[str, ...] = ()
@@ -78,6 +80,8 @@ class Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_zone(self.zone)
+        if self.format == "hl7v2" and not self.accepts:
+            raise ValueError("a channel of HL7 v2 says which triggers it accepts")
         for each in self.expect:
             _check_expected(each)
 

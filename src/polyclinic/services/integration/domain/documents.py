@@ -1,7 +1,7 @@
 """A C-CDA document as a message: who it is about, and what it asks to be kept."""
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha1, sha256
 from typing import Any
 
@@ -31,13 +31,12 @@ def translation(converted: Converted, raw: bytes, channel: Channel) -> Translati
     person = Person(
         tuple(_identifiers(converted.patient, channel)),
         {**converted.patient, "identifier": _renamed(converted.patient, channel)},
-        rank=(converted.at,),
+        rank=(_moment(converted.at),),
     )
-    kept = [
-        Document(kind, key, resource, rank=(converted.at,))
-        for kind, key, resource in converted.documents
-    ]
-    original = Document("DocumentReference", f"ccda-{_name(converted.id)}", _original(converted, raw))
+    rank = (_moment(converted.at),)
+    kept = [Document(kind, key, resource, rank=rank) for kind, key, resource in converted.documents]
+    name = f"ccda-{_name(converted.id)}"
+    original = Document("DocumentReference", name, _original(converted, raw), rank=rank)
     return Translation(
         KIND,
         converted.at,
@@ -101,6 +100,15 @@ def instant(at: str) -> str:
         return datetime.strptime(at[:14] + at[-5:], "%Y%m%d%H%M%S%z").isoformat()
     except ValueError:
         return ""
+
+
+def _moment(at: str) -> str:
+    """As digits that sort by time: of the same zone, as far as the document says it."""
+    try:
+        found = datetime.fromisoformat(instant(at)).astimezone(UTC)
+    except ValueError:
+        return at[:14]
+    return found.strftime("%Y%m%d%H%M%S")
 
 
 def _name(identity: str) -> str:

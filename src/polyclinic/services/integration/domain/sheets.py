@@ -1,7 +1,7 @@
-"""Spreadsheets of patients: each row is one person, by a table of columns that the clinic writes."""
+"""Spreadsheets of patients: each row is one person, by a table of columns that clinics write."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -24,6 +24,7 @@ _GENDERS = {"m": "male", "male": "male", "f": "female", "female": "female", "o":
             "other": "other", "x": "other", "u": "unknown", "unknown": "unknown"}  # fmt: skip
 _DATES = ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
 _WORDS_MAX = 500
+BORN_MIN = 1880
 Column = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -55,13 +56,6 @@ class Columns(Struct, frozen=True, forbid_unknown_fields=True):
     sexes: dict[str, str] = {}
 
 
-class Row(Struct, frozen=True):
-    """One row as it is kept: where it stood, and its cells by the names of their columns."""
-
-    line: int
-    cells: dict[str, str]
-
-
 class RowRefused(NotProcessable):
     """This row is no person."""
 
@@ -86,10 +80,10 @@ def missing(columns: Columns, header: Mapping[str, Any]) -> list[str]:
     return [name for name in names if name not in header]
 
 
-def translation(row: Row, channel: Channel) -> Translation:
+def translation(row: Mapping[str, str], channel: Channel) -> Translation:
     """Raises RowRefused with the column; what stands in it is never quoted."""
     columns = columns_of(channel)
-    cells = {name: " ".join(value.split()) for name, value in row.cells.items()}
+    cells = {name: " ".join(value.split()) for name, value in row.items()}
     for name, value in cells.items():
         if len(value) > _WORDS_MAX:
             raise RowRefused("The cell is too long.", place=name)
@@ -149,14 +143,14 @@ def _birth_date(columns: Columns, cells: Mapping[str, str]) -> str:
             found = datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
         except ValueError:
             continue
-        if found.year >= date(1880, 1, 1).year:
+        if found.year >= BORN_MIN:
             return found.isoformat()
     raise RowRefused("The cell is no date of the form that is expected.", place=columns.birth_date)
 
 
 def _gender(columns: Columns, text: str) -> str:
     found = columns.sexes.get(text) or _GENDERS.get(text.lower())
-    if found not in _GENDERS.values():
+    if found is None or found not in _GENDERS.values():
         raise RowRefused("The cell is none of the words for a sex.", place=columns.sex)
     return found
 
