@@ -35,6 +35,8 @@ from polyclinic.standards.hl7v2 import Malformed
 LOOK_EVERY_SECONDS = 1.0
 # What is done for a patient may be what other messages of the same patient wait for.
 WOKEN_BY_OTHERS = ("order",)
+# So many are leased for each hand, so that no hand waits for a statement.
+AHEAD = 4
 
 
 class Worker:
@@ -44,6 +46,7 @@ class Worker:
         self._engine = engine
         self._lease = ids.new_uuid()
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._hands = asyncio.Semaphore(max(engine.settings.workers, 1))
         metrics = engine.running.metrics
         self._lane: Lane[Settled, None] = Lane("settled messages", self._settle, metrics)
         self._count = Counter(
@@ -55,7 +58,8 @@ class Worker:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        tasks = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._keep_leases())]
+        loops = (self._dispatch, self._keep_leases) if self._engine.settings.workers else ()
+        tasks = [asyncio.create_task(each()) for each in loops]
         try:
             yield
         finally:
@@ -68,13 +72,13 @@ class Worker:
                 await queue.release(self._engine.running.database, self._lease)
 
     async def _dispatch(self) -> None:
-        """Takes as many as there are hands, and waits for a free hand or for more."""
+        """Takes a few for each hand, and waits for a free hand or for more."""
         engine = self._engine
         while True:
             engine.more.clear()
-            free = engine.settings.workers - len(self._tasks)
+            free = engine.settings.workers * AHEAD - len(self._tasks)
             taken: list[Row] = []
-            if free > 0:
+            if free >= engine.settings.workers:
                 try:
                     taken = await self._claim(free)
                 except Unavailable:
@@ -85,7 +89,7 @@ class Worker:
                 task = asyncio.create_task(self._work(row))
                 self._tasks[row["id"]] = task
                 task.add_done_callback(lambda _, message=row["id"]: self._ended(message))
-            if len(taken) < free or free <= 0:
+            if not taken or len(taken) < free:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(engine.more.wait(), LOOK_EVERY_SECONDS)
 
@@ -112,7 +116,8 @@ class Worker:
 
     async def _work(self, row: Row) -> None:
         try:
-            settled = await self._worked(row)
+            async with self._hands:
+                settled = await self._worked(row)
             await self._lane.ask(settled)
             self._count.labels("integration", row["channel"], settled.state).inc()
         except Unavailable:
