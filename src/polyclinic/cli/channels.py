@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from polyclinic.foundation.errors import Problem
-from polyclinic.services.integration.actions.unmapped import translate
 from polyclinic.services.integration.domain import channels
 from polyclinic.services.integration.domain.fixtures import failures
+from polyclinic.services.integration.domain.mapping import translate
 
 
 def check_files(files: Sequence[Path]) -> int:

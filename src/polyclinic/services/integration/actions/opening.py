@@ -11,10 +11,11 @@ from polyclinic.services.integration.actions.fhir import registered
 from polyclinic.services.integration.actions.outbound import outbound_ways
 from polyclinic.services.integration.actions.receiving import Receiver
 from polyclinic.services.integration.actions.state import Engine
-from polyclinic.services.integration.actions.unmapped import carry_out, translate
+from polyclinic.services.integration.actions.unmapped import carry_out
 from polyclinic.services.integration.actions.watching import Gauges
 from polyclinic.services.integration.actions.working import Worker
 from polyclinic.services.integration.domain import addresses
+from polyclinic.services.integration.domain.mapping import translate
 from polyclinic.services.integration.gateways.converting import converter
 from polyclinic.services.integration.gateways.folders import Folders
 from polyclinic.services.integration.gateways.outward import Outward

@@ -71,7 +71,8 @@ class Party:
 @dataclass(frozen=True, slots=True)
 class Person:
     """Of whom a message speaks. `resource` is a Patient without id: what it lacks stays as it is,
-    what `clears` names is taken away. A `rank` lower than the kept one changes nothing.
+    what `clears` names (`period.end`, `extension(url)`) is taken away. A `rank` lower than the
+    kept one changes nothing.
     """
 
     identifiers: tuple[Identifier, ...]

@@ -33,9 +33,13 @@ _MERGED = frozenset({"hospitalization", "period", "collection", "context", "meta
 
 
 def _without(kept: Resource, clears: tuple[str, ...]) -> Resource:
-    """`period.end` takes away an element of an element."""
+    """`period.end` takes away an element of an element, `extension(url)` that extension."""
     found = dict(kept)
     for path in clears:
+        if path.startswith("extension("):
+            url = path.removeprefix("extension(").removesuffix(")")
+            found["extension"] = [e for e in found.get("extension", []) if e.get("url") != url]
+            continue
         first, _, second = path.partition(".")
         if not second:
             found.pop(first, None)
@@ -44,7 +48,7 @@ def _without(kept: Resource, clears: tuple[str, ...]) -> Resource:
             found = {name: value for name, value in found.items() if name != first}
             if rest:
                 found[first] = rest
-    return found
+    return {name: value for name, value in found.items() if value != []}
 
 
 _CHOICES = ("value", "effective", "deceased", "multipleBirth", "onset", "performed", "occurrence",
