@@ -107,6 +107,8 @@ class Service:
     # Types of other owners that it publishes or looks up in its own name, and nothing else of them.
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    # Whether it asks others in the name of whoever asked it to; identity keeps who did.
+    delegated: bool = False
     start: Start | None = None
     jobs: tuple[Job, ...] = ()
     # Whether it announces events; who says or hears mounts `outbox.SCHEMA`.
@@ -122,4 +124,5 @@ class Service:
         What it publishes it may change and read by id, but not search and never delete.
         """
         published = (f"system/{kind}.cru" for kind in self.writes)
-        return (*published, *(f"system/{kind}.rs" for kind in self.reads))
+        spoken_for = ("system/identity.delegations",) if self.delegated else ()
+        return (*published, *(f"system/{kind}.rs" for kind in self.reads), *spoken_for)

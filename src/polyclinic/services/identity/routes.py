@@ -12,7 +12,15 @@ from polyclinic.contracts.identity import server_metadata, smart_configuration
 from polyclinic.foundation import clock, http
 from polyclinic.foundation.errors import Forbidden, Problem, Unavailable
 from polyclinic.foundation.revocations import PATH
-from polyclinic.services.identity.actions import accounts, clients, introspection, signing, tokens
+from polyclinic.services.identity.actions import (
+    accounts,
+    clients,
+    delegations,
+    introspection,
+    signing,
+    tokens,
+)
+from polyclinic.services.identity.actions.delegations import GRANT_TYPE as EXCHANGE
 from polyclinic.services.identity.actions.state import Identity
 from polyclinic.services.identity.domain.accounts import NewAccount
 from polyclinic.services.identity.domain.authorization import read_form
@@ -80,9 +88,12 @@ async def post_token(request: Request) -> Response:
     identity, given = _identity(request), await _form(request)
     now = clock.now()
     kind = given.get("grant_type")
-    if kind not in {"authorization_code", "refresh_token", "client_credentials"}:
+    if kind not in {"authorization_code", "refresh_token", "client_credentials", EXCHANGE}:
         raise UnsupportedGrantType
     client = await clients.authenticate_client(identity, given, base_of(request), now)
+    if kind == EXCHANGE:
+        answer = await delegations.exchange(identity, client, given, now)
+        return http.json(answer, headers=NEVER_KEPT)
     if kind == "authorization_code":
         answer = await tokens.exchange_code(identity, client, given, now)
     elif kind == "refresh_token":
@@ -106,7 +117,8 @@ async def post_revoke(request: Request) -> Response:
     client = await clients.authenticate_client(identity, given, base_of(request), now)
     if "token" not in given:
         raise InvalidRequest("The token to withdraw is missing.", place="token")
-    await introspection.revoke(identity, client, given["token"], now)
+    if not await delegations.end(identity, client, given["token"], now):
+        await introspection.revoke(identity, client, given["token"], now)
     return http.json({}, headers=NEVER_KEPT)
 
 

@@ -81,6 +81,7 @@ service = Service(
     owns=OWNED,
     writes=WRITES,
     reads=(*WRITES, "Schedule", "Slot", "Account"),
+    delegated=True,
     start=open_doors,
     says=True,
     jobs=jobs,

@@ -2,7 +2,7 @@
 
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
-from polyclinic.services.integration.actions import collecting, watching
+from polyclinic.services.integration.actions import collecting, notifying, watching
 from polyclinic.services.integration.store import deliveries, messages
 
 DELIVERY_DAYS_MIN = 7  # so long a subscriber may ask for what it missed
@@ -35,6 +35,12 @@ async def forget_deliveries(running: Running) -> None:
     await deliveries.forget(running.database, days)
 
 
+async def tend_subscriptions(running: Running) -> None:
+    """Shows how they stand, and lets those hear a heartbeat that asked for one."""
+    await notifying.show(running.state)
+    await notifying.beat(running.state)
+
+
 async def count_terms(running: Running) -> None:
     """Counts index terms anew, so that searches choose their path well."""
     await running.state.server.search.frequencies.measure()
@@ -51,6 +57,7 @@ jobs = (
     Job("forget messages", 3600, forget),
     Job("sweep", 600, sweep),
     Job("forget deliveries", 3600, forget_deliveries),
+    Job("tend subscriptions", 2, tend_subscriptions),
     Job("count terms", 120, count_terms),
     Job("keep log months", 6 * 3600, keep_log_months),
 )

@@ -27,6 +27,7 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     mllp_connections: int = 256
     mllp_connections_a_peer: int = 16
     mllp_idle_seconds: float = 600.0
+    full_resource_clients: str = ""
 
 
 NOTES = {
@@ -42,6 +43,8 @@ NOTES = {
     "keep_days_least": "The legal minimum: no channel destroys what a message says before that.",
     "outward_allowed": "Receivers in the house or without TLS that may be called all the same, as "
     "`http://10.1.2.3:9000`, with commas between them.",
+    "full_resource_clients": "Clients whose subscriptions may be sent whole resources, with commas "
+    "between them; all others are told ids.",
     "delivery_days": "How long it is known what was sent to whom; 7 at least.",
     "mllp_port": "Where HL7 v2 messages come in by MLLP; 0 leaves that door shut.",
     "mllp_host": "The address of that door; other machines need it to be one of theirs to reach.",

@@ -31,6 +31,12 @@ async def introspect(
     return {"active": True, "token_type": "Bearer", **{n: claims[n] for n in told if n in claims}}
 
 
+async def live_claims(identity: Identity, token: str, now: datetime) -> Mapping[str, Any] | None:
+    """The claims of an access token that counts at this moment; None for anything else."""
+    claims = await _access_claims(identity, token, now)
+    return claims if claims is not None and await _is_open(identity, claims, now) else None
+
+
 async def revoke(identity: Identity, client: Client, token: str, now: datetime) -> None:
     """Withdraws a token; of a refresh token the whole grant, and for our own clients the sign-in.
 

@@ -17,7 +17,9 @@ PLAIN = frozenset(
 )
 ACCOUNTS = "system/identity.accounts"
 EVENTS = "system/events.read"
-ADMINISTRATION = frozenset({ACCOUNTS, "user/identity.accounts", EVENTS})
+# A service of ours may ask in the name of whoever asked it to; nobody else is registered for it.
+DELEGATIONS = "system/identity.delegations"
+ADMINISTRATION = frozenset({ACCOUNTS, "user/identity.accounts", EVENTS, DELEGATIONS})
 
 _SHAPE = re.compile(
     r"(patient|user|system)/(\*|[A-Z][A-Za-z]{1,63})\.(?=.)(\*|read|write|c?r?u?d?s?)", re.ASCII
@@ -141,3 +143,17 @@ def narrowed(asked: tuple[str, ...], granted: tuple[str, ...]) -> tuple[str, ...
     if not all(is_within(scope, granted) for scope in asked):
         raise InvalidScope("A renewal cannot ask for more than was granted.")
     return asked
+
+
+def for_delegation(asked: tuple[str, ...], held: tuple[str, ...]) -> tuple[str, ...]:
+    """Others may look in somebody's name at what that somebody may look at, and change nothing."""
+    for scope in asked:
+        wanted = reach(scope)
+        if wanted is None or not wanted.doing <= set("rs") or not is_within(scope, held):
+            raise InvalidScope("Only reading and searching that the token allows is delegated.")
+    return asked
+
+
+def left_of(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are still allowed."""
+    return tuple(scope for scope in scopes if is_within(scope, allowed))

@@ -49,10 +49,10 @@ class Sent:
 # How a kind of receiver is told; raises Unreachable, NotCallable, or Unavailable of our own house.
 Send = Callable[[Destination, bytes, Delivery], Awaitable[Sent]]
 # What else is kept, in the same transaction, of a receiver after so many failures in a row.
-Ended = Callable[[Transaction, Destination, int], Awaitable[None]]
+Ended = Callable[[Transaction, Destination, Delivery, int], Awaitable[None]]
 
 
-async def _nothing(_: Transaction, __: Destination, ___: int) -> None: ...
+async def _nothing(_: Transaction, __: Destination, ___: Delivery, ____: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class Courier:
         await deliveries.note(tx, told, (sent.status, sent.reason), ms)
         if await destinations.worked(tx, destination.id):
             await deliveries.all_now(tx, destination.id)
-            await self.ways[destination.kind].ended(tx, destination, 0)
+        await self.ways[destination.kind].ended(tx, destination, told, 0)
 
     async def _bad(
         self,
@@ -214,7 +214,7 @@ class Courier:
             since = await destinations.failing_since(tx, destination.id)
             if since is not None and clock.now() - since >= PATIENCE:
                 await self.disable(tx, destination, "failing")
-        await self.ways[destination.kind].ended(tx, destination, failures)
+        await self.ways[destination.kind].ended(tx, destination, told, failures)
 
     async def disable(self, tx: Transaction, destination: Destination, reason: str) -> None:
         """Ends a receiver and says so; what waits for it is kept."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from polyclinic.fhirserver.rest.registered import Registered
-from polyclinic.services.integration.actions.state import OWNED, Engine
+from polyclinic.services.integration.actions.state import Engine
+from polyclinic.services.integration.actions.subscribing import SubscriptionDoor
 
 
-def registered(_: Callable[[], Engine]) -> Mapping[str, Registered]:
+def registered(engine: Callable[[], Engine]) -> Mapping[str, Registered]:
     """What may be done to each owned type besides reading it."""
-    return {kind: Registered() for kind in OWNED}
+    return SubscriptionDoor(engine).registered()

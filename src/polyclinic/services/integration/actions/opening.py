@@ -18,6 +18,7 @@ from polyclinic.services.integration.domain import addresses
 from polyclinic.services.integration.domain.mapping import translate
 from polyclinic.services.integration.gateways.converting import converter
 from polyclinic.services.integration.gateways.folders import Folders
+from polyclinic.services.integration.gateways.looking import Looking
 from polyclinic.services.integration.gateways.outward import Outward
 
 
@@ -31,6 +32,7 @@ async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
         engine.gauges = Gauges(running.metrics)
         engine.receive = Receiver(engine).receive
         engine.outward = Outward(addresses.origins(running.settings.outward_allowed))
+        engine.looking = Looking(running)
         engine.courier = Courier(running, outbound_ways(lambda: engine))
         await server.search.frequencies.load()
         async with Worker(engine).running(), engine.courier.at_work():

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from polyclinic.services.integration.actions import webhooks
+from polyclinic.foundation.database import Transaction
+from polyclinic.services.integration.actions import notifying, webhooks
 from polyclinic.services.integration.actions.delivering import Sent, Way
 from polyclinic.services.integration.actions.state import Engine
 from polyclinic.services.integration.domain.destinations import Destination
@@ -15,4 +16,15 @@ def outbound_ways(engine: Callable[[], Engine]) -> dict[str, Way]:
     async def to_webhook(destination: Destination, sealed: bytes, told: Delivery) -> Sent:
         return await webhooks.send(engine(), destination, sealed, told)
 
-    return {webhooks.WEBHOOK: Way(to_webhook)}
+    async def to_subscriber(destination: Destination, sealed: bytes, told: Delivery) -> Sent:
+        return await notifying.send(engine(), destination, sealed, told)
+
+    async def subscriber_ended(
+        tx: Transaction, destination: Destination, _: Delivery, failures: int
+    ) -> None:
+        await notifying.ended(engine(), tx, destination, failures)
+
+    return {
+        webhooks.WEBHOOK: Way(to_webhook),
+        notifying.SUBSCRIPTION: Way(to_subscriber, at_once=1, ended=subscriber_ended),
+    }

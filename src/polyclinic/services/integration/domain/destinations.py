@@ -39,6 +39,18 @@ class Secret(msgspec.Struct, frozen=True):
     until: datetime | None = None
 
 
+class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a subscriber wants to hear of: resources of a kind that fit, as its client sees them."""
+
+    kind: str
+    pairs: list[tuple[str, str]]
+    topic: str = ""
+    content: str = "id-only"
+    plain: bool = False  # R4 without a payload: a POST without a body
+    heartbeat: int = 0
+    handle: str = ""  # by which we ask in the client's name
+
+
 class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     """What is sealed of a receiver. An hl7v2 one has `host`, `port` and `systems`, no `url`."""
 
@@ -52,6 +64,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     application: str = ""
     facility: str = ""
     channels: list[str] = []
+    subscribed: Subscribed | None = None
 
     def signing(self, now: datetime) -> list[str]:
         """The secrets to sign with: the current one first, then those that still count."""
