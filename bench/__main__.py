@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import billing, floors, storage
+from bench import billing, floors, hl7v2, mllp, storage
 from bench.blocks import KINDS, Bench, Plan
 from bench.bookings import Clinic
 from bench.corpus import charts
@@ -30,13 +30,17 @@ def main() -> int:
         wanted.only, wanted.connections, wanted.seconds, wanted.repeats, wanted.resources,
         wanted.entries,
     )  # fmt: skip
-    with own_platform(wanted.data) as platform, tempfile.TemporaryDirectory() as folder:
+    with (
+        own_platform(wanted.data, **mllp.settings()) as platform,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         findings = _measure(plan, platform, Path(folder))
     print(markdown(findings))
     if wanted.json:
         wanted.json.write_text(json.dumps(_plain(findings), indent=1) + "\n")
     failed = sum(block.load.failed for block in findings.blocks)
-    return 1 if failed or findings.lost else 0
+    missing = sum(run.missing for run in findings.mllp)
+    return 1 if failed or findings.lost or missing else 0
 
 
 def _measure(plan: Plan, platform: Platform, folder: Path) -> Findings:
@@ -64,6 +68,8 @@ def _measure(plan: Plan, platform: Platform, folder: Path) -> Findings:
         _press(findings, platform, servers, folder, told)
         runs = plan.repeats if plan.kinds == KINDS else 0
         findings.money = billing.measure(platform, servers[0].token, runs)
+        findings.messages = hl7v2.measure(runs)
+        findings.mllp = mllp.measure(platform, servers[0].token, runs)
     return findings
 
 

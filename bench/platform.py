@@ -32,6 +32,7 @@ class Platform:
     data: Path
     port: int
     process: psutil.Popen | None = None
+    environment: dict[str, str] = field(default_factory=dict[str, str])  # beside CLINIC
     starts: list[float] = field(default_factory=list[float])  # seconds to the first page
 
     @property
@@ -62,7 +63,7 @@ class Platform:
                 [sys.executable, "-m", "polyclinic", *words],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **CLINIC},
+                env={**os.environ, **CLINIC, **self.environment},
                 start_new_session=True,
             )
         while not self._shows_a_page():
@@ -99,12 +100,12 @@ class Platform:
 
 
 @contextlib.contextmanager
-def own_platform(under: Path | None) -> Iterator[Platform]:
+def own_platform(under: Path | None, **environment: str) -> Iterator[Platform]:
     """A new data folder with a running platform; both are gone afterwards."""
     base = Path(tempfile.mkdtemp(prefix="polyclinic-bench-", dir=under))
     if os.geteuid() == 0:
         base.chmod(0o711)  # PostgreSQL's own user must be able to pass
-    platform = Platform(base / "data", free_port())
+    platform = Platform(base / "data", free_port(), environment=environment)
     try:
         platform.start()
         yield platform

@@ -15,7 +15,7 @@ from bench.corpus import MARK
 from bench.load import Load, Pressure, drive, drive_whole, request, save_job
 from bench.platform import own_platform
 
-from bench import billing, bookings, storage
+from bench import billing, bookings, hl7v2, mllp, storage
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -101,10 +101,32 @@ def test_events_of_bookings_are_timed_and_a_pace_is_kept(run):
     assert aim["is"] == steady["polyclinic"]["event_lag"] * 1000
 
 
-def test_money_is_measured_to_the_last_statement_beside_plain_inserts(monkeypatch):
+@pytest.fixture(scope="module")
+def platform():
+    with own_platform(None, **mllp.settings()) as started:
+        yield started
+
+
+def test_messages_by_mllp_are_counted_when_they_are_acknowledged_and_kept(monkeypatch, platform):
+    monkeypatch.setattr(mllp, "SECONDS", 0.3)
+    runs = mllp.measure(platform, platform.token(), 1)
+    assert [run.connections for run in runs] == list(mllp.CONNECTIONS)
+    assert all(run.rate > 0 and run.p99 >= run.p50 > 0 and run.missing == 0 for run in runs)
+    assert re.search(
+        r"^\| 64 connections \| [\d,]+ \|", "\n".join(mllp.markdown(runs)), re.MULTILINE
+    )
+
+
+def test_messages_are_read_beside_what_others_need_for_them(monkeypatch):
+    monkeypatch.setattr(hl7v2, "COUNT", 5)
+    runs = hl7v2.measure(1)
+    assert all(min(run.parsed, run.read, run.acknowledged, run.theirs) > 0 for run in runs)
+    assert "python-hl7" in "\n".join(hl7v2.markdown(runs))
+
+
+def test_money_is_measured_to_the_last_statement_beside_plain_inserts(monkeypatch, platform):
     monkeypatch.setattr(billing, "CLAIMS", 3)
-    with own_platform(None) as platform:
-        runs = billing.measure(platform, platform.token(), 2)
+    runs = billing.measure(platform, platform.token(), 2)
     assert all(min(dataclasses.astuple(run)) > 0 for run in runs)
     text = "\n".join(billing.markdown(runs))
     assert re.search(r"^\| 835 lines posted a second, durable \| [\d,]+ \|", text, re.MULTILINE)

@@ -1,6 +1,5 @@
 """A segment, its repetitions and what their leaves say; an edit touches the named field only."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +32,7 @@ class Spelling:
             characters.isascii() and self.marks.escape not in characters and '"' not in characters
         )
 
-    def read(self, leaf: str, place: str) -> str | None:
+    def read(self, leaf: str, where: "Repetition") -> str | None:
         """None where nothing stands. Malformed where the bytes are none of the character set."""
         if not leaf:
             return None
@@ -45,7 +44,7 @@ class Spelling:
             return unescaped(leaf, self.marks, self.charset)
         except UnicodeDecodeError:
             text = f"The bytes are not of the character set {self.charset.name}."
-            raise Malformed(place, text) from None
+            raise Malformed(where.place, text) from None
 
     def spell(self, text: str | None, place: str) -> str:
         """Malformed where the text cannot be said in this message."""
@@ -64,13 +63,19 @@ class Spelling:
 class Repetition:
     """One repetition of a field."""
 
-    __slots__ = ("_components", "_spelling", "characters", "place")
+    __slots__ = ("_components", "_field", "_number", "_of", "_spelling", "characters")
 
-    def __init__(self, characters: str, spelling: Spelling, place: str) -> None:
+    def __init__(self, characters: str, of: "Segment", field: int, number: int = 0) -> None:
         self.characters = characters
-        self._spelling = spelling
-        self.place = place
+        self._of, self._field, self._number = of, field, number
+        self._spelling = of.spelling
         self._components: list[list[str]] | None = None
+
+    @property
+    def place(self) -> str:
+        """`PID-3`, or `PID-3[2]` where the field is repeated."""
+        place = self._of.place(self._field)
+        return f"{place}[{self._number}]" if self._number else place
 
     def get(self, path: str) -> str | None:
         """`4.2`, or `4` for its first subcomponent."""
@@ -86,16 +91,18 @@ class Repetition:
         if subcomponent > len(leaves):
             return None
         leaf = leaves[subcomponent - 1 if subcomponent else 0]
-        return self._spelling.read(leaf, self.place)
+        return self._spelling.read(leaf, self)
 
     def components(self) -> tuple[tuple[str | None, ...], ...]:
         """All that it says: subcomponents in components."""
+        spelling, characters = self._spelling, self.characters
+        if spelling.is_plain(characters) and spelling.marks.subcomponent not in characters:
+            # Most fields of most messages: nothing in them means anything but itself.
+            return tuple([(leaf or None,) for leaf in characters.split(spelling.marks.component)])
         if self._components is None:
             self._components = self._split()
-        if self._spelling.is_plain(self.characters):
-            return tuple(tuple(leaf or None for leaf in leaves) for leaves in self._components)
-        read, place = self._spelling.read, self.place
-        return tuple(tuple(read(leaf, place) for leaf in leaves) for leaves in self._components)
+        read = spelling.read
+        return tuple([tuple([read(leaf, self) for leaf in leaves]) for leaves in self._components])
 
     def _split(self) -> list[list[str]]:
         marks = self._spelling.marks
@@ -112,13 +119,13 @@ class Segment:
     """
 
     __slots__ = (
-        "_fields", "_line", "_repetitions", "_spelling", "changed", "index", "name", "number",
+        "_fields", "_line", "_repetitions", "changed", "index", "name", "number", "spelling",
     )  # fmt: skip
 
     def __init__(self, name: str, line: str, index: int, number: int, spelling: Spelling) -> None:
         self.name, self.index, self.number = name, index, number
         self._line: str | None = line
-        self._spelling = spelling
+        self.spelling = spelling
         self._fields: list[str] | None = None
         self._repetitions: dict[int, tuple[Repetition, ...]] = {}
         self.changed = False
@@ -133,7 +140,7 @@ class Segment:
             fields = self._split()
             if self.name in HEADS:
                 fields = [fields[0], *fields[2:]]
-            self._line = self._spelling.marks.field.join(fields)
+            self._line = self.spelling.marks.field.join(fields)
         return self._line
 
     def __len__(self) -> int:
@@ -148,8 +155,11 @@ class Segment:
     def repetitions(self, number: int) -> tuple[Repetition, ...]:
         """None where the field is empty."""
         known = self._repetitions.get(number)
-        if known is None:
-            known = self._repetitions[number] = tuple(self._repeated(number))
+        if known is not None:
+            return known
+        if not (field := self.field(number)):
+            return ()
+        known = self._repetitions[number] = self._repeated(number, field)
         return known
 
     def get(self, path: str) -> str | None:
@@ -177,7 +187,7 @@ class Segment:
         at = spot(path)
         if self.name in HEADS and at.field <= 2:
             raise ValueError("a message keeps the delimiters that it was made with")
-        spelled = self._spelling.spell(text, self._place(at.field))
+        spelled = self.spelling.spell(text, self.place(at.field))
         fields = self._split()
         fields += [""] * (at.field + 1 - len(fields))
         fields[at.field] = self._replaced(fields[at.field], at, spelled)
@@ -185,7 +195,7 @@ class Segment:
         self._line, self.changed = None, True
 
     def _replaced(self, field: str, at: Spot, leaf: str) -> str:
-        marks = self._spelling.marks
+        marks = self.spelling.marks
         steps = (
             (marks.repetition, at.repetition or (1 if at.component else 0)),
             (marks.component, at.component),
@@ -195,27 +205,23 @@ class Segment:
 
     def _split(self) -> list[str]:
         if self._fields is None:
-            mark = self._spelling.marks.field
+            mark = self.spelling.marks.field
             self._fields = self.line.split(mark)
             if self.name in HEADS:
                 self._fields.insert(1, mark)
         return self._fields
 
-    def _repeated(self, number: int) -> Iterator[Repetition]:
-        field, place = self.field(number), self._place(number)
-        if not field:
-            return
+    def _repeated(self, number: int, field: str) -> tuple[Repetition, ...]:
         if self.name in HEADS and number <= 2:
-            yield Literal(field, self._spelling, place)
-            return
-        mark = self._spelling.marks.repetition
+            return (Literal(field, self, number),)
+        mark = self.spelling.marks.repetition
         if mark not in field:
-            yield Repetition(field, self._spelling, place)
-            return
-        for count, each in enumerate(field.split(mark), 1):
-            yield Repetition(each, self._spelling, f"{place}[{count}]")
+            return (Repetition(field, self, number),)
+        each = enumerate(field.split(mark), 1)
+        return tuple([Repetition(piece, self, number, count) for count, piece in each])
 
-    def _place(self, field: int) -> str:
+    def place(self, field: int) -> str:
+        """`PID-3`, or `OBX[2]-5` where it is not the first of its name."""
         return f"{self.name}-{field}" if self.number < 2 else f"{self.name}[{self.number}]-{field}"
 
 
