@@ -13,6 +13,7 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     retry_first_seconds: float = 2.0
     retry_longest_seconds: float = 900.0
     tries: int = 12
+    question_hours: float = 24.0
     message_bytes: int = 20 * 1024 * 1024
     folders: str = ""
     keep_days_least: int = 30
@@ -38,6 +39,7 @@ NOTES = {
     "retry_first_seconds": "How long a message waits after its first failure; each wait doubles.",
     "retry_longest_seconds": "The longest wait between two tries.",
     "tries": "How often a message is tried before it is parked for a person.",
+    "question_hours": "After how many hours a message that waits for a person is called late.",
     "folders": "Where other systems drop files, a folder for each channel; empty: nowhere.",
     "message_bytes": "The longest message that is taken in.",
     "keep_days_least": "The legal minimum: no channel destroys what a message says before that.",

@@ -7,11 +7,11 @@ from pathlib import Path
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
 from polyclinic.services.integration.actions.delivering import Courier
+from polyclinic.services.integration.actions.effecting.carrying import carry_out
 from polyclinic.services.integration.actions.fhir import registered
 from polyclinic.services.integration.actions.outbound import outbound_ways
 from polyclinic.services.integration.actions.receiving import Receiver
 from polyclinic.services.integration.actions.state import Engine
-from polyclinic.services.integration.actions.unmapped import carry_out
 from polyclinic.services.integration.actions.watching import Gauges
 from polyclinic.services.integration.actions.working import Worker
 from polyclinic.services.integration.domain import addresses

@@ -9,9 +9,10 @@ import re
 
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Forbidden
-from polyclinic.services.integration.domain.problems import OperatorsOnly
+from polyclinic.services.integration.domain.problems import OperatorsOnly, RegistrarsOnly
 
 _SCOPE = re.compile(r"(?:user|system)/(MessageHeader|\*)\.(read|write|\*|c?r?u?d?s?)")
+_PATIENTS = re.compile(r"(?:user|system)/(?:Patient|\*)\.(read|write|\*|c?r?u?d?s?)")
 _OLD_STYLE = {"read": "rs", "write": "cud", "*": "cruds"}
 
 
@@ -44,6 +45,25 @@ def check_staff(caller: Caller) -> None:
         check_scope(caller, "r")
     else:
         check_operator(caller, "r")
+
+
+def check_staff_or_desk(caller: Caller) -> None:
+    """Who sees what waits for people: operators, and the desk that says whose it is."""
+    if caller.role == "front-desk":
+        check_registrar(caller)
+    else:
+        check_operator(caller, "r")
+
+
+def check_registrar(caller: Caller) -> None:
+    """Who says whose a message is: the front desk, and programs that may change patients."""
+    if caller.role not in ("front-desk", "system"):
+        raise RegistrarsOnly
+    for scope in caller.scopes:
+        shape = _PATIENTS.fullmatch(scope)
+        if shape and "u" in _OLD_STYLE.get(shape[1], shape[1]):
+            return
+    raise Forbidden("Your access does not include this for Patient.", place="scope")
 
 
 def check_sender(caller: Caller, clients: tuple[str, ...]) -> None:

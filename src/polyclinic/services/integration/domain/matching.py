@@ -126,10 +126,14 @@ def _is_usable(identifier: Identifier) -> bool:
         identifier.system or identifier.kind
     ):
         return False
-    bare = re.sub(r"[\W_]", "", identifier.value).upper()
+    return not is_placeholder(identifier.value)
+
+
+def is_placeholder(value: str) -> bool:
+    """What is written where there is no number."""
+    bare = re.sub(r"[\W_]", "", value).upper()
     is_repeated = len(set(bare)) == 1 and len(bare) > 2
-    is_nothing = not bare.strip("0")
-    return not (is_nothing or is_repeated or bare in _NO_VALUE or "TEST" in bare)
+    return not bare.strip("0") or is_repeated or bare in _NO_VALUE or "TEST" in bare
 
 
 def judge(person: Person, patient: str, resource: Resource) -> Judged:
@@ -160,6 +164,11 @@ def _numbers(person: Person, resource: Resource) -> Like:
     if {system for system, _ in mine} & {system for system, _ in theirs}:
         return Like.DIFFERENT
     return Like.UNKNOWN
+
+
+def differing(judged: Judged) -> set[str]:
+    """The details in which two charts differ outright."""
+    return {name for name, like in judged.likes.items() if like is Like.DIFFERENT}
 
 
 def identifiers_of(resource: Resource) -> tuple[Identifier, ...]:

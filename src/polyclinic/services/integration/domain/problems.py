@@ -15,6 +15,14 @@ class OperatorsOnly(Forbidden):
     """Only administrators and operators may do this."""
 
 
+class RegistrarsOnly(Forbidden):
+    """Whose a message is, the front desk says."""
+
+
+class NotAsked(NotFound):
+    """Nobody asks about this message, or it was answered meanwhile."""
+
+
 class WrongState(Conflict):
     """The message is no longer in a state in which this can be done."""
 
