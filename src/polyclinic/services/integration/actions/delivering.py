@@ -38,12 +38,16 @@ HOUSE_SECONDS = 5.0  # after so long we ask a service of our own house again
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of one attempt. `skip`: there was nothing to tell this receiver."""
+    """What came of one attempt.
+
+    `skip`: there was nothing to tell this receiver. `refused`: it answers, and will never take it.
+    """
 
     status: int
     retry_after: str = ""
     reason: str = ""
     skip: bool = False
+    refused: bool = False
 
 
 # How a kind of receiver is told; raises Unreachable, NotCallable, or Unavailable of our own house.
@@ -167,6 +171,7 @@ class Courier:
         said = retrying.retry_after(sent.retry_after, clock.now())
         verdict = retrying.judged(sent.status, said, told.attempts + 1, chance)
         state = "skipped" if sent.skip else "sent" if verdict.is_done else ""
+        state = "dead" if sent.refused else state
         async with self._turn, self.running.database.transaction() as tx:
             # Everybody locks the receiver before its deliveries: nobody waits in a circle.
             await destinations.lock(tx, destination.id)

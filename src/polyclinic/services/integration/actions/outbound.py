@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from polyclinic.foundation.database import Transaction
-from polyclinic.services.integration.actions import notifying, webhooks
+from polyclinic.services.integration.actions import notifying, speaking, webhooks
 from polyclinic.services.integration.actions.delivering import Sent, Way
 from polyclinic.services.integration.actions.state import Engine
 from polyclinic.services.integration.domain.destinations import Destination
@@ -24,7 +24,12 @@ def outbound_ways(engine: Callable[[], Engine]) -> dict[str, Way]:
     ) -> None:
         await notifying.ended(engine(), tx, destination, failures)
 
+    async def to_system(destination: Destination, sealed: bytes, told: Delivery) -> Sent:
+        return await speaking.send(engine(), destination, sealed, told)
+
     return {
         webhooks.WEBHOOK: Way(to_webhook),
+        # One connection, one message in flight: so MLLP is spoken.
+        speaking.HL7V2: Way(to_system, at_once=1),
         notifying.SUBSCRIPTION: Way(to_subscriber, at_once=1, ended=subscriber_ended),
     }

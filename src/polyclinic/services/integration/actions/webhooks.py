@@ -24,6 +24,7 @@ from polyclinic.services.integration.store import deliveries, destinations
 from polyclinic.services.integration.store.deliveries import NUMBER_MAX, Delivery
 
 WEBHOOK = "webhook"
+KINDS = (WEBHOOK, "hl7v2")  # systems that hear HL7 v2 are replayed, disabled and listed alike
 STATES = ("waiting", "sent", "skipped", "dead")
 LISTED_MAX = 200
 _EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
@@ -91,7 +92,7 @@ async def shown(engine: Engine, name: UUID) -> dict[str, Any]:
 
 async def ping(engine: Engine, name: UUID) -> dict[str, Any]:
     """Sends a test event through the same queue, with the same signature."""
-    await _need(engine, name)
+    await _need(engine, name, (WEBHOOK,))
     said = telling.said(
         ids.new_uuid(), ("integration", telling.PING, f"Webhook/{name}"), clock.now(), b"{}"
     )
@@ -102,7 +103,7 @@ async def ping(engine: Engine, name: UUID) -> dict[str, Any]:
 
 async def rotate(engine: Engine, name: UUID, asked: Rotation) -> dict[str, Any]:
     """A new secret, shown once; for some hours each message carries both signatures."""
-    found, particulars = await _need(engine, name)
+    found, particulars = await _need(engine, name, (WEBHOOK,))
     current = particulars.signing(clock.now())[0]
     scheme = "v1a" if current.startswith("whsk_") else "v1"
     fresh = signing.new_secret(scheme, os.urandom(signing.SECRET_BYTES))
@@ -187,9 +188,11 @@ async def send(engine: Engine, destination: Destination, sealed: bytes, told: De
     return Sent(answered.status, answered.retry_after)
 
 
-async def _need(engine: Engine, name: UUID) -> tuple[Destination, Particulars]:
+async def _need(
+    engine: Engine, name: UUID, kinds: tuple[str, ...] = KINDS
+) -> tuple[Destination, Particulars]:
     found = await destinations.find(engine.running.database, name)
-    if found is None or found[0].kind != WEBHOOK:
+    if found is None or found[0].kind not in kinds:
         raise NoSuchWebhook(place="webhook")
     return found[0], await sealing.unseal(engine, name, found[1])
 

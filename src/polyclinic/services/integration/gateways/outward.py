@@ -128,13 +128,12 @@ class Outward:
         addresses.check(address, self.allowed)
         return address
 
-    async def pin(self, host: str, port: int) -> str:
+    async def pin(self, url: str) -> str:
         """The checked address of a host that is called by another protocol, such as MLLP.
 
-        Nothing but what the settings allow, as `https://host:port`.
+        It is named as a URL all the same, and allow-listed as one.
         """
-        address = self.check(f"https://{host}:{port}")
-        return str(await self._transport.pin(address))
+        return str(await self._transport.pin(self.check(url)))
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
         """The answer, whatever it is; raises NotCallable or Unreachable."""

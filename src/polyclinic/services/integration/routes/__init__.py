@@ -5,6 +5,7 @@ from polyclinic.services.integration.routes.fhir import adopt_routes, fhir_route
 from polyclinic.services.integration.routes.matching import matching_routes
 from polyclinic.services.integration.routes.messages import message_routes
 from polyclinic.services.integration.routes.sheets import sheet_routes
+from polyclinic.services.integration.routes.systems import system_routes
 from polyclinic.services.integration.routes.webhooks import webhook_routes
 
 routes = (
@@ -15,5 +16,6 @@ routes = (
     *matching_routes,
     *sheet_routes,
     *webhook_routes,
+    *system_routes,
     *fhir_routes,
 )

@@ -45,53 +45,53 @@ async def get_webhooks(request: Request) -> Response:
 
 async def get_webhook(request: Request) -> Response:
     await administrator(request)
-    return http.json(await webhooks.shown(engine_of(request), _id(request)))
+    return http.json(await webhooks.shown(engine_of(request), an_id(request)))
 
 
 async def delete_webhook(request: Request) -> Response:
     await administrator(request)
-    await webhooks.remove(engine_of(request), _id(request))
+    await webhooks.remove(engine_of(request), an_id(request))
     return Response(status_code=204)
 
 
 async def post_ping(request: Request) -> Response:
     await administrator(request)
-    return http.json(await webhooks.ping(engine_of(request), _id(request)), 202)
+    return http.json(await webhooks.ping(engine_of(request), an_id(request)), 202)
 
 
 async def post_rotate(request: Request) -> Response:
     await administrator(request)
     asked = await _read(request, webhooks.Rotation)
-    return http.json(await webhooks.rotate(engine_of(request), _id(request), asked))
+    return http.json(await webhooks.rotate(engine_of(request), an_id(request), asked))
 
 
 async def post_disable(request: Request) -> Response:
     await administrator(request)
-    return http.json(await webhooks.disable(engine_of(request), _id(request)))
+    return http.json(await webhooks.disable(engine_of(request), an_id(request)))
 
 
 async def post_enable(request: Request) -> Response:
     await administrator(request)
-    return http.json(await webhooks.enable(engine_of(request), _id(request)))
+    return http.json(await webhooks.enable(engine_of(request), an_id(request)))
 
 
 async def get_deliveries(request: Request) -> Response:
     await administrator(request)
     before, limit = _number(request, "before", 0), _number(request, "limit", 50)
     state = request.query_params.get("state", "")
-    return http.json(await webhooks.log(engine_of(request), _id(request), state, before, limit))
+    return http.json(await webhooks.log(engine_of(request), an_id(request), state, before, limit))
 
 
 async def post_replay(request: Request) -> Response:
     await administrator(request)
     asked = await _read(request, webhooks.Replay)
-    return http.json(await webhooks.replay(engine_of(request), _id(request), asked))
+    return http.json(await webhooks.replay(engine_of(request), an_id(request), asked))
 
 
 async def post_replay_one(request: Request) -> Response:
     await administrator(request)
-    delivery = _id(request, "delivery")
-    return http.json(await webhooks.replay_one(engine_of(request), _id(request), delivery))
+    delivery = an_id(request, "delivery")
+    return http.json(await webhooks.replay_one(engine_of(request), an_id(request), delivery))
 
 
 async def _read(request: Request, kind: type[T]) -> T:
@@ -99,7 +99,7 @@ async def _read(request: Request, kind: type[T]) -> T:
     return door.read(await http.body(request, _BODY_MAX), kind)
 
 
-def _id(request: Request, name: str = "webhook") -> uuid.UUID:
+def an_id(request: Request, name: str = "webhook") -> uuid.UUID:
     try:
         return uuid.UUID(request.path_params[name])
     except ValueError as bad:
@@ -113,18 +113,25 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
+def common_routes(one: str) -> tuple[Route, ...]:
+    """What can be done with any receiver."""
+    return (
+        Route(one, delete_webhook, methods=["DELETE"]),
+        Route(f"{one}/disable", post_disable, methods=["POST"]),
+        Route(f"{one}/enable", post_enable, methods=["POST"]),
+        Route(f"{one}/deliveries", get_deliveries),
+        Route(f"{one}/deliveries/replay", post_replay, methods=["POST"]),
+        Route(f"{one}/deliveries/{{delivery}}/replay", post_replay_one, methods=["POST"]),
+    )
+
+
 _BASE = "/integration/webhooks"
 _ONE = f"{_BASE}/{{webhook}}"
 webhook_routes = (
     Route(_BASE, post_webhook, methods=["POST"]),
     Route(_BASE, get_webhooks),
     Route(_ONE, get_webhook),
-    Route(_ONE, delete_webhook, methods=["DELETE"]),
     Route(f"{_ONE}/ping", post_ping, methods=["POST"]),
     Route(f"{_ONE}/rotate", post_rotate, methods=["POST"]),
-    Route(f"{_ONE}/disable", post_disable, methods=["POST"]),
-    Route(f"{_ONE}/enable", post_enable, methods=["POST"]),
-    Route(f"{_ONE}/deliveries", get_deliveries),
-    Route(f"{_ONE}/deliveries/replay", post_replay, methods=["POST"]),
-    Route(f"{_ONE}/deliveries/{{delivery}}/replay", post_replay_one, methods=["POST"]),
+    *common_routes(_ONE),
 )
