@@ -140,7 +140,7 @@ async def test_nobody_is_made_by_a_result(house: House) -> None:
     said = keep(person("a9"), result("R9", "final", 1.0, ("2",)), create=False)
     number = await house.message()
     outcome = await house.carry(said, trigger="ORU^R01", as_message=number)
-    assert (outcome.state, outcome.reason) == ("waiting", "person")
+    assert (outcome.state, outcome.reason) == ("waiting", "unknown person")
     assert await house.found("Patient?identifier=a9") == []
     await house.done(keep(person("a9")))
     outcome = await house.done(said, trigger="ORU^R01", as_message=number)
@@ -183,7 +183,7 @@ async def test_a_result_of_an_unknown_order_waits_until_the_order_comes(house: H
     assert kept["basedOn"] == [{"reference": names_of(ordered, "ServiceRequest")[0]}]
     other = keep(person("a12"), linked, awaits=(order,))
     outcome = await house.carry(other, trigger="ORU^R01")
-    assert (outcome.reason, outcome.text) == ("order", "The order is another patient's.")
+    assert (outcome.reason, outcome.text) == ("wrong order", "The order is another patient's.")
 
 
 async def test_what_a_link_leads_to_and_is_not_here_stays_a_number(house: House) -> None:

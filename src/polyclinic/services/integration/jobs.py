@@ -3,6 +3,7 @@
 from polyclinic.foundation import once, telemetry
 from polyclinic.foundation.service import Job, Running
 from polyclinic.services.integration.actions import collecting, notifying, watching
+from polyclinic.services.integration.actions.effecting import waking
 from polyclinic.services.integration.store import deliveries, messages
 
 DELIVERY_DAYS_MIN = 7  # so long a subscriber may ask for what it missed
@@ -41,6 +42,11 @@ async def tend_subscriptions(running: Running) -> None:
     await notifying.beat(running.state)
 
 
+async def look_again(running: Running) -> None:
+    """Tries what waits for an order or a person that may have come another way."""
+    await waking.look_again(running.state)
+
+
 async def count_terms(running: Running) -> None:
     """Counts index terms anew, so that searches choose their path well."""
     await running.state.server.search.frequencies.measure()
@@ -52,6 +58,7 @@ async def keep_log_months(running: Running) -> None:
 
 
 jobs = (
+    Job("look again", 120, look_again),
     Job("collect files", 2, collect),
     Job("watch channels", 15, watch),
     Job("forget messages", 3600, forget),

@@ -20,7 +20,12 @@ def rank_of(resource: Resource | None) -> Rank:
 
 def is_older(said: Rank, kept: Rank) -> bool:
     """Whether news are older than what is kept; what has no rank is never older."""
-    return bool(said) and bool(kept) and tuple(said) < tuple(kept)
+    return bool(said) and bool(kept) and said < kept
+
+
+def is_only_new(said: Rank) -> bool:
+    """Whether a document is written only where there is none: it says nothing of when."""
+    return bool(said) and not any(said)
 
 
 def channel_of(resource: Resource) -> str:

@@ -37,6 +37,12 @@ CREATE TABLE integration.told (
     at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (person, patient)
 );
+-- What a message waits for, hashed: an order, or a person's number. Whatever makes it wakes it.
+CREATE TABLE integration.awaited (
+    term    bytea NOT NULL,
+    message uuid NOT NULL REFERENCES integration.message (id),
+    PRIMARY KEY (term, message)
+);
 -- Results that a person filed although nobody knows their order.
 CREATE TABLE integration.without_order (
     message uuid PRIMARY KEY REFERENCES integration.message (id),

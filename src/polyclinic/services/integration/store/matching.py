@@ -126,3 +126,27 @@ async def file_without_order(tx: Transaction, message: UUID, author: str) -> Non
 async def is_without_order(database: Database, message: UUID) -> bool:
     query = "SELECT EXISTS (SELECT FROM integration.without_order WHERE message = $1)"
     return await database.fetchval(query, message)
+
+
+async def await_(database: Database, message: UUID, terms: Sequence[bytes]) -> None:
+    """Notes what a message waits for."""
+    query = (
+        "INSERT INTO integration.awaited (term, message)"
+        " SELECT DISTINCT t, $2::uuid FROM unnest($1::bytea[]) AS n(t) ON CONFLICT DO NOTHING"
+    )
+    await database.execute(query, list(terms), message)
+
+
+async def no_longer_awaited(tx: Transaction, terms: Sequence[bytes]) -> list[UUID]:
+    """The messages that waited for one of these."""
+    query = "DELETE FROM integration.awaited WHERE term = ANY ($1::bytea[]) RETURNING message"
+    return [row["message"] for row in await tx.fetch(query, list(terms))]
+
+
+async def long_awaiting(tx: Transaction, reasons: Sequence[str], seconds: float) -> list[UUID]:
+    """Messages that have waited so long since they were last looked at; a few at a time."""
+    query = (
+        "SELECT id FROM integration.message WHERE state = 'waiting' AND reason = ANY ($1::text[])"
+        " AND changed < now() - make_interval(secs => $2) ORDER BY changed LIMIT 200"
+    )
+    return [row["id"] for row in await tx.fetch(query, list(reasons), seconds)]

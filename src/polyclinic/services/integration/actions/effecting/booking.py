@@ -15,6 +15,7 @@ from polyclinic.services.integration.domain.intents import (
     Miss,
     Move,
     Visit,
+    Void,
 )
 from polyclinic.services.integration.domain.keeping import is_older
 from polyclinic.services.integration.gateways import appointments
@@ -113,6 +114,12 @@ async def _take_in(work: Work, intent: Book | Move, name: UUID) -> Resource:
     return made
 
 
+def _status(intent: Cancel | Miss) -> str:
+    if isinstance(intent, Miss):
+        return "noshow"
+    return "entered-in-error" if intent.in_error else "cancelled"
+
+
 def _minutes(visit: Visit) -> int:
     if visit.minutes:
         return visit.minutes
@@ -134,13 +141,17 @@ def _waits(refused: Refused) -> Exception:
 
 async def _as_document(work: Work, intent: Booking) -> None:
     """Where nobody keeps a calendar, the Appointment is a document like any other."""
+    if intent.person is None and not isinstance(intent, Book | Move):
+        status = _status(intent)
+        await charting.void(
+            work, Void("Appointment", intent.visit.key, status, None, intent.visit.rank)
+        )
+        return
     if intent.person is None:
         raise Waits("person", "The booking names no patient.")
     resource = intent.resource
-    if isinstance(intent, Cancel):
-        resource = {**resource, "status": "entered-in-error" if intent.in_error else "cancelled"}
-    elif isinstance(intent, Miss):
-        resource = {**resource, "status": "noshow"}
+    if not isinstance(intent, Book | Move):
+        resource = {**resource, "status": _status(intent)}
     document = Document("Appointment", intent.visit.key, resource, (), intent.visit.rank)
     may_create = isinstance(intent, Book | Move) and intent.create_person
     await charting.keep(work, Keep(intent.person, (document,), create_person=may_create))

@@ -43,7 +43,7 @@ async def carry_out(running: Running, message: UUID, translation: Any, /) -> Out
     channel = row["channel"] if row is not None else ""
     work = Work(running.state, message, translation, channel)
     waits: list[Waits] = []
-    for intent in translation.intents:
+    for intent in sorted(translation.intents, key=_is_later):
         try:
             await _one(work, intent)
         except Waits as each:
@@ -55,6 +55,11 @@ async def carry_out(running: Running, message: UUID, translation: Any, /) -> Out
     if not work.effects:
         return _outcome(work, "ignored", "nothing to do", "What it asks for needs no change.")
     return _outcome(work, "done", "", "")
+
+
+def _is_later(intent: Intent) -> bool:
+    """What may make the person comes before what needs them."""
+    return not getattr(intent, "create_person", False)
 
 
 async def _one(work: Work, intent: Intent) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from polyclinic.foundation import clock
-from polyclinic.services.integration.actions.effecting import who
+from polyclinic.services.integration.actions.effecting import waking, who
 from polyclinic.services.integration.actions.effecting.work import Found, Resource, Waits, Work
 from polyclinic.services.integration.domain import keeping, matching
 from polyclinic.services.integration.domain.intents import (
@@ -133,6 +133,7 @@ async def _find_awaited(
     listed = [seen[known[place]]] if place in known and known[place] in seen else []
     if place in known and known[place] not in seen:
         return  # it comes in this very message
+    await waking.await_(work, work.document(_name(place)))
     if not listed and awaited.identifiers:
         tokens = ",".join(
             f"{records.escaped(each.system)}%7C{records.escaped(each.value)}"
@@ -144,9 +145,9 @@ async def _find_awaited(
     if len(theirs) == 1:
         known[place] = f"{awaited.kind}/{theirs[0]['id']}"
     elif listed:
-        raise Waits("order", "The order is another patient's.")
+        raise Waits("wrong order", "The order is another patient's.")
     elif not await questions.is_without_order(work.running.database, work.message):
-        raise Waits("order", "Nobody here knows the order yet.")
+        raise Waits(waking.ORDER, "Nobody here knows the order yet.")
 
 
 def _subject(resource: Resource) -> str:
@@ -206,7 +207,7 @@ def _plan(work: Work, said: tuple[str, Rank], made: Resource, what: tuple[_Seen,
     kept = seen.kept[name]
     assert kept is not None, name
     version = records.version_of(kept)
-    if keeping.is_older(rank, seen.rank(name)):
+    if keeping.is_older(rank, seen.rank(name)) or keeping.is_only_new(rank):
         plan.confirmed.append((name, (), str(version)))
     elif keeping.changed(kept, made):
         newest = max(rank, seen.rank(name))
@@ -274,6 +275,7 @@ async def _carry(work: Work, plan: _Plan, witness: str) -> None:
         await records.keep(work.running, puts, str(work.message))
     for put in plan.puts:
         work.did(put.name, "updated" if put.version else "created", put.next)
+    await waking.wake(work, [work.document(each.name) for each in plan.puts if not each.version])
     for name, rank, version in plan.confirmed:
         await rows.confirm(work.running.database, name, rank)
         work.did(name, "unchanged", version)

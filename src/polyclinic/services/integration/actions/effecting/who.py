@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyclinic.services.integration.actions.effecting import waking
 from polyclinic.services.integration.actions.effecting.work import Found, Resource, Waits, Work
 from polyclinic.services.integration.domain import matching, naming
 from polyclinic.services.integration.domain.intents import Identifier, Person
@@ -38,8 +39,13 @@ class _Charts:
         return found
 
     def found(self, name: str) -> Found:
-        numbers = ((n.get("system"), n.get("value")) for n in self.given_up.get(name, ()))
-        return Found(name, self.charts[name], frozenset(numbers))
+        given_up = _pairs(self.given_up.get(name, ()))
+        learnt = _pairs(self.learnt.get(name, ()))
+        return Found(name, self.charts[name], given_up, given_up | learnt)
+
+
+def _pairs(numbers: Sequence[Resource]) -> frozenset[tuple[Any, Any]]:
+    return frozenset((each.get("system"), each.get("value")) for each in numbers)
 
 
 async def find(work: Work, person: Person, *, may_create: bool) -> Found:
@@ -62,6 +68,7 @@ async def _find(work: Work, person: Person, who: bytes, *, may_create: bool) -> 
         await _ask(work, who, verdict)
     if verdict.kind == "none":
         if not may_create and "" not in told:
+            await waking.await_(work, *work.numbers(matching.usable(person.identifiers)))
             await _ask(work, who, Verdict("doubt", reason="unknown", judged=verdict.judged))
         return Found(_new(work, person, known.charts.keys() | told.keys()), None)
     return known.found(verdict.patient)
@@ -81,9 +88,11 @@ async def learn(work: Work, person: Person, found: Found) -> None:
     numbers = [
         each
         for each in matching.usable(person.identifiers)
-        if (each.system, each.value) not in found.given_up
+        if (each.system, each.value) not in found.learnt
     ]
-    await rows.learn(work.running.database, work.numbers(numbers), found.patient, work.message)
+    hashes = work.numbers(numbers)
+    await rows.learn(work.running.database, hashes, found.patient, work.message)
+    await waking.wake(work, hashes)
 
 
 async def by_number(work: Work, person: Person) -> dict[str, Resource]:
@@ -196,4 +205,5 @@ async def _ask(work: Work, who: bytes, verdict: Verdict) -> None:
     ]  # fmt: skip
     database = work.running.database
     await rows.ask(database, work.message, who, verdict.reason, candidates)
-    raise Waits("person", SAID[verdict.reason])
+    queue = waking.UNKNOWN if verdict.reason == "unknown" else "person"
+    raise Waits(queue, SAID[verdict.reason])

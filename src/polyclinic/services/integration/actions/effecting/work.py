@@ -31,6 +31,8 @@ class Found:
     resource: Resource | None
     # Numbers of charts that were given up for this one.
     given_up: frozenset[tuple[Any, Any]] = frozenset()
+    # Numbers that are known to name this one or those: nothing is to be learnt of them.
+    learnt: frozenset[tuple[Any, Any]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -60,6 +62,10 @@ class Work:
     def number(self, identifier: Identifier) -> bytes:
         """A number of another system as the crosswalk has it."""
         return self.digest("number", identifier.system, identifier.value)
+
+    def document(self, name: str) -> bytes:
+        """A document as messages wait for it."""
+        return self.digest("document", name)
 
     def numbers(self, identifiers: Sequence[Identifier]) -> list[bytes]:
         return [self.number(each) for each in identifiers]
