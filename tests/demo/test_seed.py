@@ -22,7 +22,7 @@ class Platform:
 
     def __call__(self, request):
         path = request.url.path
-        if path.startswith(("/appointments/", "/billing/")):
+        if path.startswith(("/appointments/", "/billing/", "/integration/")):
             return httpx.Response(404)  # this platform has no appointments and no billing
         assert request.headers["authorization"] == "Bearer a-token"
         if self.fails.get(path):
@@ -111,3 +111,14 @@ async def test_a_refused_bundle_is_reported_with_the_reason():
     platform.fails["/records/import"] = [httpx.Response(200, json=refusal)]
     with pytest.raises(NotSeeded, match=r"line 1 .*Patient\.birthDate"):
         await run(platform)
+
+
+async def test_the_channels_of_the_demo_clinic_make_of_their_fixtures_what_they_say():
+    from polyclinic.demo.channels import texts
+    from polyclinic.services.integration.domain.channels import read
+    from polyclinic.services.integration.domain.fixtures import failures
+    from polyclinic.services.integration.domain.mapping import translate
+
+    assert texts()
+    for text in texts():
+        assert failures(read(text), translate) == []

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from polyclinic.demo import channels
 from polyclinic.demo.billing import bill
 from polyclinic.demo.fixture import PATH, Relation, bundles, relations
 from polyclinic.demo.people import sign_ins
@@ -76,6 +77,7 @@ async def seed(
     await _post(client, await operator_token(), "/identity/operator/accounts", _accounts())
     await _week(client, operator_token)
     await bill(client, await operator_token(), clock.today())
+    await channels.deploy(client, await operator_token())
     progress(total, total, "done")
     return SeedResult(resources, len(related), len(sign_ins()))
 

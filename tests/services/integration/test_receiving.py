@@ -33,7 +33,7 @@ async def test_nobody_is_readable_in_the_database(door):
     for table in ("message", "seen", "turn", "queue", "stage", "effect", "channel_version"):
         rows = await door.sql(f"SELECT t::text AS row FROM integration.{table} t")
         for row in rows:
-            for text in ("SECRET-CONTROL", "88177", "Winterbottom"):
+            for text in ("SECRET-CONTROL", "MRN-88177", "Winterbottom"):
                 assert text not in row["row"]
                 assert text.encode().hex() not in row["row"]
 

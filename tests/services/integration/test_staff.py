@@ -39,7 +39,7 @@ async def parked(door, who=None, **header):
     """A message that was refused; the owners agree from now on."""
 
     def refuse(*_):
-        raise Invalid("Birth date is no date.", place="PID-7")
+        raise Invalid("Oakes was not born on 19991332.", place="PID-7")
 
     door.owners.say = refuse
     received = await door.receive(message("", who or mrn(), **header))
@@ -77,9 +77,12 @@ async def test_operators_see_where_messages_stand_and_nothing_of_what_they_say(d
     (found,) = [each for each in page.json()["messages"] if each["id"] == str(name)]
     assert (found["kind"], found["reason"]) == ("ADT^A08", "Invalid")
     one = await door.ask(ADMIN, "GET", f"{MESSAGES}/{name}")
-    assert one.json()["problem"] == "Birth date is no date."
+    assert one.json()["problem"] == "An owner refused it: Invalid."
     for answer in (page, one):
         assert "Winterbottom" not in answer.text
+        assert "19991332" not in answer.text, "an owner's sentence may quote the message"
+    read = (await door.ask(OPERATOR, "GET", f"{MESSAGES}/{name}/content")).json()
+    assert read["mapped"][0]["translation"]["refused"] == "Oakes was not born on 19991332."
     for path in ("content", "raw"):
         refused = await door.ask(ADMIN, "GET", f"{MESSAGES}/{name}/{path}")
         assert refused.status_code == 403

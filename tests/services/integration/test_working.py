@@ -6,7 +6,8 @@ import uuid
 import pytest
 from integration_door import message, open_door
 
-from polyclinic.foundation.errors import Invalid, Unavailable
+from polyclinic.foundation.errors import Unavailable
+from polyclinic.services.integration.domain.intents import Refused
 from polyclinic.services.integration.domain.outcomes import Outcome
 
 
@@ -65,7 +66,7 @@ async def test_a_poison_message_parks_its_patient_only(door):
 
     def refuse_first(name, _):
         if name == poison.message:
-            raise Invalid("Birth date is no date.", place="PID-7")
+            raise Refused("PID-7 is no date.", place="PID-7")
         return Outcome("done")
 
     door.running.state.more.clear()
@@ -79,7 +80,7 @@ async def test_a_poison_message_parks_its_patient_only(door):
     assert await door.state(behind.message) == "received"
     rows = await door.sql("SELECT reason, problem FROM integration.message WHERE id = $1",
                           poison.message)  # fmt: skip
-    assert tuple(rows[0]) == ("Invalid", "Birth date is no date.")
+    assert tuple(rows[0]) == ("Refused", "PID-7 is no date.")
 
 
 async def test_a_merge_is_in_order_with_the_messages_of_both_patients(door):

@@ -13,6 +13,7 @@ from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.work import Pace
 from polyclinic.services.integration.actions import channels, showing
 from polyclinic.services.integration.actions.state import Asker, Engine, raw_place
+from polyclinic.services.integration.actions.understanding import understood
 from polyclinic.services.integration.domain import access
 from polyclinic.services.integration.domain.arriving import arrive
 from polyclinic.services.integration.domain.problems import WrongState
@@ -162,7 +163,7 @@ async def _rehearse(engine: Engine, channel: str, found: Sequence[UUID]) -> dict
         await pace.step()
         try:
             raw = await showing.opened(engine, message)
-            made = as_value(engine.translate(parse(raw, deployed.charset), deployed))
+            made = as_value(await understood(engine, raw, deployed))
         except Exception as no:  # noqa: BLE001 - a rehearsal says what would go wrong, and goes on
             refused[type(no).__name__] = refused.get(type(no).__name__, 0) + 1
             continue

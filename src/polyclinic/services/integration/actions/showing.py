@@ -186,7 +186,9 @@ async def last_translation(engine: Engine, message: UUID) -> dict[str, Any] | No
         return None
     place = stage_place(message, stages[-1]["try"])
     (text,) = await engine.unseal([(place, stages[-1]["sealed"])])
-    return msgspec.json.decode(text)
+    found: dict[str, Any] = msgspec.json.decode(text)
+    found.pop("refused", None)
+    return found or None
 
 
 def parsed(raw: bytes) -> list[dict[str, Any]]:

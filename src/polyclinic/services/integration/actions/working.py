@@ -37,6 +37,15 @@ LOOK_EVERY_SECONDS = 1.0
 WOKEN_BY_OTHERS = ("order",)
 # So many are leased for each hand, so that no hand waits for a statement.
 AHEAD = 4
+# Where the translation of a refused message has the refusal, sealed.
+REFUSED = "refused"
+
+
+def _readable(problem: Problem) -> str:
+    """Our own sentences have no patient's data in them; of others' the place is said."""
+    if type(problem).__module__.startswith("polyclinic.services.integration."):
+        return problem.message
+    return f"An owner refused it: {type(problem).__name__}."
 
 
 class Worker:
@@ -144,7 +153,9 @@ class Worker:
         except Unreadable:
             settled = self._parked(row, "sealed", "The message does not open.")
         except Problem as problem:
-            settled = self._parked(row, type(problem).__name__, problem.message)
+            # Others' sentences may quote what they refuse: these are read as the message is.
+            made = {**(made or {}), REFUSED: problem.message}
+            settled = self._parked(row, type(problem).__name__, _readable(problem))
         except Exception as bug:  # noqa: BLE001 - a bug of ours parks one message, not the queue
             telemetry.log_bug("message failed", bug, service="integration")
             settled = self._failed(row, type(bug).__name__, is_outage=False)
