@@ -42,8 +42,13 @@ def test_an_admission_is_a_person_a_visit_and_what_is_known_for_it():
     ]
     assert person.resource["birthDate"] == "1984-02-29"
     assert {each.kind for each in keep(made).documents} == {
-        "Encounter", "RelatedPerson", "AllergyIntolerance", "Condition", "Procedure", "Coverage",
-    }  # fmt: skip
+        "Encounter",
+        "RelatedPerson",
+        "AllergyIntolerance",
+        "Condition",
+        "Procedure",
+        "Coverage",
+    }
     visit = only(made, "Encounter")
     assert visit.key == "urn:oid:2.999.1.1|V100"
     assert visit.resource["status"] == "in-progress"
@@ -63,11 +68,19 @@ def test_an_admission_is_a_person_a_visit_and_what_is_known_for_it():
 @pytest.mark.parametrize(
     ("event", "status"),
     [
-        ("A01", "in-progress"), ("A02", "in-progress"), ("A03", "finished"), ("A04", "arrived"),
-        ("A05", "planned"), ("A06", "in-progress"), ("A07", "in-progress"), ("A11", "cancelled"),
-        ("A12", "in-progress"), ("A13", "in-progress"), ("A23", "entered-in-error"),
+        ("A01", "in-progress"),
+        ("A02", "in-progress"),
+        ("A03", "finished"),
+        ("A04", "arrived"),
+        ("A05", "planned"),
+        ("A06", "in-progress"),
+        ("A07", "in-progress"),
+        ("A11", "cancelled"),
+        ("A12", "in-progress"),
+        ("A13", "in-progress"),
+        ("A23", "entered-in-error"),
     ],
-)  # fmt: skip
+)
 def test_each_event_says_how_the_visit_stands(event, status):
     assert only(translated(f"ADT^{event}", WHO, VISIT), "Encounter").resource["status"] == status
 
@@ -82,9 +95,15 @@ def test_an_update_leaves_the_state_of_a_visit_as_it_is():
 
 def test_a_discharge_before_its_admission_is_not_undone_by_it():
     discharge = only(
-        translated("ADT^A03", WHO, VISIT + "|" * 25 + "20260105080000|20260106090000",
-                   evn="20260106090100", at="20260106090200"), "Encounter",
-    )  # fmt: skip
+        translated(
+            "ADT^A03",
+            WHO,
+            VISIT + "|" * 25 + "20260105080000|20260106090000",
+            evn="20260106090100",
+            at="20260106090200",
+        ),
+        "Encounter",
+    )
     admission = only(
         translated("ADT^A01", WHO, VISIT, evn="20260105080100", at="20260106093000"), "Encounter"
     )
@@ -121,8 +140,9 @@ def test_a_transfer_keeps_where_the_person_was_and_its_cancellation_takes_it_bac
     moved = VISIT.replace("3W^301^A^WEST||||", "ICU^1^B^WEST|||3W^301^A^WEST|")
     there = laid_over(kept, only(translated("ADT^A02", WHO, moved), "Encounter"))
     assert [(each["location"]["display"], each["status"]) for each in there["location"]] == [
-        ("WEST, ICU, 1, B", "active"), ("WEST, 3W, 301, A", "completed"),
-    ]  # fmt: skip
+        ("WEST, ICU, 1, B", "active"),
+        ("WEST, 3W, 301, A", "completed"),
+    ]
     back = laid_over(there, only(translated("ADT^A12", WHO, VISIT), "Encounter"))
     assert [each["location"]["display"] for each in back["location"]] == ["WEST, 3W, 301, A"]
 
@@ -130,9 +150,13 @@ def test_a_transfer_keeps_where_the_person_was_and_its_cancellation_takes_it_bac
 def test_two_quotes_delete_and_empty_leaves():
     made = translated("ADT^A08", 'PID|1||4711^^^WEST^MR||Okafor^Ada|""|""|F||||||||""')
     assert made.person.clears == (MAIDEN, "birthDate", "_birthDate", "maritalStatus")
-    kept = {"birthDate": "1984-02-29", "gender": "male", "maritalStatus": {"text": "M"},
-            "address": [{"city": "Troy"}],
-            "extension": [{"url": MAIDEN[10:-1]}, {"url": "urn:x"}]}  # fmt: skip
+    kept = {
+        "birthDate": "1984-02-29",
+        "gender": "male",
+        "maritalStatus": {"text": "M"},
+        "address": [{"city": "Troy"}],
+        "extension": [{"url": MAIDEN[10:-1]}, {"url": "urn:x"}],
+    }
     after = laid_over(kept, made.person)
     assert after["gender"] == "female"
     assert after["address"] == [{"city": "Troy"}]

@@ -34,7 +34,7 @@ from polyclinic.services.integration.domain.mapping.tables import Trigger
 
 MINUTES = 30  # where neither an end nor a duration is said: every booking has an end
 MINUTES_MAX = 24 * 60
-_FILL = (
+FILL = (
     "SCH[Appointment]", "PID[Appointment]", "AIS[Appointment]", "AIG[Appointment]",
     "AIL[Appointment]", "AIP[Appointment]",
 )  # fmt: skip
@@ -93,7 +93,7 @@ def _visit(making: Making, *, needs_time: bool) -> tuple[Visit, Resource]:
     key = keys.first((("entity:SCH-2",), ("entity:SCH-1",)), scope)
     if key is None:
         raise Refused("Neither SCH-1 nor SCH-2 is a usable number.", place="SCH-1")
-    filled = filled_by(_FILL, scope, "Appointment")
+    filled = filled_by(FILL, scope, "Appointment")
     resource: Resource = {"resourceType": "Appointment", **filled.resource}
     _time(resource, scope, needs_time=needs_time)
     if text := "\n".join(each for each in notes_of(scope) if each).strip():

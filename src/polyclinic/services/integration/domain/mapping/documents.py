@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from polyclinic.services.integration.domain.intents import Document, Rank
 from polyclinic.services.integration.domain.mapping import keys, tables
@@ -39,6 +40,10 @@ class Making:
         filled = filled_by(recipe.fill, scope, recipe.kind)
         if not filled.resource and not filled.clears:
             return None
+        if lacking := [each for each in recipe.needs if not _has(each, filled.resource)]:
+            text = f"The {recipe.kind} would have no {lacking[0]}; it is not kept."
+            self.reading.note(place, text, "error")
+            return None
         return self.add(recipe, key, filled)
 
     def add(self, recipe: Recipe, key: str, filled: Filled) -> Document:
@@ -57,6 +62,11 @@ class Making:
             return document
         self.made[recipe.kind, key] = document
         return document
+
+
+def _has(names: str, resource: dict[str, Any]) -> bool:
+    """Whether one of `occurrenceDateTime | occurrenceString` is there."""
+    return any(name in resource for name in names.split(" | "))
 
 
 def filled_by(names: tuple[str, ...], scope: Scope, kind: str) -> Filled:

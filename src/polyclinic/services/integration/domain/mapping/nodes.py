@@ -1,9 +1,11 @@
 """A value of a message at any depth: a repetition, one of its components, or a single text."""
 
+import re
 from dataclasses import dataclass
 
 from polyclinic.standards.hl7v2 import NULL, Repetition
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # which no FHIR string may have
 Leaves = tuple[tuple[str | None, ...], ...]
 
 
@@ -55,6 +57,8 @@ class Node:
 def _said(leaf: str | None) -> str | None:
     if leaf is None or leaf is NULL:
         return None
+    if not leaf.isprintable():
+        leaf = _CONTROLS.sub(" ", leaf)
     return leaf.strip() or None
 
 

@@ -12,7 +12,7 @@ from polyclinic.services.integration.domain.mapping.reading import Reading
 
 KINDS = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _KIND = re.compile(r"[A-Z][A-Z0-9]{0,5}").fullmatch
-_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+").fullmatch
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+", re.ASCII).fullmatch
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 # What systems write where they know no number; a patient found by one of these is a wrong one.
 NO_NUMBERS = frozenset({"UNKNOWN", "UNK", "NONE", "N/A", "NA", "NULL", "NIL", "TEST", "PENDING"})

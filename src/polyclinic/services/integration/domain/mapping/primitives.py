@@ -10,19 +10,18 @@ from polyclinic.services.integration.domain.mapping.nodes import Node
 from polyclinic.services.integration.domain.mapping.reading import Reading
 
 TEXT_MAX = 1024 * 1024
-_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,12})?|[+-]?\.\d{1,12}").fullmatch
+_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{0,12})?|[+-]?\.\d{1,12}", re.ASCII).fullmatch
 _CODE = re.compile(r"[^\s]+( [^\s]+)*").fullmatch
 _URI = re.compile(r"[^\s<>\"{}|\\^`]+").fullmatch
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/v2-"
 
 
 def string(node: Node, reading: Reading) -> str | None:
-    """Without control characters, which no FHIR string may have."""
+    """With line ends as everybody writes them, and not longer than a resource may be."""
     text = node.text
     if text is None:
         return None
-    clean = _CONTROLS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    clean = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(clean) > TEXT_MAX:
         reading.note(node.place, "The text is longer than a resource may have, and was cut.")
         clean = clean[:TEXT_MAX]
@@ -179,13 +178,13 @@ def coding(node: Node, reading: Reading, first: int = 1) -> dict[str, str] | Non
     if version := node.get(str(7 if first == 1 else 8)):
         found["version"] = version
     if text:
-        found["display"] = _CONTROLS.sub(" ", text)
+        found["display"] = text
     return found
 
 
 def _one_spaced(code: str) -> str:
     """A FHIR code has single spaces only, and none at its ends."""
-    found = " ".join(_CONTROLS.sub(" ", code).split())
+    found = " ".join(code.split())
     return found if _CODE(found) else ""
 
 
@@ -202,7 +201,7 @@ def concept(node: Node, name: str, reading: Reading) -> dict[str, Any] | None:
     if codings:
         found["coding"] = codings
     if text:
-        found["text"] = _CONTROLS.sub(" ", text)
+        found["text"] = text
     return found or None
 
 

@@ -10,9 +10,10 @@ from polyclinic.services.integration.domain.mapping.reading import Reading
 
 Unit = dict[str, str]
 
-_COMPARED = re.compile(r"(<=|>=|<|>|≤|≥)?\s*([+-]?\d{1,15}(?:\.\d{1,10})?)").fullmatch
+_COMPARED = re.compile(r"(<=|>=|<|>|≤|≥)?\s*([+-]?\d{1,15}(?:\.\d{1,10})?)", re.ASCII).fullmatch
 _RANGE = re.compile(
-    r"\(?\s*([+-]?\d{1,12}(?:\.\d{1,10})?)\s*(?:-|–|to|\.\.)\s*([+-]?\d{1,12}(?:\.\d{1,10})?)\s*\)?"
+    r"\(?\s*([+-]?\d{1,12}(?:\.\d{1,10})?)\s*(?:-|–|to|\.\.)\s*([+-]?\d{1,12}(?:\.\d{1,10})?)\s*\)?",
+    re.ASCII,
 ).fullmatch
 _COMPARATORS = {"≤": "<=", "≥": ">="}
 _MINUTES = {"s": 1 / 60, "sec": 1 / 60, "m": 1, "min": 1, "minutes": 1, "h": 60, "hr": 60,

@@ -43,7 +43,8 @@ def occurred(reading: Reading) -> tuple[str, Rank]:
     message = reading.message
     sent = moment(of_text(message.get("MSH-7.1"), "MSH-7"), reading)
     recorded = moment(of_text(message.get("EVN-2.1"), "EVN-2"), reading)
-    first, last = (each and each.at for each in (recorded, sent))
+    first = recorded and recorded.at
+    last = sent and times.start_of(sent, reading.channel.zone)
     if last is None and first is None:
         reading.note("MSH-7", "Nothing says when it happened; it changes nothing that is known.")
         return "", ("", "")

@@ -25,6 +25,7 @@ from polyclinic.services.integration.domain.mapping import conditions
 from polyclinic.services.integration.domain.mapping.conditions import Condition
 
 FOLDER = Path(__file__).parent / "tables"
+PERSON = ("PID[Patient]", "PD1[Patient]", "PV1[Patient]", "ROL[Patient-GeneralPractitioner]")
 
 _READ = re.compile(
     r"(?P<source>[\w.\-| ]+?) -> (?P<target>[\w.+\[\]*-]+)"
@@ -92,6 +93,7 @@ class Recipe:
     when: Condition | None = None
     unites: tuple[str, ...] = ()
     clears: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,7 @@ def _recipe(name: str, said: Mapping[str, Any]) -> Recipe:
         _condition(said.get("when")),
         tuple(said.get("unites", ())),
         tuple(said.get("clears", ())),
+        tuple(said.get("needs", ())),
     )
 
 
@@ -255,7 +258,7 @@ def _trigger(said: Mapping[str, Any]) -> Trigger:
         documents,
         bool(said.get("creates_person", False)),
         tuple(said.get("requires", ())),
-        tuple(said.get("person", ("PID[Patient]", "PD1[Patient]", "PV1[Patient]"))),
+        tuple(said.get("person", PERSON)),
     )
 
 

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 YEAR_MIN, YEAR_MAX = 1850, 2199  # beyond it stands a typing mistake or a "never" such as 9999
 
 _DTM = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)?)?)?([+-]\d{4})?"
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)?)?)?([+-]\d{4})?",
+    re.ASCII,
 ).fullmatch
-_TM = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,6})?)?)?(?:[+-]\d{4})?").fullmatch
+_TM = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,6})?)?)?(?:[+-]\d{4})?", re.ASCII).fullmatch
 _NOTHING = frozenset({"0000", "000000", "00000000", "000000000000", "00000000000000"})
 
 
@@ -87,6 +88,13 @@ def _placed(date: str, local: datetime, zone: ZoneInfo) -> Moment:
 def _fixed(at: datetime) -> datetime:
     """The same moment with an offset in place of a zone."""
     return datetime.fromisoformat(at.isoformat())
+
+
+def start_of(moment: Moment, zone: str) -> datetime | None:
+    """The moment, or where only a day was said, its beginning; none for less than a day."""
+    if moment.at is not None or len(moment.date) < len("2026-01-01"):
+        return moment.at
+    return datetime.fromisoformat(moment.date).replace(tzinfo=ZoneInfo(zone))
 
 
 def time_of_day(text: str) -> str:

@@ -34,7 +34,8 @@ _SPELLED = {
 }  # fmt: skip
 _TERM = re.compile(r"(?P<unit>[^0-9./{}+\-]*(?:\[[^\]]+\][^0-9./{}+\-]*)*|10[*^])?"
                    r"(?P<power>[+-]?\d{1,2})?(?P<note>\{[\x21-\x7a]*\})?").fullmatch  # fmt: skip
-_FACTOR = re.compile(r"\d{1,7}").fullmatch
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+_FACTOR = re.compile(r"\d{1,7}", re.ASCII).fullmatch
 
 
 @lru_cache(2048)
@@ -50,7 +51,7 @@ def is_ucum(text: str) -> bool:
     """Terms joined by `.` and `/`, each a known unit with prefix and power, or an annotation."""
     if not text or len(text) > 60 or not text.isascii():
         return False
-    terms = re.split(r"[./]", text.removeprefix("/"))
+    terms = re.split(r"[./]", _ANNOTATION.sub("{}", text).removeprefix("/"))
     return all(_is_term(term) for term in terms)
 
 

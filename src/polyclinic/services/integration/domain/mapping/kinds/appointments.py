@@ -10,6 +10,8 @@ from polyclinic.services.integration.domain.mapping.kinds.basic import Kind
 from polyclinic.services.integration.domain.mapping.nodes import Node
 from polyclinic.services.integration.domain.mapping.reading import Scope
 
+_STATUSES = {"Cancelled": "declined", "Pending": "tentative", "Waitlist": "tentative"}
+
 
 def _minutes_of(node: Node, _: str, scope: Scope) -> Any:
     """SCH-9 in the units of SCH-10."""
@@ -32,6 +34,18 @@ def _taking_part(actor: dict[str, Any], status: str, role: str = "") -> dict[str
     return found
 
 
+def _needed(scope: Scope, start: str, duration: str) -> dict[str, Any]:
+    """When this resource is needed, where it says so; the unit stands after the duration."""
+    found = next((primitives.moment(each, scope.reading) for each in scope.nodes(start)), None)
+    if found is None or found.at is None:
+        return {}
+    period = {"start": clock.instant(found.at)}
+    unit = scope.text(str(int(duration) + 1))
+    if length := quantities.minutes(scope.text(duration), unit):
+        period["end"] = clock.instant(clock.later(found.at, length))
+    return {"period": period}
+
+
 def _contact(node: Node, _: str, scope: Scope) -> Any:
     """SCH-12, 16 and 20: who asked, who answered and who typed are kept beside, not invited."""
     party = parties.practitioner(node, scope.reading)
@@ -46,12 +60,20 @@ def _practitioner_of(node: Node, _: str, scope: Scope) -> Any:
     if party is None:
         return None
     actor = parties.reference(party, "Practitioner")
-    return _taking_part(actor, "accepted", "PPRF")
+    found = _taking_part(actor, _STATUSES.get(scope.text("12") or "", "accepted"), "PPRF")
+    if role := next(
+        (primitives.concept(each, "", scope.reading) for each in scope.nodes("4")), None
+    ):
+        found["type"].append(role)
+    return {**found, **_needed(scope, "6", "9")}
 
 
 def _place_of(node: Node, _: str, scope: Scope) -> Any:
     party = parties.place(node, scope.reading)
-    return None if party is None else _taking_part(parties.reference(party, "Location"), "accepted")
+    if party is None:
+        return None
+    found = _taking_part(parties.reference(party, "Location"), "accepted")
+    return {**found, **_needed(scope, "6", "9")}
 
 
 def _resource_of(node: Node, _: str, scope: Scope) -> Any:
@@ -67,7 +89,12 @@ def _resource_of(node: Node, _: str, scope: Scope) -> Any:
         actor["identifier"] = {
             "system": parties.system_of(authority, "resource", scope.reading), "value": value,
         }  # fmt: skip
-    return _taking_part(actor, "accepted")
+    found = _taking_part(actor, "accepted")
+    if role := next(
+        (primitives.concept(each, "", scope.reading) for each in scope.nodes("4")), None
+    ):
+        found["type"] = [role]
+    return {**found, **_needed(scope, "8", "11")}
 
 
 def _patient(_: Node, __: str, ___: Scope) -> Any:

@@ -11,7 +11,7 @@ from polyclinic.services.integration.domain.mapping.kinds.basic import Kind
 from polyclinic.services.integration.domain.mapping.nodes import Node
 from polyclinic.services.integration.domain.mapping.reading import Scope
 
-_AMOUNT = re.compile(r"[+-]?\d{1,7}(\.\d{0,4})?").fullmatch  # below ten millions
+_AMOUNT = re.compile(r"[+-]?\d{1,7}(\.\d{0,4})?", re.ASCII).fullmatch  # below ten millions
 
 
 def _coded_of(node: Node, _: str, scope: Scope) -> Any:
@@ -30,6 +30,12 @@ def _amount(node: Node, _: str, scope: Scope) -> Any:
     return f"{Decimal(text):f}"
 
 
+def _currency(node: Node, _: str, __: Scope) -> Any:
+    """Where it stands depends on the sender's version; a price type is none."""
+    text = node.text or ""
+    return text if re.fullmatch(r"[A-Z]{3}", text) else None
+
+
 def _party_of(node: Node, _: str, scope: Scope) -> Any:
     return parties.practitioner(node, scope.reading)
 
@@ -38,5 +44,6 @@ KINDS: Mapping[str, Kind] = {
     "CodedOf": _coded_of,
     "Amount": _amount,
     "Number": _amount,
+    "Currency": _currency,
     "PartyOf": _party_of,
 }

@@ -18,7 +18,7 @@ def _diagnosis_of(_: Node, __: str, scope: Scope) -> Any:
     if key is None or scope.text("21") == "D":
         return None
     found: dict[str, Any] = {"condition": {"reference": f"#Condition/{key}"}}
-    (kind,) = list(scope.nodes("6")) or [None]
+    kind = next(iter(scope.nodes("6")), None)
     if kind is not None and kind.text in ("A", "W", "F"):
         use = primitives.coding_of_map(kind, "DiagnosisRole", scope.reading)
         found["use"] = {"coding": [use]}

@@ -165,6 +165,21 @@ def _document_of(node: Node, _: str, scope: Scope) -> Any:
     return {"reference": f"#DocumentReference/{parties.key_of(found)}"} if found else None
 
 
+def _note_of(node: Node, _: str, scope: Scope) -> Any:
+    """NTE-3 with who wrote it (NTE-5) and when (NTE-6)."""
+    text = primitives.string(node, scope.reading)
+    if not text:
+        return None
+    found: dict[str, Any] = {"text": text}
+    for each in scope.nodes("5"):
+        if (party := parties.practitioner(each, scope.reading)) is not None:
+            found["authorReference"] = parties.reference(party, "Practitioner")
+    for each in scope.nodes("6"):
+        if (when := primitives.date_time(each, scope.reading)) is not None:
+            found["time"] = when
+    return found
+
+
 def notes_of(scope: Scope) -> Iterator[str]:
     """NTE-3 of the scope, line by line."""
     for segment in scope.segments:
@@ -186,5 +201,6 @@ KINDS: Mapping[str, Kind] = {
     "TextFile": _text_file,
     "FileName": _file_name,
     "DocumentReferenceOf": _document_of,
+    "NoteOf": _note_of,
     "Lines": _lines,
 }
