@@ -194,7 +194,9 @@ def concept(node: Node, name: str, reading: Reading) -> dict[str, Any] | None:
     if name and (ours := coding_of_map(node, name, reading)):
         codings.append(ours)
     for first in (1, 4):
-        if (sent := coding(node, reading, first)) and _is_new(sent, codings):
+        sent = coding(node, reading, first)
+        # A bare code that our own says already would add nothing.
+        if sent and _is_new(sent, codings) and ("system" in sent or not (name and codings)):
             codings.append(sent)
     text = node.get("9") or node.get("2") or (node.get("1") if not codings else None)
     found: dict[str, Any] = {}
