@@ -93,6 +93,7 @@ def test_an_update_leaves_the_state_of_a_visit_as_it_is():
     assert laid_over(None, made)["status"] == "in-progress"
 
 
+# ATK-090
 def test_a_discharge_before_its_admission_is_not_undone_by_it():
     discharge = only(
         translated(
@@ -113,6 +114,7 @@ def test_a_discharge_before_its_admission_is_not_undone_by_it():
     assert not is_older(discharge.rank, admission.rank)
 
 
+# ATK-090
 def test_an_older_update_of_a_person_changes_nothing():
     new = translated("ADT^A08", WHO, evn="20260105120000").person
     old = translated("ADT^A08", WHO, evn="20260105115959", at="20260107").person
@@ -120,6 +122,7 @@ def test_an_older_update_of_a_person_changes_nothing():
     assert not is_older(new.rank, new.rank)
 
 
+# ATK-090, ATK-092
 def test_an_event_that_is_dated_after_its_own_message_shuts_nothing_out():
     made = translated("ADT^A08", WHO, evn="20990101000000")
     assert made.occurred_at == "2026-01-05T10:15:00-05:00"
@@ -184,6 +187,7 @@ def test_without_allergies_named_none_is_over():
     assert keep(translated("ADT^A08", WHO, VISIT)).complete == ()
 
 
+# ATK-089
 @pytest.mark.parametrize("numbers", ["", "^^^WEST^MR", "000000^^^WEST^MR", "UNKNOWN^^^WEST", '""'])
 def test_nobody_is_found_by_a_number_that_is_none(numbers):
     with pytest.raises(Refused):

@@ -84,6 +84,7 @@ def test_a_modification_may_be_a_cancellation_in_disguise():
     assert isinstance(appointment("S14", "Noshow"), Miss)
 
 
+# ATK-090
 def test_an_older_change_of_an_appointment_has_a_lower_rank():
     late, early = appointment("S13", at="20260106"), appointment("S12", at="20260105")
     assert is_older(early.visit.rank, late.visit.rank)
@@ -356,6 +357,7 @@ def test_several_merges_in_one_message():
     assert [each.loser.identifiers[0].value for each in made] == ["4712", "5712"]
 
 
+# ATK-089
 @pytest.mark.parametrize(
     "lines",
     [
@@ -371,6 +373,7 @@ def test_a_merge_that_cannot_be_meant_is_refused(lines):
         translated("ADT^A40", *lines)
 
 
+# ATK-089
 def test_the_same_number_of_another_authority_is_another_person():
     (made,) = translated("ADT^A40", WHO, "MRG|4711^^^EAST^MR").intents
     assert made.loser.identifiers[0].system == "urn:hl7v2:WEST:EAST"
@@ -386,3 +389,32 @@ def test_an_unlink_parts_two():
 def test_what_comes_with_an_order_belongs_to_the_person_it_names():
     assert keep(order("NW")).person.identifiers[0].value == "4711"
     assert not keep(order("NW", rules=Rules(create_person=False))).create_person
+
+
+def test_neighbouring_orders_take_nothing_of_each_other():
+    made = translated(
+        "ORM^O01",
+        WHO,
+        "ORC|NW|P7^CLINIC",
+        "RXO|197361^Amlodipine^RXNORM|5||mg",
+        "ORC|NW|P8^CLINIC",
+        "TQ1|1||||||20260106||S",
+        "OBR|1|P8^CLINIC||57021-8^CBC^LN",
+        "ORC|NW|P9^CLINIC",
+        "OBR|2|P9^CLINIC||2345-7^Glucose^LN",
+    )
+    assert only(made, "MedicationRequest").key.endswith("P7")
+    first, second = documents(made, "ServiceRequest")
+    assert (first.resource["priority"], second.resource.get("priority")) == ("stat", None)
+
+
+def test_vaccines_without_numbers_do_not_take_the_place_of_each_other():
+    lines = ("ORC|RE||I1", "RXA|0|1|20260105||08^HepB^CVX|1", "RXA|0|1|20260105||207^COVID^CVX|1")
+    made = documents(translated("VXU^V04", WHO, *lines), "Immunization")
+    assert len({each.key for each in made}) == 2
+
+
+def test_a_message_about_two_persons_is_filed_for_neither():
+    obr = "OBR|1||F1|57021-8^CBC^LN" + "|" * 21 + "F"
+    with pytest.raises(Refused):
+        translated("ORU^R01", WHO, obr, "PID|2||4712^^^WEST^MR||Diaz^Eva", obr.replace("F1", "F2"))

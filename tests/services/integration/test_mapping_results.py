@@ -5,6 +5,7 @@ import base64
 import pytest
 from messages_by_hand import WHO, Rules, documents, keep, only, texts, translated
 
+from polyclinic.services.integration.domain.intents import Refused
 from polyclinic.services.integration.domain.mapping import attachments
 from polyclinic.services.integration.domain.overlaying import is_older, laid_over
 
@@ -26,6 +27,7 @@ def value(line, rules=None):
     return only(result(line, rules=rules), "Observation").resource
 
 
+# ATK-091
 def test_a_report_points_to_its_results_and_waits_for_its_order():
     made = result(obx("11.2"), obx("4.1", code="789-8^Erythrocytes^LN", unit="10*6/uL"))
     report = only(made, "DiagnosticReport")
@@ -41,6 +43,7 @@ def test_a_report_points_to_its_results_and_waits_for_its_order():
     assert report.resource["basedOn"] == [{"reference": f"#ServiceRequest/{awaited.key}"}]
 
 
+# ATK-091
 def test_nobody_is_made_of_a_result_unless_the_channel_says_so():
     assert not keep(result(obx("1"))).create_person
     rules = Rules(mapping={"results_create_person": "yes"})
@@ -80,6 +83,7 @@ def test_results_go_on(before, after):
     assert not is_older(only(two, "Observation").rank, only(one, "Observation").rank)
 
 
+# ATK-090
 @pytest.mark.parametrize(
     ("before", "after"), [("F", "P"), ("C", "F"), ("C", "P"), ("F", "X"), ("P", "I"), ("F", "S")]
 )
@@ -254,6 +258,7 @@ def test_a_file_in_a_result_is_kept_beside_it():
     assert attachment["size"] == 14
 
 
+# ATK-096
 @pytest.mark.parametrize(
     ("data", "remark"),
     [
@@ -284,3 +289,12 @@ def test_messages_of_others_become_valid_resources(name, samples):
     from messages_by_hand import of_bytes
 
     assert of_bytes((samples / name).read_bytes()).intents
+
+
+def test_a_flood_is_refused_and_never_filed_in_part():
+    flood = [obx("1", code=f"{number}^x^LN") for number in range(2_100)]
+    with pytest.raises(Refused):
+        result(*flood)
+    many = WHO.replace("4711^^^WEST^MR", "~".join(f"4{n}^^^WEST^MR" for n in range(5_000)))
+    made = translated("ORU^R01", many, OBR.format("F"), obx("1"))
+    assert any("more repetitions" in text for text in texts(made))

@@ -27,6 +27,7 @@ def test_a_time_is_said_as_precisely_as_it_was_sent(sent, said):
     assert times.read(sent, "America/New_York").date_time == said
 
 
+# ATK-092
 @pytest.mark.parametrize(
     "sent",
     [
@@ -51,6 +52,7 @@ def test_what_is_no_time_is_refused_in_words(sent):
         times.read(sent, "America/New_York")
 
 
+# ATK-092
 def test_an_hour_that_the_clock_skips_takes_the_offset_before_and_says_so():
     found = times.read("20260308023000", "America/New_York")
     assert found.is_gap
@@ -91,12 +93,14 @@ def booking(start):
     return translated("SIU^S12", line, WHO, "AIP|1||77^Weiss^Noor")
 
 
+# ATK-092
 @pytest.mark.parametrize("start", ["20260308023000", "00000000", "99991231120000", "20260105", ""])
 def test_nobody_is_booked_at_a_time_that_does_not_exist(start):
     with pytest.raises(Refused):
         booking(start)
 
 
+# ATK-092
 def test_the_channels_zone_holds_where_a_time_has_none():
     visit = booking("20260705093000").intents[0].visit
     assert visit.start == "2026-07-05T09:30:00-04:00"

@@ -156,6 +156,7 @@ def test_a_visit_comes_back_as_it_was():
     assert visit["location"][0]["location"]["display"] == "Ward 3"
 
 
+# ATK-086
 def test_nothing_in_a_text_becomes_a_field_or_a_segment():
     evil = {**PATIENT, "name": [{"family": "A|B^C~D&E\\F\rPID|9", "given": ["\x0bx\x1c"]}]}
     message = parse(admission(TO, "A08", evil, None).write())

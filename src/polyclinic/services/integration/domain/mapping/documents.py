@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyclinic.services.integration.domain.intents import Document, Rank
+from polyclinic.services.integration.domain.intents import Document, Rank, Refused
 from polyclinic.services.integration.domain.mapping import keys, tables
 from polyclinic.services.integration.domain.mapping.filling import Filled, fill
 from polyclinic.services.integration.domain.mapping.ranking import rank_of
@@ -12,7 +12,7 @@ from polyclinic.services.integration.domain.mapping.reading import Reading, Scop
 from polyclinic.services.integration.domain.mapping.tables import Recipe
 from polyclinic.standards.hl7v2 import Group, Segment
 
-DOCUMENTS_MAX = 5_000  # of one message; more is a file that came by the wrong way
+DOCUMENTS_MAX = 2_000  # of one message; more is a file that came by the wrong way
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class Making:
         return self.add(recipe, key, filled)
 
     def add(self, recipe: Recipe, key: str, filled: Filled) -> Document:
+        """Raises Refused: a part of many results, kept silently, would be taken for all."""
         resource = {"resourceType": recipe.kind, **filled.resource}
         document = Document(
             recipe.kind,
@@ -58,8 +59,7 @@ class Making:
             filled.defaults.resource,
         )
         if len(self.made) >= DOCUMENTS_MAX:
-            self.reading.note("", "The message makes more documents than one may.", "error")
-            return document
+            raise Refused("The message makes more documents than one may.")
         self.made[recipe.kind, key] = document
         return document
 
@@ -82,10 +82,7 @@ def filled_by(names: tuple[str, ...], scope: Scope, kind: str) -> Filled:
 def _segments(name: str, scope: Scope) -> list[Segment]:
     if scope.segment is not None and scope.segment.name == name:
         return [scope.segment]
-    own = [each for each in scope.segments if each.name == name]
-    if own or name == "NTE":
-        return own
-    return list(scope.reading.message.segments(name))
+    return list(scope.named(name))
 
 
 def scopes(each: str, reading: Reading) -> Iterator[Scope]:

@@ -19,11 +19,12 @@ NO_NUMBERS = frozenset({"UNKNOWN", "UNK", "NONE", "N/A", "NA", "NULL", "NIL", "T
 
 
 def is_number(text: str | None) -> bool:
-    """Whether it can tell one from another: not empty, no filler, not all zeros or nines."""
+    """Whether it can tell one from another: not empty, no filler, not one digit again and again."""
     if not text or text.upper() in NO_NUMBERS:
         return False
     significant = re.sub(r"\W", "", text)
-    return bool(significant) and set(significant) not in ({"0"}, {"9"}, {"X"})
+    is_filler = set(significant) <= {"0"} or (len(significant) > 5 and len(set(significant)) == 1)
+    return bool(significant) and not is_filler
 
 
 def system_of(authority: Node, kind: str, reading: Reading) -> str:

@@ -11,6 +11,7 @@ from polyclinic.standards.hl7v2.paths import Spot, spot
 
 NOTES_MAX = 200  # of one message; a message that is odd in every line is known to be after these
 STEPS_MAX = 5_000
+REPETITIONS_MAX = 300  # of one field
 
 
 @dataclass(slots=True)
@@ -36,9 +37,14 @@ class Reading:
         return str(self.channel.mapping.get(name, default))
 
 
+# What stands once for all groups of a message. Everything else is looked for in its group only:
+# an order must not take the number, the drug or the timing of its neighbour.
+SHARED = frozenset({"MSH", "EVN", "PID", "PD1", "PV1", "PV2", "DG1", "ROL", "SCH", "TXA"})
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where paths are looked up: a segment, then its group, then the whole message."""
+    """Where paths are looked up: a segment, then its group, then what the message shares."""
 
     reading: Reading
     segments: tuple[Segment, ...] = ()  # of the group
@@ -48,9 +54,11 @@ class Scope:
         return replace(self, segment=segment)
 
     def named(self, name: str) -> Sequence[Segment]:
-        """Segments of that name in the group; where it has none, those of the message."""
+        """Segments of that name in the group, or of the message where they are for all."""
         found = [each for each in self.segments if each.name == name]
-        return found or self.reading.message.segments(name)
+        if found or (self.segments and name not in SHARED):
+            return found
+        return self.reading.message.segments(name)
 
     def text(self, path: str) -> str | None:
         """What a path says; `event` is the trigger event."""
@@ -68,7 +76,10 @@ class Scope:
         if segment is None:
             return
         self.reading.used.add((segment.index, where.field))
-        for node in _all_of(segment, where):
+        for count, node in enumerate(_all_of(segment, where)):
+            if count >= REPETITIONS_MAX:
+                self.reading.note(node.place, "There are more repetitions than are read.", "error")
+                return
             yield node if not where.component else node.node(_inner(where))
 
     def all_nodes(self, paths: Iterable[str]) -> list[Node]:

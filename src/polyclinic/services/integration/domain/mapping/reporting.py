@@ -144,8 +144,9 @@ def _order(scope: Scope, making: Making) -> tuple[list[dict[str, Any]], list[Awa
 
 def _observations(key: str, scope: Scope, group: Group, making: Making) -> Iterator[Document]:
     seen: dict[str, int] = {}
+    heads = [each for each in scope.segments if each.name in ("OBR", "ORC")]
     for segments in _joined(list(group.find("OBSERVATION"))):
-        inner = Scope(making.reading, (*segments, *_heads(scope)), segments[0])
+        inner = Scope(making.reading, (*segments, *heads), segments[0])
         _mark_lines(segments, making)
         own = inner.text("3") or inner.text("3.2")
         if own is None:
@@ -163,10 +164,6 @@ def _mark_lines(segments: list[Segment], making: Making) -> None:
     for segment in segments[1:]:
         if segment.name == "OBX":
             making.reading.used.update((segment.index, field) for field in (3, 4, 11, 14))
-
-
-def _heads(scope: Scope) -> list[Segment]:
-    return [each for each in scope.segments if each.name in ("OBR", "ORC")]
 
 
 def _joined(groups: list[Group]) -> Iterator[list[Segment]]:

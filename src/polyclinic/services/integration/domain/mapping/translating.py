@@ -43,6 +43,7 @@ def translate(message: Message, channel: ChannelRules) -> Translation:
         raise Unsupported(f"No table says what {_word(message.code)}^{_word(message.event)} means.")
     reading = Reading(message, channel)
     _require(trigger, reading)
+    _one_person(trigger, reading)
     at, rank = occurred(reading)
     making = Making(reading, rank)
     intents = _DOES[trigger.does](trigger, making)
@@ -69,6 +70,13 @@ def _require(trigger: Trigger, reading: Reading) -> None:
     for ways in trigger.requires:
         if not any(scope.text(path.strip()) for path in ways.split("|")):
             raise Refused(f"{ways.replace(' | ', ' or ')} is missing.", place=ways.split(" ")[0])
+
+
+def _one_person(trigger: Trigger, reading: Reading) -> None:
+    """What is said of one must never be filed for another."""
+    people = {segment.field(3) for segment in reading.message.segments("PID")}
+    if len(people) > 1 and trigger.does not in ("merge", "unmerge"):
+        raise Refused("The message is about several persons; each needs its own.", place="PID[2]")
 
 
 def _keep(trigger: Trigger, making: Making) -> tuple[Intent, ...]:
