@@ -13,7 +13,8 @@ from messages_by_hand import (
 )
 
 from polyclinic.services.integration.domain.intents import Refused, Unsupported
-from polyclinic.services.integration.domain.overlaying import is_older, laid_over
+from polyclinic.services.integration.domain.keeping import is_older
+from polyclinic.services.integration.domain.overlaying import laid_over
 
 MAIDEN = "extension(http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName)"
 

@@ -16,7 +16,8 @@ from polyclinic.services.integration.domain.intents import (
     Refused,
     Unmerge,
 )
-from polyclinic.services.integration.domain.overlaying import is_older, laid_over
+from polyclinic.services.integration.domain.keeping import is_older
+from polyclinic.services.integration.domain.overlaying import laid_over
 
 SCH = (
     "SCH|P1^CLINIC|F1^SCHED|||||FOLLOWUP^Follow up^HL70276|CHECKUP^Check-up|30|min"

@@ -6,8 +6,9 @@ import pytest
 from messages_by_hand import WHO, Rules, documents, keep, only, texts, translated
 
 from polyclinic.services.integration.domain.intents import Refused
+from polyclinic.services.integration.domain.keeping import is_older
 from polyclinic.services.integration.domain.mapping import attachments
-from polyclinic.services.integration.domain.overlaying import is_older, laid_over
+from polyclinic.services.integration.domain.overlaying import laid_over
 
 OBR = (
     "OBR|1|P1^CLINIC|F1^LAB|57021-8^CBC^LN|||20260105090000|||||||||12^Rey^Ivo"

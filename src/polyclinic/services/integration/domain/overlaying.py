@@ -1,14 +1,9 @@
-"""What is kept, after a message was laid over it: empty leaves as it is, older changes nothing."""
+"""What is kept, after a message was laid over it: what is empty leaves what is there."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from polyclinic.services.integration.domain.intents import Document, Person, Rank, Resource
-
-
-def is_older(rank: Rank, kept: Rank | None) -> bool:
-    """Whether what comes with this rank may not change what is kept; the same rank may."""
-    return kept is not None and rank < kept
+from polyclinic.services.integration.domain.intents import Document, Person, Resource
 
 
 def laid_over(kept: Resource | None, sent: Person | Document) -> Resource:
