@@ -169,13 +169,17 @@ def test_two_quotes_delete_and_empty_leaves():
 
 
 def test_what_a_message_does_not_know_of_a_person_stays():
-    made = translated("ADT^A31", "PID|1||4711^^^WEST^MR||Okafor^Ada^^^^^L").person
+    line = "PID|1||4711^^^WEST^MR||Okafor^Ada^^^^^L"
+    made = translated("ADT^A31", line, rules=Rules(mode="action")).person
     names = [{"use": "nickname", "given": ["Addie"]}, {"use": "official", "family": "X"}]
     kept = {"id": "p", "identifier": [{"system": "urn:ours", "value": "1"}], "name": names}
     after = laid_over(kept, made)
     assert [each["value"] for each in after["identifier"]] == ["4711", "1"]
     assert [each["use"] for each in after["name"]] == ["official", "nickname"]
     assert after["id"] == "p"
+    snapshot = laid_over(kept, translated("ADT^A31", line).person)
+    assert [each["use"] for each in snapshot["name"]] == ["official"]
+    assert len(snapshot["identifier"]) == 2
 
 
 def test_in_action_mode_a_list_is_not_all_there_is():

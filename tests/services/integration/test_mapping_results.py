@@ -47,8 +47,9 @@ def test_a_report_points_to_its_results_and_waits_for_its_order():
 # ATK-091
 def test_nobody_is_made_of_a_result_unless_the_channel_says_so():
     assert not keep(result(obx("1"))).create_person
-    rules = Rules(mapping={"results_create_person": "yes"})
-    assert keep(result(obx("1"), rules=rules)).create_person
+    for yes in ("yes", True):
+        rules = Rules(mapping={"results_create_person": yes})
+        assert keep(result(obx("1"), rules=rules)).create_person
 
 
 def test_an_order_may_be_named_only_or_made_of_the_result():

@@ -79,7 +79,7 @@ class Person:
     resource: Resource
     clears: tuple[str, ...] = ()
     rank: Rank = ()
-    unites: tuple[str, ...] = ("identifier", "extension", "telecom", "name", "communication")
+    unites: tuple[str, ...] = ("identifier", "extension", "telecom")
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ _SAME: Mapping[str, Callable[[Any], str]] = {
     "extension": _by("url"),
     "telecom": lambda entry: f"{entry.get('use')}|{entry.get('system')}",
     "name": _by("use"),
+    "address": _by("use"),
     "location": _place,
     "participant": _part,
 }

@@ -7,6 +7,10 @@ from polyclinic.services.integration.domain.mapping.filling import Filled
 from polyclinic.services.integration.domain.mapping.reading import Scope
 from polyclinic.standards.hl7v2 import Segment
 
+# Lists that are laid beside what is kept. In a snapshot names and addresses are all there are; PID
+# says telecoms in three fields, of which an empty one deletes nothing.
+_ALWAYS = ("identifier", "extension", "telecom")
+UNITED = {True: _ALWAYS, False: (*_ALWAYS, "name", "address", "communication")}
 # Whose numbers are a family's or an employer's, and find nobody.
 _SHARED_KINDS = frozenset({"AN", "VN", "HAR", "XX", "EN", "EI", "PI-ACCT"})
 
@@ -39,7 +43,8 @@ def person_of(filled: Filled, making: Making) -> Person | None:
         return None
     resource = {"resourceType": "Patient", **filled.resource}
     clears = tuple(each for each in filled.clears if each != "identifier")
-    return Person(identifiers, resource, clears, making.moment)
+    unites = UNITED[making.reading.channel.mode == "snapshot"]
+    return Person(identifiers, resource, clears, making.moment, unites)
 
 
 def identifiers_of(entries: list[dict[str, object]]) -> list[Identifier]:

@@ -33,8 +33,9 @@ class Reading:
             self.steps.append(Step(rule, source, target))
 
     def option(self, name: str, default: str) -> str:
-        """A switch of the channel's `mapping`."""
-        return str(self.channel.mapping.get(name, default))
+        """A switch of the channel's `mapping`; YAML reads a bare `yes` as true."""
+        said = self.channel.mapping.get(name, default)
+        return ("no", "yes")[said] if isinstance(said, bool) else str(said)
 
 
 # What stands once for all groups of a message. Everything else is looked for in its group only:
