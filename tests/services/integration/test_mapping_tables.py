@@ -127,12 +127,6 @@ def test_whatever_a_sender_sends_it_is_refused_in_words_or_becomes_valid():
     assert fuzz(20260105, 600) > 300
 
 
-@pytest.mark.long
-def test_so_it_is_for_many_more(record_property):
-    record_property("messages broken and translated", 40_000)
-    assert fuzz(7, 40_000) > 20_000
-
-
 def test_the_page_says_the_coverage_that_is_measured():
     sys.path.insert(0, str(ROOT / "scripts"))
     try:
