@@ -30,7 +30,7 @@ class Peers:
             transport=transport,
             base_url=f"http://{name}.internal",
             timeout=TIMEOUT,
-            cookies=_no_cookies(),
+            cookies=no_cookies(),
         )
 
     def add_remote(self, name: str, url: str) -> None:
@@ -41,7 +41,7 @@ class Peers:
             timeout=TIMEOUT,
             limits=limits,
             trust_env=False,
-            cookies=_no_cookies(),
+            cookies=no_cookies(),
         )
 
     def names(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Peers:
                 await client.aclose()
 
 
-def _no_cookies() -> CookieJar:
+def no_cookies() -> CookieJar:
     """One client speaks for everybody: a cookie kept in it would be sent for somebody else."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from polyclinic.foundation import once
 from polyclinic.foundation.once.door import show_problem
 from polyclinic.foundation.service import Service
-from polyclinic.services.migration.actions.opening import open_passage
 from polyclinic.services.migration.jobs import jobs
+from polyclinic.services.migration.listeners import open_with_gateway
 from polyclinic.services.migration.routes import routes
 from polyclinic.services.migration.settings import MigrationSettings
 
@@ -25,7 +25,7 @@ service = Service(
     mounts=(once.SCHEMA,),
     settings=MigrationSettings,
     needs=("identity", "records", "appointments", "billing"),
-    start=open_passage,
+    start=open_with_gateway,
     jobs=jobs,
     show_problem=show_problem,
 )

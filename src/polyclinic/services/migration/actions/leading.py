@@ -1,0 +1,137 @@
+"""What an administrator does with a rollout: declare, move, step, hold, kill, opt in."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.errors import Invalid
+from polyclinic.foundation.service import Running
+from polyclinic.services.migration.actions import rolling
+from polyclinic.services.migration.actions.plane import keyed_name
+from polyclinic.services.migration.domain import moving
+from polyclinic.services.migration.domain.burn import Slo
+from polyclinic.services.migration.domain.ladder import LADDER, Step
+from polyclinic.services.migration.domain.routing import Mode, Route, RouteRule, Table, Unit
+from polyclinic.services.migration.store import counts, rules
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be said of a capability without moving it."""
+
+    routes: tuple[Route, ...]
+    reason: str
+    unit: Unit = "patient"
+    writer: Literal["legacy", "side"] = "legacy"
+    who: tuple[str, ...] = ()
+    visit: tuple[str, ...] = ()
+    shadow_percent: int = 100
+    automatic: bool = False
+    ladder: tuple[Step, ...] = LADDER
+    slo: Slo = Slo()
+    moved_to: str = ""
+
+
+async def declare(
+    running: Running, caller: Caller, capability: str, said: Declared, now: datetime
+) -> RouteRule:
+    """Says which requests are a capability's and how they are compared; it stays where it is."""
+    fields = {name: getattr(said, name) for name in said.__struct_fields__ if name != "reason"}
+    rule = RouteRule(capability=capability, **fields)
+    try:
+        Table([rule])
+    except Exception as wrong:
+        raise Invalid("A route's path cannot be read.", place="routes") from wrong
+
+    def act(before: RouteRule) -> RouteRule:
+        return msgspec.structs.replace(before, **fields)
+
+    async with running.database.transaction() as tx:
+        return await rolling.change(tx, capability, act, (caller.subject, said.reason), now)
+
+
+async def move(
+    running: Running, tx: Transaction, why: tuple[str, str], at: tuple[str, Mode], now: datetime
+) -> RouteRule:
+    """To another mode; what goes forward must be due, and what is retired must be out of use."""
+    capability, mode = at
+    _, where = await rolling.standing(running, capability, now)
+    if mode == "retired":
+        used = await counts.uses(running.database, capability, now)
+        if used:
+            names = ", ".join(f"{row['kind']} {row['name']} ({row['last']})" for row in used[:5])
+            raise moving.StillUsed(f"{moving.StillUsed.__doc__} Last: {names}.", place="mode")
+
+    def act(rule: RouteRule) -> RouteRule:
+        return moving.moved(rule, mode, where, now)
+
+    return await rolling.change(tx, capability, act, why, now)
+
+
+async def step(
+    running: Running,
+    tx: Transaction,
+    why: tuple[str, str],
+    at: tuple[str, int | None],
+    now: datetime,
+) -> RouteRule:
+    """Up when it is due, down at any time."""
+    capability, percent = at
+    _, where = await rolling.standing(running, capability, now)
+
+    def act(rule: RouteRule) -> RouteRule:
+        return moving.stepped(rule, percent, where, now)
+
+    return await rolling.change(tx, capability, act, why, now)
+
+
+async def hold(
+    tx: Transaction, why: tuple[str, str], at: tuple[str, bool], now: datetime
+) -> RouteRule:
+    def act(rule: RouteRule) -> RouteRule:
+        if not rule.version:
+            raise rolling.Unknown(place="capability")
+        return msgspec.structs.replace(rule, held=at[1])
+
+    return await rolling.change(tx, at[0], act, why, now)
+
+
+async def kill(
+    tx: Transaction, why: tuple[str, str], capability: str | None, now: datetime
+) -> list[dict[str, Any]]:
+    """Everything, or one capability, back to the old side; a retired one has no old side."""
+    found = await rules.current(tx)
+    names = [k.rule.capability for k in found if capability in (None, k.rule.capability)]
+    if capability is not None and not names:
+        raise rolling.Unknown(place="capability")
+
+    def act(rule: RouteRule) -> RouteRule:
+        return rule if rule.mode == "retired" else moving.back(rule, "off", held=True)
+
+    killed = [await rolling.change(tx, name, act, why, now) for name in sorted(names)]
+    return [{"capability": r.capability, "version": r.version, "mode": r.mode} for r in killed]
+
+
+async def member(running: Running, capability: str, who: str, is_unit: bool) -> str:  # noqa: FBT001 (as it was asked)
+    """The keyed name under which the gateway will meet somebody; the plain one is kept nowhere."""
+    kept = await rules.versions(running.database, capability, 1)
+    if not kept:
+        raise rolling.Unknown(place="capability")
+    return keyed_name(running, "unit", kept[0].rule.unit if is_unit else "who", who).hex()
+
+
+async def opt_in(
+    tx: Transaction, why: tuple[str, str], at: tuple[str, str, bool], now: datetime
+) -> RouteRule:
+    """Takes somebody's keyed name into those who go first, or out of them."""
+    capability, name, is_in = at
+
+    def act(rule: RouteRule) -> RouteRule:
+        if not rule.version:
+            raise rolling.Unknown(place="capability")
+        members = {*rule.members, name} if is_in else set(rule.members) - {name}
+        return msgspec.structs.replace(rule, members=tuple(sorted(members)))
+
+    return await rolling.change(tx, capability, act, why, now)
