@@ -58,11 +58,13 @@ def same(rules, legacy, candidate):
             "2026-07-01T09:00:00",
             "2026-07-01T13:00:00Z",
         ),
+        ({"kind": "time"}, "7/1/2026 1:05 PM", "2026-07-01T13:05:00Z"),
+        ({"kind": "date"}, "03-14-1980", "1980-03-14"),
         ({"kind": "time"}, 1782910800, "2026-07-01T13:00:00Z"),
         ({"kind": "time", "tolerance": 1}, "2026-07-01T13:00:00Z", "2026-07-01T13:00:01Z"),
         ({"kind": "money"}, "$1,250.00", {"value": 1250, "currency": "USD"}),
         ({"kind": "money", "unit": "cents", "candidate_unit": "dollars"}, 1250, "12.50"),
-        ({"kind": "text"}, "Ana  María ", "Ana Mari\u0301a"),
+        ({"kind": "text"}, "Ana María", "Ana Mari\u0301a"),
         ({"kind": "flag"}, "Y", True),
         ({"kind": "id"}, 17, "17"),
         ({"kind": "text"}, "", None),
@@ -166,6 +168,31 @@ def test_an_item_that_is_lost_or_invented_is_found_with_its_lists_severity():
     assert ("allergies[]", "missing", 1) in [d[:3] for d in changed(lambda items: items.pop(0))]
     more = {"agent": {"text": "Nuts"}}
     assert ("allergies[]", "extra", 1) in [d[:3] for d in changed(lambda i: i.append(more))]
+
+
+def test_what_stands_beside_a_value_is_its_unit_and_says_which_analyte_it_is():
+    rules = Comparison(
+        fields=(
+            Field(path="Test", kind="code", severity=1),
+            Field(path="Value", kind="quantity", severity=1, unit_path="Units",
+                  analyte_path="Test", analytes={"GLU": "glucose"}),
+            Field(path="Range", kind="range", severity=4, unit_path="Units",
+                  analyte_path="Test", analytes={"GLU": "glucose"}),
+            Field(path="WeightLb", kind="quantity", severity=1, unit="lb", also={"WeightKg": "kg"}),
+        )
+    )  # fmt: skip
+    old = {"Test": "GLU", "Value": "105", "Units": "mg/dL", "Range": "70-99", "WeightLb": 154}
+    new = {"Test": "GLU", "Value": "5.83", "Units": "mmol/L", "Range": "3.9-5.5", "WeightKg": 69.85}
+    assert not compare(rules, old, new)
+    assert worst(compare(rules, old, {**new, "Units": "mg/dL"})) == 1
+    assert worst(compare(rules, old, {**new, "WeightKg": 154})) == 1
+    assert worst(compare(rules, {**old, "Value": "<105"}, old)) == 1
+    assert [d.path for d in compare(rules, old, {**new, "Range": "3.9-6.5"})] == ["Range"]
+
+
+def test_spaces_and_capitals_are_cosmetic():
+    found = compare(one(kind="text"), {"x": "Ana  Lind"}, {"x": " Ana Lind"})
+    assert [d[:3] for d in found] == [("x", "spacing", 4)]
 
 
 def test_values_swapped_between_two_items_are_found():

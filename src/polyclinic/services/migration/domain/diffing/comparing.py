@@ -5,12 +5,22 @@ of severity 4 wherever they stand.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from polyclinic.services.migration.domain.diffing import units
-from polyclinic.services.migration.domain.diffing.reading import ABSENT, Unreadable, read, within
+from polyclinic.services.migration.domain.diffing.reading import (
+    ABSENT,
+    Raw,
+    Unreadable,
+    analyte_of,
+    read,
+    taken,
+    within,
+)
+from polyclinic.services.migration.domain.diffing.reading import at as at_path
 from polyclinic.services.migration.domain.diffing.rules import Comparison, Difference, Field
 
 ITEMS = "items"
@@ -46,15 +56,18 @@ def _items(
     for inner in field.fields:
         name = (at + inner.path).rstrip(".")
         if name not in ignore:
-            values = (_at(legacy, inner.path), _at(candidate, inner.path_of(candidate=True)))
-            yield from _field(inner, values, name, ignore)
-    known = {inner.path for inner in field.fields}
-    known |= {inner.path_of(candidate=True) for inner in field.fields}
+            yield from _field(inner, pair, name, ignore)
+    known = {path for inner in field.fields for path in _paths(inner)}
     for name in sorted(_leaves(legacy, known) | _leaves(candidate, known)):
         if at + name not in ignore:
-            one, other = _plain(_at(legacy, name)), _plain(_at(candidate, name))
+            one, other = _plain(at_path(legacy, name)), _plain(at_path(candidate, name))
             if one != other:
                 yield Difference(at + name, _kind(one, other), COSMETIC, one, other)
+
+
+def _paths(field: Field) -> tuple[str, ...]:
+    named = (field.path, field.path_of(candidate=True), field.unit_path, *field.also)
+    return tuple(filter(None, named))
 
 
 def _leaves(value: Any, known: set[str], at: str = "") -> set[str]:
@@ -73,16 +86,6 @@ def _leaves(value: Any, known: set[str], at: str = "") -> set[str]:
     return found
 
 
-def _at(value: Any, path: str) -> Any:
-    """What stands at a path; the empty path is the value itself."""
-    for name in path.split(".") if path else ():
-        if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
 def _plain(value: Any) -> Any:
     """What nobody declared, made comparable: lists in any order, empty as absent."""
     if isinstance(value, dict):
@@ -94,21 +97,32 @@ def _plain(value: Any) -> Any:
 
 
 def _field(
-    field: Field, pair: tuple[Any, Any], at: str, ignore: tuple[str, ...]
+    field: Field, pair: tuple[Any, Any], name: str, ignore: tuple[str, ...]
 ) -> Iterator[Difference]:
+    """One field of two objects."""
+    raw = (taken(field, pair[0], candidate=False), taken(field, pair[1], candidate=True))
     if field.kind == "list":
-        yield from _lists(field, (_list(pair[0]), _list(pair[1])), at, ignore)
+        yield from _lists(field, (_list(raw[0].value), _list(raw[1].value)), name, ignore)
         return
-    one = read(field, pair[0], candidate=False)
-    other = read(field, pair[1], candidate=True)
-    if _same(field, one, other):
+    one, other = read(field, raw[0]), read(field, raw[1])
+    shown = (_with_unit(raw[0]), _with_unit(raw[1]))
+    if _same(field, one, other, analyte_of(field, pair[0])):
+        if field.kind == "text" and _spaced(raw[0]) != _spaced(raw[1]):
+            yield Difference(name, "spacing", COSMETIC, *shown)
         return
-    kind = _kind(one, other)
-    severity = int(field.severity)
+    kind, severity = _kind(one, other), int(field.severity)
     # Two ids that differ in capitals are two ids.
     if field.kind in ("text", "code") and str(one).casefold() == str(other).casefold():
         kind, severity = "capitals", COSMETIC
-    yield Difference(at, kind, severity, pair[0], pair[1])
+    yield Difference(name, kind, severity, *shown)
+
+
+def _with_unit(raw: Raw) -> Any:
+    return f"{raw.value} {raw.unit}" if raw.unit and raw.value is not None else raw.value
+
+
+def _spaced(raw: Raw) -> str:
+    return "" if raw.value is None else unicodedata.normalize("NFC", str(raw.value))
 
 
 def _list(value: Any) -> list[Any]:
@@ -125,14 +139,17 @@ def _kind(one: Any, other: Any) -> str:
     return "value"
 
 
-def _same(field: Field, one: Any, other: Any) -> bool:
+def _same(field: Field, one: Any, other: Any, analyte: str = "") -> bool:
     if one == other and type(one) is type(other):
         return True
     if None in (one, other) or Unreadable in (type(one), type(other)):
         return False
     match field.kind:
         case "quantity":
-            return units.same(one, other, field.analyte) or _close(field, one, other)
+            return _same_quantity(field, one, other, analyte)
+        case "range":
+            pairs = zip(one, other, strict=True)
+            return all(_same_quantity(field, low, high, analyte) for low, high in pairs)
         case "number" | "money":
             return abs(one - other) <= Decimal(str(field.tolerance))
         case "time":
@@ -141,9 +158,16 @@ def _same(field: Field, one: Any, other: Any) -> bool:
             return False
 
 
-def _close(field: Field, one: tuple[Decimal, str], other: tuple[Decimal, str]) -> bool:
-    is_one_unit = units.unit_of(one[1]) == units.unit_of(other[1])
-    return is_one_unit and abs(one[0] - other[0]) <= Decimal(str(field.tolerance))
+_Quantity = tuple[str, Decimal, str]
+
+
+def _same_quantity(field: Field, one: _Quantity, other: _Quantity, analyte: str) -> bool:
+    if one[0] != other[0]:
+        return False
+    if units.same(one[1:], other[1:], analyte):
+        return True
+    is_one_unit = units.unit_of(one[2]) == units.unit_of(other[2])
+    return is_one_unit and abs(one[1] - other[1]) <= Decimal(str(field.tolerance))
 
 
 def _lists(
@@ -185,9 +209,11 @@ def _is_same_item(field: Field, one: Any, other: Any) -> bool:
     if not field.key:
         return worst(_items(field, (one, other), "", ())) >= COSMETIC
     inner = (f for f in field.fields if f.path in field.key)
-    pairs = ((f, _at(one, f.path), _at(other, f.path_of(candidate=True))) for f in inner)
     return all(
-        _same_key(f, read(f, a, candidate=False), read(f, b, candidate=True)) for f, a, b in pairs
+        _same_key(
+            f, read(f, taken(f, one, candidate=False)), read(f, taken(f, other, candidate=True))
+        )
+        for f in inner
     )
 
 

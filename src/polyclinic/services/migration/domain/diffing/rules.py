@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 Kind = Literal[
-    "id", "text", "code", "date", "time", "number", "quantity", "money", "flag", "list"
+    "id", "text", "code", "date", "time", "number", "quantity", "range", "money", "flag", "list"
 ]  # fmt: skip
 # 1 identity, allergy, medication, dose; 2 appointment, balance; 3 demographic; 4 cosmetic.
 Severity = Literal[1, 2, 3, 4]
@@ -14,8 +14,12 @@ Severity = Literal[1, 2, 3, 4]
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value by its path (`contact.phone`); `candidate` is its path on the other side.
 
+    Where neither is there, `also` says other paths of the same value, with the unit of each.
+
     quantity  "5.4 mmol/L", {"value", "unit"}, or a bare number in `unit` (`candidate_unit`);
-              `analyte` allows mg/dL against mmol/L
+              `unit_path` names the field beside it that holds the unit; `analyte` allows mg/dL
+              against mmol/L, or `analytes` by what stands at `analyte_path`
+    range     two such numbers, `70-99`
     code      `codes` translates what either side writes into one of the two
     time      without an offset it is the wall clock of `zone`; `tolerance` in seconds
     money     "12.50" or, with `unit: cents`, 1250
@@ -29,7 +33,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     candidate: str = ""
     unit: str = ""
     candidate_unit: str = ""
+    unit_path: str = ""
+    also: dict[str, str] = {}
     analyte: str = ""
+    analyte_path: str = ""
+    analytes: dict[str, str] = {}
     codes: dict[str, str] = {}
     zone: str = "UTC"
     tolerance: float = 0.0
