@@ -233,11 +233,15 @@ ROUTES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@asynccontextmanager
-async def serving_app(app: Any) -> AsyncIterator[str]:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+        return taken.getsockname()[1]
+
+
+@asynccontextmanager
+async def serving_app(app: Any) -> AsyncIterator[str]:
+    port = free_port()
     ready = asyncio.Event()
     task = asyncio.create_task(serving.serve(app, "127.0.0.1", port, ready.set))
     try:

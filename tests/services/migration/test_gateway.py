@@ -10,9 +10,11 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gateway_world import ANA, ROUTES, World, ladder, open_world, serving_app
+from gateway_world import ANA, ROUTES, World, free_port, ladder, open_world, serving_app
 
+from polyclinic.assembly.process import assemble
 from polyclinic.foundation import clock
+from polyclinic.foundation.settings import Platform
 from polyclinic.services.migration.actions import rolling
 
 
@@ -373,6 +375,30 @@ async def test_a_route_may_be_asked_in_the_new_sides_words(world):
     assert answer.json()["name"] == "Lind new-17"
 
 
+async def test_whom_the_old_system_refuses_learns_nothing_from_the_new_one(world, monkeypatch):
+    async def token():
+        return "ours"
+
+    monkeypatch.setattr(world.running.tokens, "for_documents", token)
+    own = {**ROUTES[0], "candidate": {"own": True}}
+    body = {"routes": [own], "reason": "r"}
+    assert (await world.lead("PUT", "/routes/charts", body)).status_code == 400
+    own["candidate"]["guard"] = "/guarded/{patient}"
+    await world.declare(routes=[own])
+    await world.move("shadow", "canary")
+    await world.to(100)
+    answer = await world.ask("GET", "/patients/17", headers={"authorization": "Basic good"})
+    assert answer.headers["x-answered-by"] == "candidate"
+    assert world.candidate.seen[-1][2]["authorization"] == "Bearer ours"
+    guard = next(seen for seen in world.legacy.seen if seen[1] == "/guarded/17")
+    assert guard[2]["authorization"] == "Basic good"
+    asked = len(world.candidate.seen)
+    world.legacy.status = 401
+    refused = await world.ask("GET", "/patients/17", headers={"authorization": "Basic bad"})
+    assert refused.status_code == 401
+    assert len(world.candidate.seen) == asked
+
+
 async def test_feedback_is_bound_to_capability_and_side_and_shown_beside_the_rollout(world):
     await world.declare()
     for liked, effort in ((True, 6), (False, 2)):
@@ -417,3 +443,16 @@ LEADING = (
 async def test_only_administrators_lead(world):
     for method, path in LEADING:
         assert (await world.lead(method, path, {}, ANA)).status_code == 403, path
+
+
+async def test_the_service_opens_its_gateway_on_a_port_of_its_own(new_database, key_file):
+    port = free_port()
+    environ = {"POLYCLINIC_MIGRATION_GATEWAY_PORT": str(port),
+               "POLYCLINIC_MIGRATION_LEGACY_URL": "http://127.0.0.1:1"}  # fmt: skip
+    platform = Platform(database_url=await new_database(), key_file=str(key_file))
+    async with assemble(platform, ("migration",), environ), httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/anything")
+        assert answer.status_code == 503
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/anything")

@@ -69,10 +69,10 @@ async def note(
 
 
 async def judge(
-    running: Running, tx: Transaction, caller: Caller, name: UUID, said: dict[str, Any]
+    tx: Transaction, caller: Caller, name: UUID, said: dict[str, Any]
 ) -> dict[str, Any]:
     """A person's verdict on a cluster; `said` holds owner, verdict, until, note, now."""
-    rows = await differences.listed(running.database, None, name)
+    rows = await differences.listed(tx, None, name)
     if not rows:
         raise NotFound(place="difference")
     verdict = said["verdict"]

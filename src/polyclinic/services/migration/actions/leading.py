@@ -40,6 +40,8 @@ async def declare(
     """Says which requests are a capability's and how they are compared; it stays where it is."""
     fields = {name: getattr(said, name) for name in said.__struct_fields__ if name != "reason"}
     rule = RouteRule(capability=capability, **fields)
+    if any(route.candidate.own and not route.candidate.guard for route in said.routes):
+        raise Invalid("A route that asks in our own name needs a guard.", place="routes")
     try:
         Table([rule])
     except Exception as wrong:
@@ -53,13 +55,13 @@ async def declare(
 
 
 async def move(
-    running: Running, tx: Transaction, why: tuple[str, str], at: tuple[str, Mode], now: datetime
+    tx: Transaction, why: tuple[str, str], at: tuple[str, Mode], now: datetime
 ) -> RouteRule:
     """To another mode; what goes forward must be due, and what is retired must be out of use."""
     capability, mode = at
-    _, where = await rolling.standing(running, capability, now)
+    _, where = await rolling.standing(tx, capability, now)
     if mode == "retired":
-        used = await counts.uses(running.database, capability, now)
+        used = await counts.uses(tx, capability, now)
         if used:
             names = ", ".join(f"{row['kind']} {row['name']} ({row['last']})" for row in used[:5])
             raise moving.StillUsed(f"{moving.StillUsed.__doc__} Last: {names}.", place="mode")
@@ -71,7 +73,6 @@ async def move(
 
 
 async def step(
-    running: Running,
     tx: Transaction,
     why: tuple[str, str],
     at: tuple[str, int | None],
@@ -79,7 +80,7 @@ async def step(
 ) -> RouteRule:
     """Up when it is due, down at any time."""
     capability, percent = at
-    _, where = await rolling.standing(running, capability, now)
+    _, where = await rolling.standing(tx, capability, now)
 
     def act(rule: RouteRule) -> RouteRule:
         return moving.stepped(rule, percent, where, now)
@@ -114,11 +115,14 @@ async def kill(
     return [{"capability": r.capability, "version": r.version, "mode": r.mode} for r in killed]
 
 
-async def member(running: Running, capability: str, who: str, is_unit: bool) -> str:  # noqa: FBT001 (as it was asked)
-    """The keyed name under which the gateway will meet somebody; the plain one is kept nowhere."""
-    kept = await rules.versions(running.database, capability, 1)
+async def member(
+    running: Running, tx: Transaction, capability: str, asked: tuple[str, bool]
+) -> str:
+    """The keyed name of somebody (and whether it is a unit); the plain one is kept nowhere."""
+    kept = await rules.versions(tx, capability, 1)
     if not kept:
         raise rolling.Unknown(place="capability")
+    who, is_unit = asked
     return keyed_name(running, "unit", kept[0].rule.unit if is_unit else "who", who).hex()
 
 

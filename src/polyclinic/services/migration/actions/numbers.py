@@ -32,7 +32,7 @@ async def overview(running: Running) -> list[dict[str, Any]]:
 
 async def numbers(running: Running, capability: str, now: datetime) -> dict[str, Any]:
     """Since the step began; `waits_for` says in sentences why the next step is not due."""
-    kept, where = await rolling.standing(running, capability, now)
+    kept, where = await rolling.standing(running.database, capability, now)
     sides = await counts.totals(running.database, capability, kept.since)
     legacy = sides.get("legacy", counts.Counted())
     budget = kept.rule.slo.unavailable

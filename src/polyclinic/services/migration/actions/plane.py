@@ -40,6 +40,7 @@ class Plane:
     promised: dict[bytes, tuple[Side, float]] = field(default_factory=dict)
     counted: dict[tuple[str, Side], Counted] = field(default_factory=dict)
     used: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    let_in: dict[bytes, float] = field(default_factory=dict)
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
     promises: "Lane[rules.Promise, Side]" = field(init=False)
 

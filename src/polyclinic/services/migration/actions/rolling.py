@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from polyclinic.foundation import ids, telemetry
-from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import NotFound
 from polyclinic.foundation.service import Running
 from polyclinic.services.migration.actions.deciding import decide
@@ -47,16 +47,18 @@ def _same_place(one: RouteRule, other: RouteRule) -> bool:
     return (one.mode, one.percent, one.epoch) == (other.mode, other.percent, other.epoch)
 
 
-async def standing(running: Running, capability: str, now: datetime) -> tuple[Kept, Standing]:
+async def standing(
+    where: Database | Transaction, capability: str, now: datetime
+) -> tuple[Kept, Standing]:
     """Where a rollout stands; raises Unknown."""
-    found = await rules.versions(running.database, capability, 1)
+    found = await rules.versions(where, capability, 1)
     if not found:
         raise Unknown(place="capability")
     kept = found[0]
-    seen = await counts.totals(running.database, capability, kept.since)
+    seen = await counts.totals(where, capability, kept.since)
     mine = seen.get("candidate", counts.Counted())
     sample = mine.compared if kept.rule.mode == "shadow" else mine.requests
-    left = await differences.open_count(running.database, capability, kept.since, now)
+    left = await differences.open_count(where, capability, kept.since, now)
     return kept, Standing(kept.rule.percent, kept.since, sample, kept.rule.held, left)
 
 
@@ -126,8 +128,8 @@ async def _watch(running: Running, kept: Kept, now: datetime) -> None:
 
 
 async def _climb(running: Running, rule: RouteRule, now: datetime) -> None:
-    _, where = await standing(running, rule.capability, now)
-    if reasons_to_wait(rule.ladder, where, now):
+    _, here = await standing(running.database, rule.capability, now)
+    if reasons_to_wait(rule.ladder, here, now):
         return
     async with running.database.transaction() as tx:
         kept = await rules.lock(tx, rule.capability)
@@ -135,7 +137,7 @@ async def _climb(running: Running, rule: RouteRule, now: datetime) -> None:
             return
 
         def act(at: RouteRule) -> RouteRule:
-            return moving.stepped(at, None, where, now)
+            return moving.stepped(at, None, here, now)
 
         reason = "The step had its time and its sample."
         await change(tx, rule.capability, act, (ITSELF, reason), now)

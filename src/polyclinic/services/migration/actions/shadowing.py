@@ -80,6 +80,9 @@ class Shadows:
         rule = pair.match.rule
         if pair.asked.body is None or pair.answer.status >= 500:
             return
+        # Whom the old side refused, the new one is not asked for in our own name.
+        if pair.match.route.candidate.own and pair.answer.status in (401, 403):
+            return
         # Which requests are sampled must tell nobody anything; chance need not be secret.
         if random.random() * 100 >= rule.shadow_percent:  # noqa: S311
             return

@@ -25,9 +25,9 @@ async def to_candidate(running: Running, match: Match, asked: Question) -> Quest
     route, new = match.route, match.route.candidate
     target = asked.target
     if new.path:
-        path = _filled(new.path, match.path)
+        path = filled(new.path, match.path)
         query = asked.target.partition(b"?")[2].decode("latin-1")
-        query = query if new.query is None else _filled(new.query, match.path)
+        query = query if new.query is None else filled(new.query, match.path)
         target = (path + (f"?{query}" if query else "")).encode()
     headers, body = asked.headers, asked.body
     if new.request is not None and asked.body:
@@ -60,5 +60,5 @@ def _json(body: bytes) -> object:
         raise NotTranslated from unreadable
 
 
-def _filled(template: str, names: dict[str, str]) -> str:
+def filled(template: str, names: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: quote(names.get(found[1], ""), safe=""), template)

@@ -29,7 +29,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How the new system is asked; what is left empty is as the request came.
 
     `request` and `answer` are shapes (adapting.py): with them a body is read whole, not streamed.
-    `own` asks in migration's own name, for whom the caller's credentials say nothing.
+    `own` asks in migration's own name, for whom the caller's credentials say nothing; so `guard` is
+    an address of the old system that must let the caller in first.
     """
 
     method: str = ""
@@ -38,6 +39,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     request: Any = None
     answer: Any = None
     own: bool = False
+    guard: str = ""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

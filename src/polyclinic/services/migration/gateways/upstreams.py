@@ -28,6 +28,9 @@ class Question(NamedTuple):
     headers: list[tuple[bytes, bytes]]
     body: bytes | None = b""
 
+    def headers_without_body(self) -> list[tuple[bytes, bytes]]:
+        return [(k, v) for k, v in self.headers if not k.startswith(b"content-")]
+
 
 class Whole(NamedTuple):
     """An answer that was read to its end."""

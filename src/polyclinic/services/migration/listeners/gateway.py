@@ -16,6 +16,7 @@ import msgspec
 from starlette.responses import Response
 
 from polyclinic.foundation import http, ids, telemetry
+from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.http import BODY_MAX, Message, Receive, Send
 from polyclinic.foundation.inbound import Inbound
 from polyclinic.foundation.passing import (
@@ -31,6 +32,7 @@ from polyclinic.foundation.passing import (
     passed,
 )
 from polyclinic.services.migration.actions.choosing import Chosen, choose_side, never_sent
+from polyclinic.services.migration.actions.guarding import may_pass
 from polyclinic.services.migration.actions.plane import Plane
 from polyclinic.services.migration.actions.shadowing import Pair, Shadows
 from polyclinic.services.migration.actions.translating import (
@@ -153,9 +155,12 @@ class Gateway:
 
     async def _new_side(self, visit: _Visit, match: Match) -> None:
         """The new system's answer; where it fails, reads are the old system's again."""
+        if not await may_pass(self.plane, match, visit.question()):
+            await self._refused(visit)
+            return
         try:
             question = await to_candidate(self.plane.running, match, visit.question())
-        except NotTranslated:
+        except Problem:
             await self._failed_new(visit, match)
             return
         seconds = self.plane.settings.candidate_seconds if visit.reads else self._patience
@@ -177,6 +182,13 @@ class Gateway:
             return
         self._count_new(visit, answer.status_code)
         await self._deliver(visit, match, answer)
+
+    async def _refused(self, visit: _Visit) -> None:
+        """Reads are refused by the old system in its own words; changes here."""
+        if visit.reads and visit.body is not None:
+            await self._old_side(visit)
+        else:
+            await self._say(visit, 403, "forbidden", "The old system does not let you do this.")
 
     async def _failed_new(self, visit: _Visit, match: Match) -> None:
         self._count_new(visit, 599)

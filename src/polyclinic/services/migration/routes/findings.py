@@ -68,7 +68,7 @@ async def post_verdict(request: Request) -> Response:
             raise Invalid("A time has its offset.", place="until")
 
         async def whole(tx: Transaction) -> tuple[int, object]:
-            return 200, await finding.judge(passage.running, tx, caller, _name(request), said)
+            return 200, await finding.judge(tx, caller, _name(request), said)
 
         return await carried(passage.database, key, whole)
 

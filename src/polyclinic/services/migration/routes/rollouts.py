@@ -118,7 +118,7 @@ async def post_mode(request: Request) -> Response:
     async def act(passage: Passage, caller: Caller, asked: MoveAsk, key: Once) -> Stored:
         async def move(tx: Transaction, why: tuple[str, str], now: datetime) -> RouteRule:
             at = (_capability(request), asked.mode)
-            return await leading.move(passage.running, tx, why, at, now)
+            return await leading.move(tx, why, at, now)
 
         return await _done(passage, caller, asked.reason, key, move)
 
@@ -129,7 +129,7 @@ async def post_step(request: Request) -> Response:
     async def act(passage: Passage, caller: Caller, asked: StepAsk, key: Once) -> Stored:
         async def step(tx: Transaction, why: tuple[str, str], now: datetime) -> RouteRule:
             at = (_capability(request), asked.percent)
-            return await leading.step(passage.running, tx, why, at, now)
+            return await leading.step(tx, why, at, now)
 
         return await _done(passage, caller, asked.reason, key, step)
 
@@ -169,9 +169,8 @@ async def post_kill(request: Request) -> Response:
 async def post_member(request: Request) -> Response:
     async def act(passage: Passage, caller: Caller, asked: MemberAsk, key: Once) -> Stored:
         async def opt_in(tx: Transaction, why: tuple[str, str], now: datetime) -> RouteRule:
-            name = await leading.member(
-                passage.running, _capability(request), asked.who, asked.is_unit
-            )
+            said = (asked.who, asked.is_unit)
+            name = await leading.member(passage.running, tx, _capability(request), said)
             at = (_capability(request), name, not asked.leaves)
             return await leading.opt_in(tx, why, at, now)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import LiteralString, NamedTuple
 
-from polyclinic.foundation.database import Database, Row
+from polyclinic.foundation.database import Database, Row, Transaction
 from polyclinic.services.migration.domain.burn import Tally
 from polyclinic.services.migration.domain.routing import Side
 
@@ -68,8 +68,10 @@ async def tallies(database: Database, capability: str, since: datetime) -> list[
     return [Tally(*row.values()) for row in await database.fetch(_LIST, capability, since)]
 
 
-async def totals(database: Database, capability: str, since: datetime) -> dict[str, Counted]:
-    rows = await database.fetch(_TOTAL, capability, since)
+async def totals(
+    where: Database | Transaction, capability: str, since: datetime
+) -> dict[str, Counted]:
+    rows = await where.fetch(_TOTAL, capability, since)
     return {row["side"]: Counted(*tuple(row.values())[1:]) for row in rows}
 
 
@@ -81,9 +83,9 @@ async def add_uses(
     await database.execute(_USED, at.date(), *columns, list(used.values()))
 
 
-async def uses(database: Database, capability: str, now: datetime) -> Sequence[Row]:
+async def uses(where: Database | Transaction, capability: str, now: datetime) -> Sequence[Row]:
     """kind, name, last, count of all that used the old side within 30 days."""
-    return await database.fetch(_USES, capability, now.date())
+    return await where.fetch(_USES, capability, now.date())
 
 
 async def burn_down(database: Database, capability: str, now: datetime) -> Sequence[Row]:

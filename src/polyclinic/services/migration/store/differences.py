@@ -70,8 +70,10 @@ async def add_example(
     await where.execute(_ADD_EXAMPLE, difference, number % EXAMPLES_MAX, at, sealed)
 
 
-async def listed(database: Database, capability: str | None, one: UUID | None = None) -> list[Row]:
-    return await database.fetch(_LIST, capability, one)
+async def listed(
+    where: Database | Transaction, capability: str | None, one: UUID | None = None
+) -> list[Row]:
+    return await where.fetch(_LIST, capability, one)
 
 
 async def open_count(
