@@ -254,13 +254,15 @@ async def serving_app(app: Any) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_world(postgres_url: str, key_file: Any) -> AsyncIterator[World]:
-    """Two replicas of the gateway on a database of their own."""
+async def open_world(
+    postgres_url: str, key_file: Any, apps: tuple[Any, Any] | None = None
+) -> AsyncIterator[World]:
+    """Two replicas of the gateway on a database of their own, before these two apps."""
     name = f"gateway_{uuid.uuid4().hex}"
     await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
     url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
     try:
-        async with _world(url, key_file) as world:
+        async with _world(url, key_file, apps) as world:
             yield world
     finally:
         await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -275,9 +277,10 @@ async def run(url: str, statement: str) -> None:
 
 
 @asynccontextmanager
-async def _world(url: str, key_file: Any) -> AsyncIterator[World]:
+async def _world(url: str, key_file: Any, apps: tuple[Any, Any] | None) -> AsyncIterator[World]:
     legacy, candidate = Clinic("legacy"), Clinic("candidate")
-    async with serving_app(legacy.app()) as old, serving_app(candidate.app()) as new:
+    legacy_app, candidate_app = apps or (legacy.app(), candidate.app())
+    async with serving_app(legacy_app) as old, serving_app(candidate_app) as new:
         environ = {
             "POLYCLINIC_MIGRATION_LEGACY_URL": old,
             "POLYCLINIC_MIGRATION_CANDIDATE_URL": new,
