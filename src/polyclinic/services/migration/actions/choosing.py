@@ -33,7 +33,8 @@ class Chosen:
 async def choose_side(plane: Plane, match: Match, asked: Asked) -> Chosen:
     """The side, the same for the whole of a visit; a repeated change goes where it went first."""
     rule, route = match.rule, match.route
-    if rule.mode == "off":
+    # What was never anywhere else asks nothing of our database.
+    if rule.mode == "off" and not (route.changes and rule.epoch):
         return Chosen("legacy")
     text = find(route.unit, asked)
     unit = plane.name("unit", rule.unit, text) if text else None

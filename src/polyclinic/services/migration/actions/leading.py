@@ -48,6 +48,8 @@ async def declare(
         raise Invalid("A route's path cannot be read.", place="routes") from wrong
 
     def act(before: RouteRule) -> RouteRule:
+        if before.mode == "canary" and before.unit != said.unit:
+            raise moving.NoSuchMove("A canary keeps its unit: patients would be dealt anew.")
         return msgspec.structs.replace(before, **fields)
 
     async with running.database.transaction() as tx:
