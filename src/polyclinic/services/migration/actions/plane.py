@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Literal
 
 from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.service import Running
+from polyclinic.services.migration.actions.meters import Meters, meters_of
 from polyclinic.services.migration.domain.routing import RouteRule, Side, Table
 from polyclinic.services.migration.gateways.upstreams import Upstreams
 from polyclinic.services.migration.settings import MigrationSettings
@@ -21,6 +23,8 @@ from polyclinic.services.migration.store.counts import Counted
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 2.0
 REMEMBERED_MAX = 50_000
+# Mismatched is a serious difference that lasts.
+Outcome = Literal["same", "different", "mismatched", "dropped"]
 
 
 def keyed_name(running: Running, kind: str, *parts: str) -> bytes:
@@ -43,8 +47,10 @@ class Plane:
     let_in: dict[bytes, float] = field(default_factory=dict)
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
     promises: "Lane[rules.Promise, Side]" = field(init=False)
+    meters: Meters = field(init=False)
 
     def __post_init__(self) -> None:
+        self.meters = meters_of(self.running.metrics)
         self.promises = Lane("promise", self._promise, self.running.metrics)
 
     @property
@@ -73,10 +79,21 @@ class Plane:
         )
 
     def answered(self, rule: RouteRule | None, side: Side, status: int, seconds: float) -> None:
+        capability = rule.capability if rule else ""
+        self.meters.answers.labels(capability, side, str(status)).observe(seconds)
         slow_ms = rule.slo.slow_ms if rule else 1000
         self.count(
             rule, side, requests=1, failed=int(status >= 500), slow=int(seconds * 1000 > slow_ms)
         )
+
+    def compared(self, rule: RouteRule, outcome: Outcome) -> None:
+        self.meters.shadows.labels(rule.capability, outcome).inc()
+        is_dropped = outcome == "dropped"
+        mismatched = int(outcome == "mismatched")
+        self.count(
+            rule, "candidate", compared=int(not is_dropped), mismatched=mismatched,
+            dropped=int(is_dropped),
+        )  # fmt: skip
 
     def use(self, capability: str, kind: str, name: str) -> None:
         at = (capability, kind, name)

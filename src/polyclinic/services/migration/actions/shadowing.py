@@ -89,7 +89,7 @@ class Shadows:
         try:
             self._queue.put_nowait(pair)
         except asyncio.QueueFull:
-            self._plane.count(rule, "candidate", dropped=1)
+            self._plane.compared(rule, "dropped")
 
     async def idle(self) -> None:
         """Returns when everything offered so far was compared."""
@@ -101,10 +101,10 @@ class Shadows:
             try:
                 await self._compare(pair)
             except (Problem, httpx.HTTPError):
-                self._plane.count(pair.match.rule, "candidate", dropped=1)
+                self._plane.compared(pair.match.rule, "dropped")
             except Exception as bug:  # noqa: BLE001 - one strange answer must not end the comparing
                 telemetry.log_bug("comparison failed", bug, route=pair.match.route.name)
-                self._plane.count(pair.match.rule, "candidate", dropped=1)
+                self._plane.compared(pair.match.rule, "dropped")
             finally:
                 self._queue.task_done()
 
@@ -115,14 +115,14 @@ class Shadows:
             answers = await self._both(pair)
         except NotTranslated:
             telemetry.log("shadow not translated", route=route.name)
-            self._plane.count(rule, "candidate", dropped=1)
+            self._plane.compared(rule, "dropped")
             return
         if answers is None:
             return
         found = self._differences(pair, *answers)
         self._count += 1
         if not found:
-            self._plane.count(rule, "candidate", compared=1)
+            self._plane.compared(rule, "same")
             if self._count % LEARN_EVERY == 0 and not route.changes:
                 await asyncio.sleep(LEARN_AFTER_SECONDS)
                 await self._twice(pair, answers[0])
@@ -218,7 +218,7 @@ class Shadows:
         now = clock.now()
         loud = await finding.note(running, _place(pair), (found.lasting, found.passing), now)
         serious = [d for d in loud.lasting if d.severity <= 2]
-        self._plane.count(rule, "candidate", compared=1, mismatched=int(bool(serious)))
+        self._plane.compared(rule, "mismatched" if serious else "different")
         if rule.mode != "canary":
             return
         grave = [d for d in serious if d.severity == 1]
