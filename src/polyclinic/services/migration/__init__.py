@@ -15,6 +15,20 @@ from polyclinic.services.migration.listeners import open_with_gateway
 from polyclinic.services.migration.routes import routes
 from polyclinic.services.migration.settings import MigrationSettings
 
+# What the gateway asks in migration's own name, for callers whom the old system let in.
+READS = (
+    "Patient",
+    "AllergyIntolerance",
+    "Condition",
+    "MedicationRequest",
+    "Observation",
+    "Encounter",
+    "Coverage",
+    "Practitioner",
+    "Location",
+    "Appointment",
+)
+
 service = Service(
     name="migration",
     about="Leads from an old system to polyclinic in steps that can be taken back.",
@@ -25,6 +39,7 @@ service = Service(
     mounts=(once.SCHEMA,),
     settings=MigrationSettings,
     needs=("identity", "records", "appointments", "billing"),
+    reads=READS,
     start=open_with_gateway,
     jobs=jobs,
     show_problem=show_problem,
