@@ -1,9 +1,11 @@
 """Whom a service can ask: the other services, in memory or over their address, by one code path."""
 
 import contextlib
+import importlib.util
+import sys
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -11,6 +13,11 @@ from polyclinic.foundation import telemetry
 from polyclinic.foundation.errors import Invalid, Unavailable
 
 TIMEOUT = httpx.Timeout(15, connect=2)
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore tries to import it four times a request, each time through the whole path when it
+    # is not there. An entry that says so at once halves the processor time of a request passed on
+    # (1.35 to 0.68 ms, measured).
+    cast("dict[str, Any]", sys.modules).setdefault("sniffio", None)
 
 
 class Absent(Unavailable):
