@@ -19,12 +19,15 @@ _ADD: LiteralString = """
     INSERT INTO migration.route_rule
         (capability, version, mode, percent, document, author, reason, made, since)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
-# A promise that still holds is kept and lasts longer; one that ended is made anew.
+# A promise that still holds is kept and lasts longer; one that ended is made anew. Nobody waits for
+# the disk: what a crash of PostgreSQL takes (a second at most) is dealt again by the same hash.
 _PROMISE: LiteralString = """
+    WITH soon AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO migration.promise AS p (visit, unit, side, until, written)
     SELECT DISTINCT ON (visit)
         visit, unit, side, now() + $4::interval, CASE WHEN wrote THEN now() END
-    FROM unnest($1::bytea[], $2::bytea[], $3::text[], $5::boolean[]) AS t(visit, unit, side, wrote)
+    FROM soon, unnest($1::bytea[], $2::bytea[], $3::text[], $5::boolean[])
+        AS t(visit, unit, side, wrote)
     ORDER BY visit, wrote DESC
     ON CONFLICT (visit) DO UPDATE SET
         side = CASE WHEN p.until > now() THEN p.side ELSE excluded.side END,
