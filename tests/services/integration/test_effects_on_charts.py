@@ -1,5 +1,6 @@
 """What messages do to charts: once, never backwards, and never to somebody else's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,15 @@ async def test_a_worker_that_dies_after_records_kept_it_is_followed_without_a_tr
     [visit] = names_of(outcome, "Encounter")
     history = await house.get(f"/fhir/{visit}/_history")
     assert len(history["entry"]) == 1
+
+
+async def test_eight_messages_of_a_new_person_at_once_make_one_person(house: House) -> None:
+    said = [keep(person("a30"), encounter(f"V30-{n}")) for n in range(8)]
+    outcomes = await asyncio.gather(*(house.carry(each) for each in said))
+    assert {each.state for each in outcomes} == {"done"}, outcomes
+    assert len({each.patients for each in outcomes}) == 1
+    assert len(await house.found("Patient?identifier=a30")) == 1
+    assert len(await house.found("Encounter?patient.identifier=a30")) == 8
 
 
 async def test_older_news_change_nothing_and_corrections_make_versions(house: House) -> None:
