@@ -93,6 +93,8 @@ async def test_an_admission_a_discharge_and_what_comes_too_late(house: House) ->
     assert "unchanged Encounter" in await done(house, raw("ADT^A01", who, visit))
     [kept] = await house.found("Encounter?patient.identifier=W1")
     assert kept["status"] == "finished"
+    people = {each["individual"].get("reference") for each in kept["participant"]}
+    assert people == {"Practitioner/adams"}
 
 
 async def test_a_repeated_message_has_one_effect(house: House) -> None:

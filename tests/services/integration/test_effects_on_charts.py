@@ -196,6 +196,18 @@ async def test_a_result_of_an_unknown_order_waits_until_the_order_comes(house: H
     assert (outcome.reason, outcome.text) == ("wrong order", "The order is another patient's.")
 
 
+async def test_an_order_that_comes_with_its_result_is_known(house: House) -> None:
+    asked = Document("ServiceRequest", "O31", {
+        "resourceType": "ServiceRequest", "status": "active", "intent": "order",
+        "subject": {"reference": "#Patient"}, "code": {"text": "Potassium"},
+    }, rank=("1",))  # fmt: skip
+    linked = result("R31", "final", 1.0, ("2",), basedOn=[{"reference": "#ServiceRequest/O31"}])
+    awaits = (Awaited("ServiceRequest", "O31"),)
+    outcome = await house.done(keep(person("a31"), asked, linked, awaits=awaits))
+    kept = await house.get(f"/fhir/{names_of(outcome, 'Observation')[0]}")
+    assert kept["basedOn"] == [{"reference": names_of(outcome, "ServiceRequest")[0]}]
+
+
 async def test_what_a_link_leads_to_and_is_not_here_stays_a_number(house: House) -> None:
     linked = result("R13", "final", 1.0, ("2",), encounter={"reference": "#Encounter/nowhere"})
     outcome = await house.done(keep(person("a13"), linked))

@@ -112,6 +112,10 @@ class Engine:
     mllp: Any = None
     channels: dict[str, Deployed] = field(default_factory=dict[str, Deployed])
     channels_read: float = float("-inf")
+    # Whom a practitioner's number names here, and until when that is believed (monotonic seconds).
+    practitioners: dict[tuple[str, str], tuple[float, str | None]] = field(
+        default_factory=dict[tuple[str, str], tuple[float, str | None]]
+    )
     # Of the pool's five connections the lanes use three; staff's transactions take turns.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     outward: Outward = field(init=False)

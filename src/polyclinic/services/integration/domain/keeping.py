@@ -75,6 +75,29 @@ def placeholders(value: Any) -> set[str]:
     return set()
 
 
+def practitioners(value: Any) -> set[tuple[str, str]]:
+    """The numbers by which a resource names practitioners without pointing at them."""
+    if isinstance(value, dict):
+        number = _practitioner(value)
+        found = {number} if number else set[tuple[str, str]]()
+        return found.union(*(practitioners(each) for each in value.values()))
+    if isinstance(value, list):
+        return set[tuple[str, str]]().union(*(practitioners(each) for each in value))
+    return set()
+
+
+def _practitioner(value: Resource) -> tuple[str, str] | None:
+    number = value.get("identifier")
+    if value.get("type") != "Practitioner" or "reference" in value or not isinstance(number, dict):
+        return None
+    return str(number.get("system", "")), str(number.get("value", ""))
+
+
+def practitioner_key(number: tuple[str, str]) -> str:
+    """Under which `bound` looks for one."""
+    return "Practitioner|{}|{}".format(*number)
+
+
 def bound(value: Any, known: dict[str, str]) -> Any:
     """The same with references of ours in place of placeholders.
 
@@ -91,4 +114,7 @@ def bound(value: Any, known: dict[str, str]) -> Any:
     if isinstance(reference, str) and (place := place_of(reference)) is not None:
         rest = {name: each for name, each in value.items() if name != "reference"}
         return {"type": place[0], "identifier": {"value": place[1]}, **rest}
-    return {name: bound(each, known) for name, each in value.items()}
+    made = {name: bound(each, known) for name, each in value.items()}
+    number = _practitioner(value)
+    reference = known.get(practitioner_key(number)) if number else None
+    return {"reference": reference, **made} if reference else made

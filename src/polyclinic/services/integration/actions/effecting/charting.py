@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from polyclinic.foundation import clock
-from polyclinic.services.integration.actions.effecting import waking, who
+from polyclinic.services.integration.actions.effecting import others, waking, who
 from polyclinic.services.integration.actions.effecting.work import Found, Resource, Waits, Work
 from polyclinic.services.integration.domain import keeping, matching
 from polyclinic.services.integration.domain.intents import (
@@ -107,6 +107,7 @@ async def _look(work: Work, intent: Keep, found: Found, witness: str) -> _Seen:
         f"#{each.kind}/{each.key}": name for each, name in zip(intent.documents, mine, strict=True)
     }
     awaited = {f"#{each.kind}/{each.key}": each for each in intent.awaits}
+    awaited = {place: each for place, each in awaited.items() if place not in known}
     other = [each for each in links | awaited.keys() if each not in known]
     names = [f"Provenance/{witness}", *mine, *(_name(each) for each in other)]
     seen = dict(zip(names, await records.look(work.running, names), strict=True))
@@ -114,6 +115,7 @@ async def _look(work: Work, intent: Keep, found: Found, witness: str) -> _Seen:
     if seen[names[0]] is None:
         for place, each in awaited.items():
             await _find_awaited(work, each, (place, found.patient), (seen, known))
+    known |= await others.practitioners(work, [each.resource for each in intent.documents])
     ranks = await rows.ranks(work.running.database, [found.patient, *mine])
     return _Seen({**seen, found.patient: found.resource}, known, ranks)
 
@@ -130,9 +132,7 @@ async def _find_awaited(
 ) -> None:  # fmt: skip
     """An order by its key or by any of its numbers; it must be the same patient's."""
     (place, patient), (seen, known) = whose, what
-    listed = [seen[known[place]]] if place in known and known[place] in seen else []
-    if place in known and known[place] not in seen:
-        return  # it comes in this very message
+    listed = [seen[known[place]]] if place in known else []
     await waking.await_(work, work.document(_name(place)))
     if not listed and awaited.identifiers:
         tokens = ",".join(

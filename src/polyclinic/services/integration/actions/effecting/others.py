@@ -1,11 +1,15 @@
 """Practitioners, places and kinds of visit, found by the names that other systems have for them."""
 
+import time
 from collections.abc import Sequence
 
-from polyclinic.services.integration.actions.effecting.work import Work
-from polyclinic.services.integration.domain.intents import Party
+from polyclinic.services.integration.actions.effecting.work import Resource, Work
+from polyclinic.services.integration.domain import keeping
+from polyclinic.services.integration.domain.intents import Identifier, Party
 from polyclinic.services.integration.gateways import records
 from polyclinic.services.integration.store import effecting as rows
+
+REMEMBERED_SECONDS, REMEMBERED_MAX = 30.0, 10_000
 
 
 async def practitioner(work: Work, parties: Sequence[Party]) -> str | None:
@@ -23,6 +27,28 @@ async def practitioner(work: Work, parties: Sequence[Party]) -> str | None:
     url = f"Practitioner?identifier={tokens}&_count=2"
     listed = records.matches((await records.look(work.running, [url]))[0])
     return f"Practitioner/{listed[0]['id']}" if len(listed) == 1 else None
+
+
+async def practitioners(work: Work, resources: Sequence[Resource]) -> dict[str, str]:
+    """Who of those that resources name by a number is known here: for `keeping.bound`."""
+    numbers = set[tuple[str, str]]().union(*map(keeping.practitioners, resources))
+    found = {number: await _remembered(work, number) for number in sorted(numbers)}
+    return {keeping.practitioner_key(n): name for n, name in found.items() if name is not None}
+
+
+async def _remembered(work: Work, number: tuple[str, str]) -> str | None:
+    """As it was half a minute ago at most: nearly every message names the same few people."""
+    known, now = work.engine.practitioners, time.monotonic()
+    until, name = known.get(number, (0.0, None))
+    if now < until:
+        return name
+    name = await practitioner(work, [Party("", (Identifier(*number),))])
+    if name is not None and (await records.look(work.running, [name]))[0] is None:
+        name = None
+    if len(known) >= REMEMBERED_MAX:
+        known.clear()
+    known[number] = now + REMEMBERED_SECONDS, name
+    return name
 
 
 async def site(work: Work, places: Sequence[Party]) -> str | None:
