@@ -11,6 +11,7 @@ from pathlib import Path
 from polyclinic.demo import billing, payer
 
 HOST = "127.0.0.1"
+RESTART_SECONDS = 1.0  # one that cannot run at all must not keep a core busy
 
 
 @asynccontextmanager
@@ -20,16 +21,28 @@ async def demo_partners(folder: Path, url: str) -> AsyncGenerator[dict[str, str]
     settings = billing.settings(folder, url, f"http://{HOST}:{port}")
     exchange = Path(settings["POLYCLINIC_BILLING_EXCHANGE_FOLDER"])
     insurer = asyncio.create_task(payer.serve_folder(exchange, payer.read_rules()))
-    cards = await _cards(folder, port, url)
+    cards = asyncio.create_task(_keep_cards(folder, port, url))
     try:
         yield settings
     finally:
-        insurer.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            cards.terminate()
-        await cards.wait()
-        with contextlib.suppress(asyncio.CancelledError):
-            await insurer
+        for partner in (insurer, cards):
+            partner.cancel()
+        for partner in (insurer, cards):
+            with contextlib.suppress(asyncio.CancelledError):
+                await partner
+
+
+async def _keep_cards(folder: Path, port: int, url: str) -> None:
+    """Starts the gateway, and again whenever it ends before the platform does."""
+    while True:
+        cards = await _cards(folder, port, url)
+        try:
+            await cards.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                cards.terminate()
+            await cards.wait()
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _cards(folder: Path, port: int, url: str) -> asyncio.subprocess.Process:

@@ -142,7 +142,7 @@ async def test_a_bill_well_above_its_estimate_is_flagged_for_a_person(clinic: Do
     assert (item["amount"], item["patient"]) == (90_000, "Patient/e6")
 
 
-@pytest.mark.parametrize(("excess", "is_flagged"), [(39_999, False), (40_000, True)])
+@pytest.mark.parametrize(("excess", "is_flagged"), [(40_000, False), (40_001, True)])
 async def test_four_hundred_dollars_are_the_line(clinic: Door, excess: int, *, is_flagged: bool):
     who = f"e7-{excess}"
     made = await given_to(clinic, who, "Z1001")
@@ -229,5 +229,5 @@ def test_an_estimate_holds_for_twelve_months(made: date):
 
 
 @given(AMOUNTS, AMOUNTS)
-def test_an_excess_is_what_lies_at_least_so_much_above(billed: int, expected: int):
-    assert is_excess(billed, expected, 40_000) is (billed >= expected + 40_000)
+def test_an_excess_is_what_lies_more_than_so_much_above(billed: int, expected: int):
+    assert is_excess(billed, expected, 40_000) is (billed > expected + 40_000)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from polyclinic.foundation.database import Transaction
 from polyclinic.services.billing.actions.state import Asker, Books
-from polyclinic.services.billing.domain.claims import Claim, after, may
+from polyclinic.services.billing.domain.claims import Claim, after, is_late, may
 from polyclinic.services.billing.domain.received import Incoming, Received, told
 from polyclinic.services.billing.domain.work import Item
 from polyclinic.services.billing.store import claims, files, work
@@ -40,11 +40,19 @@ async def take_acknowledgments(
     for out, is_refused in sorted(sent.items()):
         listed = list((await claims.locked(tx, await files.claims_of(tx, out))).values())
         await files.add_claims(tx, came.file, [claim.id for claim in listed])
+        total += len(listed)
         if is_refused:
-            await _rejected(tx, asker, came.file, [(claim, "999") for claim in listed])
+            back = await _still_in(tx, out, listed)
+            await _rejected(tx, asker, came.file, [(claim, "999") for claim in back])
             await files.set_status(tx, out, "refused", "The payer refused the file as a whole.")
-        total, rejected = total + len(listed), rejected + is_refused * len(listed)
+            rejected += len(back)
     return Received("taken", counts={"claims": total, "rejected": rejected})
+
+
+async def _still_in(tx: Transaction, file: UUID, listed: list[Claim]) -> list[Claim]:
+    """Those that did not go out anew since; a late refusal is not of the newer file."""
+    sent = await files.outgoing(tx, [claim.id for claim in listed])
+    return [claim for claim in listed if sent[claim.id][0] == file]
 
 
 async def _sent(tx: Transaction, payer: str | None, answers: Acknowledgments) -> dict[UUID, bool]:
@@ -75,22 +83,26 @@ async def take_claim_reports(
     asker: Asker,
     came: Incoming,
 ) -> Received:
-    """Each claim is accepted or comes back with the payer's reason."""
+    """Each claim is accepted or comes back with the payer's reason.
+
+    An answer to a former file of a claim is kept with the claim and moves nothing.
+    """
     read = read_claim_reports(came.content)
     if read.refused:
         return Received("held", told(read.refused))
-    answers = {each.claim_id: each for report in read.reports for each in report.answers}
+    answers = {each.claim_id: (each, r) for r in read.reports for each in r.answers}
     known = await claims.locked_by_number(tx, list(answers))
     if not known:
         return Received("held", "It names no claim of ours.")
     await files.add_claims(tx, came.file, [claim.id for claim in known.values()])
-    taken = [known[n] for n, each in answers.items() if n in known and each.is_accepted]
-    await _accepted(tx, asker, came.file, [(claim, answers[claim.number]) for claim in taken])
-    back = [
-        (known[n], _reason(each))
-        for n, each in answers.items()
-        if n in known and not each.is_accepted
+    sent = await files.outgoing(tx, [claim.id for claim in known.values()])
+    timely = [
+        (known[n], each)
+        for n, (each, report) in answers.items()
+        if n in known and not is_late(report.batch_reference, sent.get(known[n].id, []))
     ]
+    await _accepted(tx, asker, came.file, [one for one in timely if one[1].is_accepted])
+    back = [(claim, _reason(each)) for claim, each in timely if not each.is_accepted]
     await _rejected(tx, asker, came.file, back)
     counts = {"claims": len(known), "rejected": len(back), "unknown": len(answers) - len(known)}
     return Received("taken", counts=counts)

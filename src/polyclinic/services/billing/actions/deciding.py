@@ -14,7 +14,7 @@ from polyclinic.services.billing.actions import bookkeeping, estimating
 from polyclinic.services.billing.actions.claiming import need
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access
-from polyclinic.services.billing.domain.claims import APPEALED, Claim, after
+from polyclinic.services.billing.domain.claims import APPEALED, WITH_PAYER, Claim, after
 from polyclinic.services.billing.domain.ledger import (
     WRITTEN_OFF,
     About,
@@ -95,6 +95,8 @@ async def _settle(
 
     async def act(tx: Transaction) -> tuple[int, object]:
         found = await need(tx, claim)
+        if found.status in WITH_PAYER:
+            raise WrongState("The payer still decides; wait for its answer.", place="status")
         owing = payer_account(found.payer)
         left = await ledger.left_of_claim(tx, owing, claim)
         amount = left if asked.amount is None else asked.amount

@@ -16,7 +16,7 @@ from polyclinic.foundation.outbox import announce
 from polyclinic.services.billing.actions.describing import Described, describe, findings
 from polyclinic.services.billing.actions.state import Asker, Books
 from polyclinic.services.billing.domain import access, checking
-from polyclinic.services.billing.domain.claims import SUBMITTED, Claim, after
+from polyclinic.services.billing.domain.claims import SUBMITTED, Claim, after, batch_reference
 from polyclinic.services.billing.domain.payers import Payer
 from polyclinic.services.billing.domain.problems import NotYours
 from polyclinic.services.billing.store import claims, files, publications, work
@@ -122,7 +122,7 @@ def _batch(books: Books, payer: Payer, file: UUID, described: Sequence[Described
             settings.clinic_name, settings.submitter_id, "BILLING", settings.clinic_telephone
         ),
         Receiver(payer.name, payer.x12_id),
-        file.hex[:30],
+        batch_reference(file),
         tuple(written),
     )
 

@@ -5,6 +5,7 @@ draft → checked → submitted → accepted → paid
   └────────┴──────────┴── correct ←┴────────┘
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,7 @@ from polyclinic.services.billing.domain.problems import WrongState
 DRAFT, CHECKED, SUBMITTED, ACCEPTED = "draft", "checked", "submitted", "accepted"
 REJECTED, PAID, DENIED, APPEALED = "rejected", "paid", "denied", "appealed"
 DECIDED = frozenset({PAID, DENIED, APPEALED})
+WITH_PAYER = frozenset({SUBMITTED, ACCEPTED})  # sent, and nothing decided yet
 
 # verb → (states it is possible in, the state after)
 _MOVES: dict[str, tuple[frozenset[str], str]] = {
@@ -89,6 +91,19 @@ class Finding(msgspec.Struct, frozen=True):
     outcome: str
     text: str = ""
     place: str = ""
+
+
+def batch_reference(file: UUID) -> str:
+    """BHT03 of a file of ours; a 277CA names the file that it answers by it."""
+    return file.hex[:30]
+
+
+def is_late(reference: str, files: Sequence[UUID]) -> bool:
+    """Whether an answer is to an earlier file than the last in which a claim went out.
+
+    `files` are the claim's, the last one first; a reference of the payer's own tells nothing.
+    """
+    return reference in map(batch_reference, files[1:])
 
 
 def control_number(number: str, line: int) -> str:

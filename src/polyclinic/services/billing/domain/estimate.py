@@ -125,5 +125,5 @@ def in_full(allowed: Sequence[int]) -> list[Share]:
 
 
 def is_excess(billed: int, expected: int, limit: int) -> bool:
-    """At least so much above the estimate: "substantially in excess" of 45 CFR 149.620 (a)(2)."""
-    return billed - expected >= limit
+    """More than so much above the estimate."""
+    return billed - expected > limit

@@ -14,6 +14,10 @@ _OF_CLAIM: LiteralString = """
     SELECT f.id, f.direction, f.kind, f.payer, f.control, f.status, f.problem, f.made, f.changed
     FROM billing.x12_file f JOIN billing.x12_file_claim c ON c.file = f.id
     WHERE c.claim = $1 ORDER BY f.made"""
+_OUTGOING: LiteralString = """
+    SELECT c.claim, array_agg(f.id ORDER BY f.made DESC, f.id DESC) AS files
+    FROM billing.x12_file_claim c JOIN billing.x12_file f ON f.id = c.file
+    WHERE c.claim = ANY ($1) AND f.direction = 'out' GROUP BY c.claim"""
 _NEXT: LiteralString = """
     INSERT INTO billing.control_number (partner, kind, last) VALUES ($1, $2, $3)
     ON CONFLICT (partner, kind) DO UPDATE SET last = control_number.last + $3 RETURNING last"""
@@ -108,6 +112,12 @@ async def listed(database: Database, status: str, limit: int = 100) -> list[Row]
 async def of_claim(database: Database, claim: UUID) -> list[Row]:
     """Every file that carried this claim or spoke of it, the first one first."""
     return await database.fetch(_OF_CLAIM, claim)
+
+
+async def outgoing(tx: Transaction, claims: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """The files in which these claims went out, the last one first."""
+    rows = await tx.fetch(_OUTGOING, list(claims))
+    return {row["claim"]: row["files"] for row in rows}
 
 
 async def claims_of(where: Database | Transaction, file: UUID) -> list[UUID]:
