@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' -q
 
@@ -24,9 +25,9 @@ check: setup ## format, lint, types, import contracts, rules of the house
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pytest tests/architecture $(ARGS)
 
-test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock")
+test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock"; WORKERS=0: one by one)
 	@sh scripts/browser.sh
-	@$(BIN)/pytest -m 'not long' $(ARGS)
+	@$(BIN)/pytest -m 'not long' -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-long: setup ## the big numbers; the last ones stand in docs/reference/long-runs.md
 	@sh scripts/browser.sh

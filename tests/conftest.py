@@ -31,6 +31,24 @@ FAST = {
     "max_wal_senders": "0",
 }
 _numbers = itertools.count(1)
+# Begun first when several workers share a run, so that none of these is the last one alone.
+LONGEST = ("stories", "faults", "browser", "bench", "billing", "fhirserver")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests stay together in one worker: those of a file share what it starts.
+
+    Tests that share more, or nothing, have said so themselves.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(here).as_posix()))
+    items.sort(key=lambda item: _turn(item.path.relative_to(here)))
+
+
+def _turn(file: Path) -> int:
+    return next((n for n, name in enumerate(LONGEST) if name in file.parts), len(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def run(tmp_path_factory):
         capture_output=True,
         check=False,
         text=True,
-        timeout=120,
+        timeout=220,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(file.read_text())

@@ -92,7 +92,7 @@ def open_page(
         color_scheme=scheme,
         **more,
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     seen = Seen(context.new_page(), demo, axe)
 
     def message(said: ConsoleMessage) -> None:

@@ -23,14 +23,18 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 START_SECONDS = 180
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Playwright's waiting loop and pytest-asyncio's do not share a thread: ours come last."""
+    """The demo clinic is started by one worker alone; its modules know of each other's visits."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: here in item.path.parents)
+    for item in items:
+        if here in item.path.parents and "platform" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("demo clinic"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: Playwright's waiting loop and pytest-asyncio's do not share a thread."""
     if not CHROMIUM.exists():
         pytest.fail(
             f"There is no browser at {CHROMIUM}. Install one (`apt-get install chromium`) or name "

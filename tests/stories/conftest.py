@@ -15,6 +15,19 @@ from story_clinic import NAMES, OPENED, Clinic, Program, a_folder, free_port
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each of the two clinics is started by one worker alone."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            params: dict[str, str] = getattr(getattr(item, "callspec", None), "params", {})
+            fixtures = [params.get("topology"), *getattr(item, "fixturenames", ())]
+            for name in ("one_process", "per_service"):
+                if name in fixtures:
+                    item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def one_process() -> Iterator[Clinic]:
     """`polyclinic up`, as a newcomer types it."""

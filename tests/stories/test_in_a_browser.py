@@ -19,7 +19,7 @@ async def test_a_patient_reads_results_in_a_browser_and_leaves_nothing_behind(to
         )
         try:
             page = await browser.new_page()
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(30_000)
             await _sign_in(page, topology)
             await page.get_by_role("link", name="Results").first.click()
             await page.wait_for_url("**/results")
