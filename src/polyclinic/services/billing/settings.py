@@ -39,8 +39,8 @@ NOTES = {
     "clinic_tax_id": "Its tax identification number, nine digits.",
     "submitter_id": "The name under which claims are sent (ISA06 and GS02).",
     "payment_days": "How many days patients have to pay a bill.",
-    "estimate_excess": "A bill is flagged when it is more than this above its estimate, in minor units"
-    " (by 45 CFR 149.620 patients may dispute from $400.00 on; 39999 flags that, too).",
+    "estimate_excess": "A bill is flagged when it is more than this above its estimate, in minor"
+    " units (by 45 CFR 149.620 patients may dispute from $400.00 on; 39999 flags that, too).",
     "statement_days": "How many days after a bill the next one is sent by itself; 0 sends none.",
     "encounter_days": "How old a finished encounter of the chart may be to become a visit to code.",
     "pay_link_days": "How many days the link on a bill can be used.",
