@@ -134,8 +134,6 @@ def _time(resource: Resource, scope: Scope, *, needs_time: bool) -> None:
         if needs_time:
             raise Refused("No start is said that exists.", place="SCH-11")
         return
-    if needs_time:
-        _refuse_gap(scope)
     end = _instant(resource.get("end"))
     if end is not None and end > start:
         length = round((end - start).total_seconds() / 60)
@@ -161,14 +159,6 @@ def _offset_start(scope: Scope) -> datetime | None:
                 if found is not None and found.at is not None:
                     return found.at
     return None
-
-
-def _refuse_gap(scope: Scope) -> None:
-    for path in ("SCH-11.4", "TQ1-7", *(f"{name}-{start}" for name, start, _, _ in _BEGINS)):
-        for node in scope.nodes(path):
-            found = moment(node, scope.reading)
-            if found is not None and found.is_gap:
-                raise Refused("The clock skips the start in the channel's zone.", place=path)
 
 
 def _longest(scope: Scope) -> int:
