@@ -16,6 +16,7 @@ from polyclinic.standards.hl7v2 import Header, Message, Segment, new_message
 
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 _HL7 = "http://hl7.org/fhir/StructureDefinition/patient-"
+OWN = "urn:id:POLYCLINIC"  # who gives our own ids
 STRUCTURES = {"A04": "ADT_A01", "A08": "ADT_A01", "A28": "ADT_A05", "A31": "ADT_A05"}
 _PARTS = {"ATND": "7", "REF": "8", "CON": "9", "ADM": "17"}  # of an encounter, in PV1
 
@@ -44,8 +45,10 @@ def admission(to: Addressed, event: str, patient: Resource, encounter: Resource 
     return message
 
 
-def scheduling(to: Addressed, event: str, appointment: Resource, patient: Resource) -> Message:
-    """SIU S12 to S15 or S26; our own id is the filler's number."""
+def scheduling(
+    to: Addressed, event: str, appointment: Resource, patient: Resource | None
+) -> Message:
+    """SIU S12 to S17 or S26; our own id is the filler's number."""
     message = new_message("SIU", event, "SIU_S12", to.header)
     sch = message.add("SCH")
     identifiers = appointment.get("identifier", [])
@@ -63,7 +66,8 @@ def scheduling(to: Addressed, event: str, appointment: Resource, patient: Resour
     put(sch, "11.5", wording.moment(appointment.get("end")))
     put(sch, "25", _STATUSES.get(str(appointment.get("status"))))
     _put_notes(message, [str(appointment.get("comment", ""))])
-    put_patient(message.add("PID"), patient, to)
+    if patient is not None:
+        put_patient(message.add("PID"), patient, to)
     put(message.add("RGS"), "1", "1")
     _put_resources(message, appointment, to)
     return message
@@ -71,17 +75,18 @@ def scheduling(to: Addressed, event: str, appointment: Resource, patient: Resour
 
 _STATUSES = {
     "booked": "Booked", "pending": "Pending", "waitlist": "Waitlist", "fulfilled": "Complete",
-    "cancelled": "Cancelled", "noshow": "Noshow", "checked-in": "Started", "arrived": "Arrived",
+    "cancelled": "Cancelled", "noshow": "Noshow", "checked-in": "Started", "arrived": "Started",
     "entered-in-error": "Deleted",
 }  # fmt: skip
 
 
 def results(
-    to: Addressed, report: Resource, observations: Sequence[Resource], patient: Resource
+    to: Addressed, report: Resource, observations: Sequence[Resource], patient: Resource | None
 ) -> Message:
     """ORU R01 of a report with its observations, in their order."""
     message = new_message("ORU", "R01", "ORU_R01", to.header)
-    put_patient(message.add("PID"), patient, to)
+    if patient is not None:
+        put_patient(message.add("PID"), patient, to)
     obr = message.add("OBR")
     put(obr, "1", "1")
     identifiers = report.get("identifier", [])
@@ -140,7 +145,8 @@ def put_patient(pid: Segment, patient: Resource, to: Addressed) -> None:
     put(pid, "1", "1")
     identifiers = [each for each in patient.get("identifier", ()) if each.get("value")]
     if "id" in patient:
-        identifiers.append({"value": patient["id"], "type": {"coding": [{"code": "PI"}]}})
+        kind = {"coding": [{"code": "PI"}]}
+        identifiers.append({"system": OWN, "value": patient["id"], "type": kind})
     for number, each in enumerate(identifiers, 1):
         wording.put_cx(pid, f"3[{number}]", each, to.names)
     for number, each in enumerate(patient.get("name", ()), 1):

@@ -7,6 +7,7 @@ from typing import Any
 
 from polyclinic.services.integration.domain.mapping import tables
 from polyclinic.standards.hl7v2 import Segment
+from polyclinic.standards.hl7v2.moments import from_fhir
 
 _V2 = re.compile(r"http://terminology\.hl7\.org/CodeSystem/v2-(\d{4})").fullmatch
 _OID = "urn:oid:"
@@ -37,19 +38,11 @@ def code(name: str, ours: Any, other: str = "") -> str:
 
 
 def moment(text: Any) -> str:
-    """`2026-01-05T10:15:00-05:00` as `20260105101500-0500`; of a date its digits."""
-    if not isinstance(text, str):
+    """A FHIR date or time as DTM; nothing for what is none."""
+    try:
+        return from_fhir(str(text or ""))
+    except ValueError:
         return ""
-    date, _, clock = text.partition("T")
-    digits = date.replace("-", "")
-    if not clock:
-        return digits
-    found = re.match(r"(\d\d):(\d\d)(?::(\d\d)(\.\d{1,4})?\d*)?(Z|[+-]\d\d:\d\d)?", clock)
-    if not found:
-        return digits
-    hour, minute, second, fraction, zone = found.groups()
-    offset = "+0000" if zone == "Z" else (zone or "").replace(":", "")
-    return f"{digits}{hour}{minute}{second or '00'}{fraction or ''}{offset}"
 
 
 def put(segment: Segment, path: str, value: Any) -> None:
@@ -96,11 +89,18 @@ def system_name(uri: Any) -> str:
 def put_authority(segment: Segment, path: str, system: Any, names: Names, first: int) -> None:
     """HD in components (`first` 2, of EI) or subcomponents (of CX, where it is the fourth)."""
     uri = str(system or "")
-    parts = (names.get(uri, ""), uri.removeprefix(_OID), "ISO" if uri.startswith(_OID) else "URI")
     if not uri:
         return
+    is_oid = uri.startswith(_OID)
+    name = names.get(uri) or ("" if is_oid else _last_part(uri))
+    parts = (name, uri.removeprefix(_OID), "ISO" if is_oid else "URI")
     for number, part in enumerate(parts):
         put(segment, f"{path}.{first + number}" if first > 1 else f"{path}.{number + 1}", part)
+
+
+def _last_part(uri: str) -> str:
+    """What senders call it: `urn:id:HOSPITAL` and an address end in it."""
+    return uri.rstrip("/").replace("/", ":").rpartition(":")[2]
 
 
 def put_cx(segment: Segment, path: str, identifier: Mapping[str, Any], names: Names) -> None:
