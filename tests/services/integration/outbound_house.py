@@ -17,6 +17,7 @@ from polyclinic.assembly.process import Process, assemble
 from polyclinic.foundation import ids, jose
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
+from polyclinic.standards.hl7v2 import acknowledge, mllp, parse
 
 FHIR = "application/fhir+json"
 SERVICES = ("identity", "records", "integration")
@@ -77,6 +78,35 @@ async def receiving() -> AsyncIterator[Receiver]:
     receiver.port = server.sockets[0].getsockname()[1]
     async with server:
         yield receiver
+
+
+class System:
+    """Somebody else's MLLP listener."""
+
+    def __init__(self):
+        self.port, self.heard, self.code = 0, [], "AA"
+
+    async def serve(self, reader, writer):
+        unframer = mllp.Unframer(1 << 20)
+        while piece := await reader.read(65536):
+            for each in (*unframer.feed(piece), *unframer.flush()):
+                message = parse(each.payload)
+                self.heard.append(message)
+                if self.code == "silent":
+                    writer.close()
+                    return
+                answer = acknowledge(message, self.code, control_id="1", at="20260101")
+                writer.write(mllp.frame(answer.write()))
+        writer.close()
+
+
+@asynccontextmanager
+async def listening():
+    system = System()
+    server = await asyncio.start_server(system.serve, "127.0.0.1", 0)
+    system.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield system
 
 
 @dataclass(repr=False)
@@ -143,7 +173,7 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    postgres_url: str, key_file: Path, *services: str, **environ: str
+    postgres_url: str, key_file: Path, *services: str, also: str = "", **environ: str
 ) -> AsyncIterator[House]:
     name = f"outbound_{ids.new_uuid().hex}"
     url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
@@ -151,7 +181,8 @@ async def open_house(
     platform = Platform(database_url=url, key_file=str(key_file))
     try:
         async with receiving() as receiver:
-            allowed = {"POLYCLINIC_INTEGRATION_OUTWARD_ALLOWED": receiver.url("")}
+            ours = ",".join(filter(None, (receiver.url(""), also)))
+            allowed = {"POLYCLINIC_INTEGRATION_OUTWARD_ALLOWED": ours}
             async with assemble(platform, services or SERVICES, {**allowed, **environ}) as process:
                 transport = httpx.ASGITransport(process.edge)  # pyright: ignore
                 async with httpx.AsyncClient(

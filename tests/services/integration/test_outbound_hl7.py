@@ -2,18 +2,17 @@
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from outbound_house import House, open_house, until
+from outbound_house import House, listening, open_house, until
 
 from polyclinic.foundation import ids
 from polyclinic.services.integration.domain import speaking
-from polyclinic.standards.hl7v2 import acknowledge, mllp, parse
+from polyclinic.standards.hl7v2 import parse
 
 HEAD = speaking.header(("LAB", "HOSP"), "PC1", datetime(2026, 11, 28, 12, tzinfo=UTC))
 PATIENT = {
@@ -30,35 +29,6 @@ PATIENT = {
 }
 
 
-class System:
-    """Somebody else's MLLP listener."""
-
-    def __init__(self):
-        self.port, self.heard, self.code = 0, [], "AA"
-
-    async def serve(self, reader, writer):
-        unframer = mllp.Unframer(1 << 20)
-        while piece := await reader.read(65536):
-            for each in (*unframer.feed(piece), *unframer.flush()):
-                message = parse(each.payload)
-                self.heard.append(message)
-                if self.code == "silent":
-                    writer.close()
-                    return
-                answer = acknowledge(message, self.code, control_id="1", at="20260101")
-                writer.write(mllp.frame(answer.write()))
-        writer.close()
-
-
-@asynccontextmanager
-async def listening():
-    system = System()
-    server = await asyncio.start_server(system.serve, "127.0.0.1", 0)
-    system.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield system
-
-
 @pytest.fixture(scope="module")
 async def system():
     async with listening() as opened:
@@ -67,9 +37,7 @@ async def system():
 
 @pytest.fixture(scope="module")
 async def house(postgres_url, key_file, system):
-    allowed = f"http://127.0.0.1:{system.port}"
-    environ = {"POLYCLINIC_INTEGRATION_OUTWARD_ALLOWED": allowed}
-    async with open_house(postgres_url, key_file, **environ) as opened:
+    async with open_house(postgres_url, key_file, also=f"http://127.0.0.1:{system.port}") as opened:
         yield opened
 
 
