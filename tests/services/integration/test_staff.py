@@ -168,6 +168,7 @@ async def test_pages_go_on_where_the_former_one_ended(door):
             break
         before = f"&before={page['next']}"
     assert len(seen) >= 5
+    assert len((await door.ask(ADMIN, "GET", f"{MESSAGES}?limit=0")).json()["messages"]) == 1
     assert seen == sorted(set(seen), reverse=True)
 
 
@@ -191,6 +192,16 @@ async def test_a_parked_message_is_replayed_and_what_stood_behind_it_follows(doo
     assert [(e["kind"], e["reason"]) for e in told["events"]] == [
         ("replayed", "the table was mended")
     ]
+
+
+async def test_each_try_keeps_what_was_made_of_the_message(door):
+    name = await parked(door)
+    await door.done(ADMIN, f"{MESSAGES}/{name}/replay")
+    await door.until(name, "done")
+    told = (await door.ask(OPERATOR, "GET", f"{MESSAGES}/{name}/content")).json()
+    assert [each["try"] for each in told["mapped"]] == [1, 2]
+    assert "refused" in told["mapped"][0]["translation"]
+    assert "refused" not in told["mapped"][1]["translation"]
 
 
 async def test_a_mended_copy_takes_the_place_of_its_parent(door):

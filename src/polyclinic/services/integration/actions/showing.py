@@ -49,7 +49,8 @@ async def page(
         raise Invalid("Look for one thing at a time.", place=sorted(looked_for)[1])
     for name, value in looked_for.items():
         wanted = replace(wanted, find=engine.number(FINDS[name], value))
-    rows = await messages.page(engine.running.database, wanted, min(limit, PAGE_MAX) + 1)
+    limit = max(1, min(limit, PAGE_MAX))
+    rows = await messages.page(engine.running.database, wanted, limit + 1)
     shown, more = rows[:limit], rows[limit:]
     if asker.caller.role == "clinician":
         shown = await _of_own_patients(engine, asker, shown)

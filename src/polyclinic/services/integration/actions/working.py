@@ -176,12 +176,12 @@ class Worker:
 
     def _failed(self, row: Row, reason: str, *, is_outage: bool) -> Settled:
         """Tried again later; a message that fails by itself is parked after so many tries."""
-        settings, tries = self._engine.settings, row["tries"]
-        if not is_outage and tries + 1 >= settings.tries:
+        settings, failures = self._engine.settings, row["failures"]
+        if not is_outage and failures + 1 >= settings.tries:
             return self._parked(row, reason, "It failed again and again.")
         longest = OUTAGE_LONGEST_SECONDS if is_outage else settings.retry_longest_seconds
         chance = random.random()  # noqa: S311 - spreads retries, keeps no secret
-        wait = wait_seconds(tries, settings.retry_first_seconds, longest, chance)
+        wait = wait_seconds(failures, settings.retry_first_seconds, longest, chance)
         return Settled(row["id"], self._lease, "failed", reason, wait=wait)
 
     async def _with_stage(

@@ -36,6 +36,7 @@ CREATE TABLE integration.message (
     reason   text COLLATE "C" NOT NULL DEFAULT '',
     problem  text NOT NULL DEFAULT '',           -- a sentence without patient data
     tries    integer NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,         -- in a row, since a person last had it tried again
     keys     bigint[] NOT NULL,                  -- whose turn it is: keyed hashes
     finds    bigint[] NOT NULL,
     patients text[] COLLATE "C" NOT NULL DEFAULT '{}',

@@ -21,7 +21,7 @@ WITH open AS (
     SET lease = $1, leased_until = now() + make_interval(secs => $3)
     FROM open WHERE q.message = open.message RETURNING q.message
 )
-SELECT m.id, m.channel, m.tries, m.sealed FROM leased l
+SELECT m.id, m.channel, m.tries, m.failures, m.sealed FROM leased l
 JOIN integration.message m ON m.id = l.message ORDER BY m.seq"""
 _RENEW: LiteralString = """
     UPDATE integration.queue SET leased_until = now() + make_interval(secs => $3)
@@ -38,6 +38,7 @@ WITH settled AS (
 ), said AS (
     UPDATE integration.message m
     SET state = s.state, reason = s.reason, problem = s.problem, tries = m.tries + 1,
+        failures = CASE s.state WHEN 'failed' THEN m.failures + 1 ELSE 0 END,
         changed = now(),
         patients = ARRAY(SELECT DISTINCT unnest(m.patients || s.patients::text[])),
         finds = ARRAY(SELECT DISTINCT unnest(m.finds || s.finds::bigint[]))
@@ -68,7 +69,7 @@ SELECT message, state, keys FROM settled"""
 # Something of the same patient was done: an order may be known now.
 _WAKE: LiteralString = """
 WITH woken AS (
-    UPDATE integration.message SET state = 'received', tries = 0, changed = now()
+    UPDATE integration.message SET state = 'received', failures = 0, changed = now()
     WHERE state = 'waiting' AND reason = ANY ($2::text[]) AND keys && $1::bigint[]
     RETURNING id, coalesce(place, seq) AS seq, keys
 ), queued AS (
@@ -80,7 +81,7 @@ ON CONFLICT (key, seq) DO NOTHING"""
 _AGAIN: LiteralString = """
 WITH again AS (
     UPDATE integration.message m
-    SET state = 'received', reason = '', problem = '', tries = 0, changed = now()
+    SET state = 'received', reason = '', problem = '', failures = 0, changed = now()
     WHERE m.id = ANY ($1::uuid[]) AND m.state = ANY ($2::text[]) AND m.sealed IS NOT NULL
       AND NOT EXISTS (SELECT FROM integration.queue q
                       WHERE q.message = m.id AND q.leased_until > now())
@@ -143,7 +144,7 @@ class Settled:
 
 
 async def claim(database: Database, lease: UUID, limit: int, seconds: int) -> list[Row]:
-    """Leases what is due, the oldest first: id, channel, tries, sealed."""
+    """Leases what is due, the oldest first: id, channel, tries, failures, sealed."""
     return await database.fetch(_CLAIM, lease, limit, seconds)
 
 
