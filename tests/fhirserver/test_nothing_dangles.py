@@ -86,7 +86,7 @@ async def test_an_update_of_a_patient_holds_up_nobody_who_refers_to_it(clinic: C
     async with clinic.database.transaction() as tx:
         await clinic.server.store.apply(tx, [change])
         asked = clinic.ask(SYSTEM, "POST", "Observation", observation("Patient/busy"))
-        made = await asyncio.wait_for(asked, 5)
+        made = await asyncio.wait_for(asked, 25)
     assert made.status == 201
 
 

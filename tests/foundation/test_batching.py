@@ -146,7 +146,7 @@ async def test_a_lane_whose_clients_have_all_left_still_serves_the_next(statemen
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     statement.free.set()
-    assert await asyncio.wait_for(lane.ask(1), 5) == 2
+    assert await asyncio.wait_for(lane.ask(1), 30) == 2
 
 
 async def test_too_many_are_turned_away_and_the_lane_recovers(statement):

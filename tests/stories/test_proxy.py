@@ -161,7 +161,7 @@ async def test_half_a_body_never_looks_whole_on_the_other_side(length: bytes):
     async with door_before(behave) as edge:
         given = scope("POST", "/fhir", (length, value))
         answer = await ask(edge, given, part, {"type": "http.disconnect"})
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 30)
     assert answer.sent == []
     assert b"line 1" in got[0]
     assert not got[0].endswith(b"0\r\n\r\n")
@@ -179,8 +179,8 @@ async def test_whoever_leaves_while_the_answer_is_awaited_is_not_worked_for_any_
 
     async with door_before(behave) as edge:
         asking = asyncio.create_task(ask(edge, scope(), then=begun))
-        await asyncio.wait_for(noticed.wait(), 5)
-        assert (await asyncio.wait_for(asking, 5)).sent == []
+        await asyncio.wait_for(noticed.wait(), 30)
+        assert (await asyncio.wait_for(asking, 30)).sent == []
 
 
 async def test_an_answer_that_breaks_off_never_looks_whole():
