@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from polyclinic.cli.datafolder import default_folder
+from polyclinic.cli.migration_words import add_migration
 from polyclinic.foundation.errors import Problem
 
 # The commands' modules are imported when their word is given: `polyclinic token` in a script
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _add_import(words)
     _add_adopt(words)
     _add_token(words)
+    add_migration(words, _add_platform, _run)
     _add_channels(words)
     shown = words.add_parser("map", help="show the services and whom each one asks")
     shown.set_defaults(command=_map)
