@@ -103,4 +103,6 @@ def test_the_whole_story_is_told_to_its_end(tmp_path):
     assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-2000:]
     assert "39 endpoints" in told.stdout
     assert "25 links, 5 declared" in told.stdout
+    assert "0 answers differ from the old clinic's own" in told.stdout
+    assert "everybody is on the old side again" in told.stdout
     assert "one chain of hashes" in told.stdout

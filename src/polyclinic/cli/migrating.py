@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from polyclinic.cli.operator import Operator, said
+from polyclinic.foundation import ids
 from polyclinic.foundation.errors import Invalid, Problem
 from polyclinic.foundation.work import in_thread
 from polyclinic.services.migration.domain.capabilities import Capability, capabilities
@@ -115,6 +116,14 @@ async def put(operator: Operator, path: str, value: object) -> Any:
     token = await operator.current_token(CLIENT, SCOPES)
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     answer = await operator.http.put(path, content=msgspec.json.encode(value), headers=headers)
+    if not answer.is_success:
+        raise NotTaken(f"The platform did not take it: {said(answer)}")
+    return answer.json()
+
+
+async def post(operator: Operator, path: str, value: object) -> Any:
+    headers = {"content-type": "application/json", "idempotency-key": ids.new_id()}
+    answer = await operator.post(path, msgspec.json.encode(value), headers, (CLIENT, SCOPES))
     if not answer.is_success:
         raise NotTaken(f"The platform did not take it: {said(answer)}")
     return answer.json()

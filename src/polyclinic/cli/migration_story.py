@@ -1,15 +1,10 @@
 """`polyclinic migration demo`: a made-up old clinic is left, chapter by chapter, right here."""
 
-import asyncio
-import contextlib
 import shutil
-import socket
-import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,39 +12,16 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from polyclinic.cli import migrating
+from polyclinic.cli import migrating, migration_rollout
+from polyclinic.cli.migration_stage import Stage, answers, free_port, program
 from polyclinic.cli.operator import Operator
 from polyclinic.demo.legacy import Settings, kept, legacy_clinic, traffic
 from polyclinic.foundation import clock
-from polyclinic.foundation.errors import Unavailable
 
 NAME, TITLE = "harbor-street", "Harbor Street Clinic"
 SERVICES = "identity,records,appointments,billing,migration"
 START_SECONDS = 180
 BUSY = 0.3
-
-
-@dataclass(slots=True)
-class Stage:
-    """Where the story plays: the old clinic, the platform, and somebody who leads."""
-
-    folder: Path
-    console: Console
-    legacy_url: str = ""
-    operator: Operator | None = None
-    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    @property
-    def leader(self) -> Operator:
-        assert self.operator is not None, "the platform starts in an earlier chapter"
-        return self.operator
-
-    @property
-    def legacy(self) -> Path:
-        return self.folder / "harbor"
-
-    def say(self, text: str) -> None:
-        self.console.print(f"  {text}")
 
 
 Chapter = tuple[str, Callable[[Stage], Awaitable[None]]]
@@ -92,20 +64,35 @@ async def open_the_old_clinic(stage: Stage) -> None:
         count = await traffic.lived(client, steps, is_now)
     state.close()
     stage.say(f"{count:,} requests stand in its access log.")
+    copy = stage.folder / "copy"
+    shutil.copytree(stage.legacy, copy)
+    stage.legacy_url = await _opened(stage, stage.legacy)
+    stage.copy_url = await _opened(stage, copy)
+    stage.say(f"It answers at {stage.legacy_url}; a copy of it will stand for its replacement.")
+
+
+async def _opened(stage: Stage, data: Path) -> str:
     port = free_port()
-    words = ("polyclinic.demo.legacy", "--port", str(port), "--data", str(stage.legacy))
+    words = ("polyclinic.demo.legacy", "--port", str(port), "--data", str(data))
     await stage.stack.enter_async_context(program(words))
-    stage.legacy_url = f"http://127.0.0.1:{port}"
-    await answers(f"{stage.legacy_url}/", time.monotonic() + START_SECONDS)
-    stage.say(f"It answers at {stage.legacy_url}.")
+    url = f"http://127.0.0.1:{port}"
+    await answers(f"{url}/", time.monotonic() + START_SECONDS)
+    return url
 
 
 async def start_the_platform(stage: Stage) -> None:
-    port, data = free_port(), stage.folder / "platform"
+    port, gateway, data = free_port(), free_port(), stage.folder / "platform"
+    surroundings = {
+        "POLYCLINIC_MIGRATION_GATEWAY_PORT": str(gateway),
+        "POLYCLINIC_MIGRATION_LEGACY_URL": stage.legacy_url,
+        "POLYCLINIC_MIGRATION_CANDIDATE_URL": stage.copy_url,
+        "POLYCLINIC_MIGRATION_SETTLE_SECONDS": "0.5",
+    }
     words = ("polyclinic", "up", "--data", str(data), "--port", str(port))
     more = ("--services", SERVICES, "--seed", "none")
-    await stage.stack.enter_async_context(program((*words, *more)))
+    await stage.stack.enter_async_context(program((*words, *more), surroundings))
     await answers(f"http://127.0.0.1:{port}/health/ready", time.monotonic() + START_SECONDS)
+    stage.gateway_url = f"http://127.0.0.1:{gateway}"
     stage.operator = await stage.stack.enter_async_context(Operator.of(data, None, None))
     stage.say(f"polyclinic answers at http://127.0.0.1:{port}, beside the old clinic.")
 
@@ -160,37 +147,6 @@ CHAPTERS: tuple[Chapter, ...] = (
     ("An inventory: what does the old system do?", take_an_inventory),
     ("Somebody who knows the clinic looks at it", have_a_person_look),
     ("A plan: in which order, with which ways back?", make_a_plan),
+    *migration_rollout.CHAPTERS,
     ("What was decided, and by whom", show_what_was_decided),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return trial.getsockname()[1]
-
-
-@asynccontextmanager
-async def program(words: Sequence[str]) -> AsyncGenerator[None, None]:
-    """Another process of this Python, until the story ends."""
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *words, stdout=quiet, stderr=quiet
-    )
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
-
-
-async def answers(url: str, until: float) -> None:
-    """Waits until something answers there; raises Unavailable when it does not in time."""
-    async with httpx.AsyncClient() as client:
-        while time.monotonic() < until:
-            with contextlib.suppress(httpx.TransportError):
-                if (await client.get(url)).is_success:
-                    return
-            await asyncio.sleep(0.2)
-    raise Unavailable(f"Nothing answers at {url}.")
