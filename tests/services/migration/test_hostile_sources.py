@@ -14,7 +14,7 @@ from polyclinic.foundation.errors import Invalid, TooLarge
 from polyclinic.services.migration.domain.inventory import har, openapi
 from polyclinic.services.migration.domain.inventory.checking import check_finding
 from polyclinic.services.migration.domain.inventory.exports import read_exports
-from polyclinic.services.migration.domain.inventory.findings import Endpoint, Finding
+from polyclinic.services.migration.domain.inventory.findings import Endpoint, Finding, merged
 from polyclinic.services.migration.domain.inventory.har import read_har
 from polyclinic.services.migration.domain.inventory.logs import LINE_MAX, lines, read_log
 from polyclinic.services.migration.domain.inventory.openapi import read_openapi
@@ -167,3 +167,14 @@ def test_a_head_counts_as_a_get():
     traffic.add(one)
     traffic.add(replace(one, method="GET"))
     assert [each.count for each in traffic.endpoints()] == [2]
+
+
+def test_the_logs_of_two_weeks_are_added_up():
+    one = read_log([LINE.encode()], roles={"skim": "md"})
+    both = merged([one, replace_label(one), Finding(source="openapi", endpoints=one.endpoints[:0])])
+    endpoint = both.endpoints[0]
+    assert (endpoint.count, endpoint.roles, sum(endpoint.hours.values())) == (2, {"md": 2}, 2)
+
+
+def replace_label(finding):
+    return msgspec.structs.replace(finding, label="last week")

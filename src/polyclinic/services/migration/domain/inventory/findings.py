@@ -1,10 +1,11 @@
 """What one source showed of an old system: endpoints, tables and links between them."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
+K = TypeVar("K", int, str)
 Source = Literal["openapi", "har", "log", "database", "csv"]
 SOURCES: tuple[Source, ...] = ("openapi", "har", "log", "database", "csv")
 # How many of each a finding may name: an old system has hundreds.
@@ -91,7 +92,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merged(findings: Iterable[Finding]) -> Finding:
-    """Several sources as one picture: what was counted wins over what is only described."""
+    """Several sources as one picture; a table that is described twice is taken at its fullest."""
     endpoints: dict[str, Endpoint] = {}
     tables: dict[str, Table] = {}
     links: dict[str, Link] = {}
@@ -119,11 +120,22 @@ def merged(findings: Iterable[Finding]) -> Finding:
 
 
 def _both(one: Endpoint, other: Endpoint) -> Endpoint:
+    """Counts are added: the logs of two weeks are two sources."""
     more, less = (one, other) if one.count >= other.count else (other, one)
     return msgspec.structs.replace(
         more,
+        count=one.count + other.count,
+        failed=one.failed + other.failed,
+        users=max(one.users, other.users),
+        p95_ms=max((p for p in (one.p95_ms, other.p95_ms) if p is not None), default=None),
+        p50_ms=more.p50_ms if more.p50_ms is not None else less.p50_ms,
         parameters=tuple(sorted({*one.parameters, *other.parameters})),
         fields=tuple(sorted({*one.fields, *other.fields})),
-        roles=more.roles or less.roles,
+        hours=_sum(one.hours, other.hours),
+        roles=_sum(one.roles, other.roles),
         title=one.title or other.title,
     )
+
+
+def _sum(one: dict[K, int], other: dict[K, int]) -> dict[K, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
