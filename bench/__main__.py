@@ -39,7 +39,7 @@ def main() -> int:
     if wanted.json:
         wanted.json.write_text(json.dumps(_plain(findings), indent=1) + "\n")
     failed = sum(block.load.failed for block in findings.blocks)
-    missing = sum(run.missing for run in findings.mllp)
+    missing = sum(run.missing for run in findings.by_mllp)
     return 1 if failed or findings.lost or missing else 0
 
 
@@ -69,7 +69,7 @@ def _measure(plan: Plan, platform: Platform, folder: Path) -> Findings:
         runs = plan.repeats if plan.kinds == KINDS else 0
         findings.money = billing.measure(platform, servers[0].token, runs)
         findings.messages = hl7v2.measure(runs)
-        findings.mllp = mllp.measure(platform, servers[0].token, runs)
+        findings.by_mllp = mllp.measure(platform, servers[0].token, runs)
     return findings
 
 

@@ -34,7 +34,7 @@ class Findings:
     lost: int = 0
     money: list[billing.Run] = field(default_factory=list[billing.Run])
     messages: list[hl7v2.Run] = field(default_factory=list[hl7v2.Run])
-    mllp: list[mllp.Run] = field(default_factory=list[mllp.Run])
+    by_mllp: list[mllp.Run] = field(default_factory=list[mllp.Run])
 
 
 def loads(blocks: Sequence[Block], kind: str, connections: int, side: str) -> list[Block]:
@@ -51,7 +51,7 @@ def markdown(findings: Findings) -> str:
     lines = [f"- {name}: {value}" for name, value in findings.machine.items()]
     lines += ["", *_table(findings), "", *_costs(findings), "", *_aims(findings), ""]
     lines += billing.markdown(findings.money)
-    lines += hl7v2.markdown(findings.messages) + mllp.markdown(findings.mllp)
+    lines += hl7v2.markdown(findings.messages) + mllp.markdown(findings.by_mllp)
     if findings.storage is not None:
         lines += [*_parts(findings.storage), ""]
     failed = sum(b.load.failed for b in findings.blocks)
@@ -156,7 +156,7 @@ def aims(findings: Findings) -> list[dict[str, Any]]:
     read = [run.read for run in findings.messages if run.kind.startswith("ORU")]
     add("HL7 v2 results read whole/s of a core", 1500, middle(read), at_least=True)
     most = mllp.CONNECTIONS[-1]
-    rates = [run.rate for run in findings.mllp if run.connections == most]
+    rates = [run.rate for run in findings.by_mllp if run.connections == most]
     add(f"MLLP acknowledged/s at {most}", 500, middle(rates), at_least=True)
     add("warm start to first page, s", 5, middle(findings.starts), at_least=False)
     add("RSS of our process, MB", 400, findings.memory[0] / 1e6 or None, at_least=False)
