@@ -7,11 +7,12 @@ inventory holds names of tables, templates of addresses and counts, never a valu
 
 from pathlib import Path
 
-from polyclinic.foundation import once
+from polyclinic.foundation import once, outbox
 from polyclinic.foundation.once.door import show_problem
 from polyclinic.foundation.service import Service
 from polyclinic.services.migration.jobs import jobs
 from polyclinic.services.migration.listeners import open_with_gateway
+from polyclinic.services.migration.reactions import TYPES, reactions
 from polyclinic.services.migration.routes import routes
 from polyclinic.services.migration.settings import MigrationSettings
 
@@ -36,11 +37,13 @@ service = Service(
     routes=routes,
     fronts=("/migration",),
     schema=Path(__file__).parent / "schema",
-    mounts=(once.SCHEMA,),
+    mounts=(once.SCHEMA, outbox.SCHEMA),
     settings=MigrationSettings,
     needs=("identity", "records", "appointments", "billing"),
-    reads=READS,
+    writes=TYPES,
+    reads=tuple(dict.fromkeys((*READS, *TYPES))),
     start=open_with_gateway,
     jobs=jobs,
+    reactions=reactions,
     show_problem=show_problem,
 )

@@ -2,7 +2,7 @@
 
 from polyclinic.foundation import clock, once
 from polyclinic.foundation.service import Job, Running
-from polyclinic.services.migration.actions import rolling
+from polyclinic.services.migration.actions import data, rolling
 from polyclinic.services.migration.store import counts, differences, rules
 
 
@@ -22,8 +22,14 @@ async def sweep_gateway(running: Running) -> None:
     await differences.sweep(running.database, clock.now())
 
 
+async def move(running: Running) -> None:
+    """Moves what is to be moved between old systems and records."""
+    await data.step(running.state)
+
+
 jobs = (
     Job("sweep", 600, sweep),
     Job("watch rollouts", 5, watch_rollouts),
     Job("sweep gateway", 3600, sweep_gateway),
+    Job("move data", 1, move),
 )

@@ -1,0 +1,249 @@
+"""Moves rows into records, once and then whenever they change; a row that cannot is put aside.
+
+One process moves one source at a time (the clock's lease). Whatever is cut off is done again: the
+same row has the same id, and a row whose digest is known is passed over.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from polyclinic.foundation.database import Transaction
+from polyclinic.services.migration.domain.crossing import (
+    Columns,
+    Pair,
+    Refused,
+    Source,
+    columns,
+    digest,
+    ended,
+    laid,
+    resource_id,
+)
+from polyclinic.services.migration.gateways.charts import Ask, Charts, Said
+from polyclinic.services.migration.gateways.old_rows import OURS, OldRows, Row, typed
+from polyclinic.services.migration.store import moving as store
+from polyclinic.services.migration.store.moving import Crossed
+
+CHUNK = 200
+CHANGES = 500
+_LOST = ""  # no column has this name: a row that is no more
+
+
+@dataclass(slots=True)
+class Way:
+    """Between one old system and records."""
+
+    source: Source
+    rows: OldRows
+    charts: Charts
+    database: Any
+    secret: bytes
+    # How far the walk through each table has come; a restart begins anew and passes over digests.
+    walked: dict[str, Any] = field(default_factory=dict[str, Any])
+    # What references stand for, while a comparison of everything is under way.
+    remembered: dict[tuple[str, str, str], str] | None = None
+
+    @property
+    def system(self) -> str:
+        return self.source.system
+
+    def hash(self, pair: Pair, key: object) -> bytes:
+        """A keyed hash of a row's key: the crosswalk names nobody."""
+        text = f"{self.system}|{pair.table}|{key}".encode()
+        return blake2b(text, digest_size=16, key=self.secret).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A row on its way; `columns` none: it is gone."""
+
+    key: str
+    hash: bytes
+    columns: Columns | None
+    digest: bytes
+    before: Crossed | None
+
+
+@dataclass(slots=True)
+class _Done:
+    """What is to be written down of a chunk."""
+
+    crossed: list[Crossed] = field(default_factory=list[Crossed])
+    gone: list[bytes] = field(default_factory=list[bytes])
+    refused: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
+
+
+async def step(way: Way) -> bool:
+    """A chunk of what is to be done; false when there is nothing to do now."""
+    busy = False
+    for row in await store.pairs(way.database, way.system):
+        pair = way.source.pair(row["name"])
+        if pair is not None and row["direction"] != "off" and not row["filled"]:
+            busy = await _backfill(way, pair) or busy
+            break  # in the order of the pairs: whom a row is about comes before the row
+    return await _follow(way) or busy
+
+
+async def _backfill(way: Way, pair: Pair) -> bool:
+    """One chunk by key; rows that changed while it was read are the log's to bring."""
+    low = await way.rows.newest()
+    rows = await way.rows.page(pair, way.walked.get(pair.name), CHUNK)
+    high = await way.rows.newest()
+    changed: set[str] = set()
+    while low < high:
+        part = await way.rows.changes(low, CHANGES)
+        changed |= {change.key for change in part if change.table == pair.table}
+        low = part[-1].number if part else high
+    moved = await move(way, pair, [row for row in rows if str(row[pair.key]) not in changed])
+    if moved:
+        await _wake(way, pair)
+    if len(rows) < CHUNK:
+        way.walked.pop(pair.name, None)
+        await store.fill(way.database, way.system, pair.name, filled=True)
+    else:
+        way.walked[pair.name] = rows[-1][pair.key]
+    return True
+
+
+async def _wake(way: Way, moved: Pair) -> None:
+    """Rows that waited for others may be taken over now."""
+    for name in await store.waits_for_others(way.database, way.system):
+        pair = way.source.pair(name)
+        if pair is not None and any(f.table == moved.table for f in pair.fields):
+            await store.fill(way.database, way.system, name, filled=False)
+
+
+async def _follow(way: Way) -> bool:
+    """What the source's log says since the last time."""
+    (at,) = [s["log_seq"] for s in await store.sources(way.database) if s["system"] == way.system]
+    changes = await way.rows.changes(at, CHANGES)
+    if not changes:
+        return False
+    directions = {r["name"]: r["direction"] for r in await store.pairs(way.database, way.system)}
+    for pair in way.source.pairs:
+        keys = dict.fromkeys(
+            change.key for change in changes
+            if change.table == pair.table and not change.origin.startswith(OURS)
+        )  # fmt: skip
+        if keys and directions.get(pair.name, "off") != "off":
+            await _again(way, pair, list(keys))
+    await store.followed(way.database, way.system, changes[-1].number)
+    return True
+
+
+async def _again(way: Way, pair: Pair, keys: Sequence[str]) -> None:
+    """Rows as they are now; those that are no more are gone."""
+    rows = await way.rows.rows(pair, [typed(pair, key) for key in keys])
+    there = {str(row[pair.key]) for row in rows}
+    lost: list[Row] = [{pair.key: key, _LOST: True} for key in keys if key not in there]
+    if await move(way, pair, rows, lost):
+        await _wake(way, pair)
+
+
+async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = ()) -> int:
+    """Takes rows over; answers how many of them are new in records or changed there."""
+    done = _Done()
+    going = await _going(way, pair, [*rows, *lost], done)
+    asks, whose = await _asks(way, pair, going, done)
+    for one, said in zip(whose, await way.charts.ask(asks), strict=True):
+        await _settle(way, pair, one, said, done)
+    async with way.database.transaction() as tx:
+        await _write_down(tx, way, pair, done)
+    return len(done.crossed)
+
+
+async def _write_down(tx: Transaction, way: Way, pair: Pair, done: _Done) -> None:
+    await store.cross(tx, way.system, pair.name, done.crossed)
+    await store.uncross(tx, way.system, pair.name, done.gone)
+    good = [each.key for each in done.crossed] + done.gone
+    await store.release(tx, way.system, pair.name, "forward", good)
+    await store.quarantine(tx, way.system, pair.name, "forward", done.refused)
+
+
+async def _going(way: Way, pair: Pair, rows: Sequence[Row], done: _Done) -> list[_Going]:
+    """What differs from what is known."""
+    said = [(str(row[pair.key]), None if _LOST in row else columns(pair, row)) for row in rows]
+    hashes = {key: way.hash(pair, key) for key, _ in said}
+    known = await store.crossed(way.database, way.system, pair.name, hashes.values())
+    found: list[_Going] = []
+    for key, cols in said:
+        before, made = known.get(hashes[key]), digest(cols)
+        if cols is None and before is None:
+            done.gone.append(hashes[key])  # it may have been put aside
+        elif before is None or before.digest != made:
+            found.append(_Going(key, hashes[key], cols, made, before))
+    return found
+
+
+async def _asks(
+    way: Way, pair: Pair, going: Sequence[_Going], done: _Done
+) -> tuple[list[Ask], list[_Going]]:
+    links = await links_of(way, pair, [one.columns for one in going if one.columns])
+    current = await _current(way, pair, going)
+    asks: list[Ask] = []
+    whose: list[_Going] = []
+    for one in going:
+        name = one.before.resource if one.before else resource_id(way.system, pair.table, one.key)
+        base = current.get(name)
+        try:
+            resource = _resource(way, pair, one, links, base)
+        except Refused as refused:
+            done.refused.append((one.hash, refused.column, refused.reason))
+            continue
+        if resource is None:  # it is nowhere: there is nothing to end
+            done.gone.append(one.hash)
+            continue
+        asks.append(Ask("PUT", pair.type, name, resource, base.version if base else None))
+        whose.append(one)
+    return asks, whose
+
+
+def _resource(
+    way: Way, pair: Pair, one: _Going, links: dict[tuple[str, str, str], str], base: Said | None
+) -> dict[str, Any] | None:
+    kept = base.resource if base else None
+    if one.columns is not None:
+        return laid(way.system, pair, one.key, one.columns, links, kept)
+    return ended(pair, kept) if kept is not None else None
+
+
+async def _current(way: Way, pair: Pair, going: Sequence[_Going]) -> dict[str, Said]:
+    """What is kept of rows that were moved before."""
+    names = [one.before.resource for one in going if one.before]
+    found = await way.charts.ask([Ask("GET", pair.type, name) for name in names])
+    return {name: said for name, said in zip(names, found, strict=True) if said.resource}
+
+
+async def _settle(way: Way, pair: Pair, one: _Going, said: Said, done: _Done) -> None:
+    name = one.before.resource if one.before else resource_id(way.system, pair.table, one.key)
+    if said.status in (200, 201):
+        done.crossed.append(Crossed(one.hash, name, said.version, one.digest))
+    elif said.status == 412:
+        done.refused.append((one.hash, "", "changed on both sides"))
+    else:
+        done.refused.append((one.hash, said.place[:200], "refused by records"))
+
+
+async def links_of(
+    way: Way, pair: Pair, found: Iterable[Columns]
+) -> dict[tuple[str, str, str], str]:
+    """The references that values of link columns stand for; those that lead nowhere are absent."""
+    links: dict[tuple[str, str, str], str] = {}
+    said = list(found)
+    for each in pair.fields:
+        target = way.source.of_table(each.table) if each.as_ == "link" else None
+        if target is None:
+            continue
+        values = {cols[each.column] for cols in said if each.column in cols}
+        keys = {value: value for value in values}
+        if each.by:
+            keys = await way.rows.lookup(target, each.by, values)
+        hashes = {value: way.hash(target, key) for value, key in keys.items()}
+        known = await store.crossed(way.database, way.system, target.name, hashes.values())
+        for value, hashed in hashes.items():
+            if hashed in known:
+                reference = f"{target.type}/{known[hashed].resource}"
+                links[each.table, each.by, value] = reference
+    return links

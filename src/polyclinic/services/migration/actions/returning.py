@@ -1,0 +1,176 @@
+"""Takes back to the old system what was written here, so that a step can be taken back whole.
+
+Every write of ours names its resource in the old system's own log: after a crash the row that was
+made is found again by that name, and our own changes do not come back as news.
+"""
+
+from typing import Any
+
+from polyclinic.foundation import clock
+from polyclinic.foundation.database import Transaction
+from polyclinic.services.migration.actions.moving import Way
+from polyclinic.services.migration.domain.crossing import (
+    Columns,
+    Pair,
+    Refused,
+    back,
+    columns,
+    digest,
+    laid,
+)
+from polyclinic.services.migration.domain.crossing.rows import of_key, read_path
+from polyclinic.services.migration.gateways.charts import Ask, Said
+from polyclinic.services.migration.gateways.old_rows import OURS, Row, typed
+from polyclinic.services.migration.store import moving as store
+from polyclinic.services.migration.store.moving import Crossed
+
+
+async def take_back(way: Way, tx: Transaction, kind: str, name: str, version: int) -> None:
+    """One change of a resource; raises Unavailable while either side does not answer."""
+    directions = {r["name"]: r["direction"] for r in await store.pairs(way.database, way.system)}
+    for pair in way.source.of_type(kind):
+        if directions.get(pair.name) == "both":
+            await _take_back(way, tx, pair, name, version)
+
+
+async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: int) -> None:
+    before = await store.crossed_by(tx, way.system, pair.name, name)
+    if before is not None and version <= before.version:
+        return  # ours, or known already
+    (said,) = await way.charts.ask([Ask("GET", pair.type, name)])
+    if said.resource is None:
+        if before is not None:
+            await _end(way, tx, pair, before)
+        return
+    try:
+        cols = back(pair, said.resource, await back_links(way, pair, said.resource))
+    except Refused as refused:
+        if before is not None:  # a resource of somebody whom the old system never had is not its
+            await _aside(tx, way, pair, before.key, (refused.column, refused.reason))
+        return
+    if before is None:
+        await _new(way, tx, pair, name, said, cols)
+    else:
+        await _change(way, tx, pair, before, said, cols)
+
+
+async def _change(
+    way: Way, tx: Transaction, pair: Pair, before: Crossed, said: Said, cols: Columns
+) -> None:
+    assert said.resource is not None
+    key = of_key(way.system, pair, said.resource)
+    row = await _row(way, pair, key) if key is not None else None
+    now = columns(pair, row) if row is not None else None
+    if key is None or now is None:
+        await _aside(tx, way, pair, before.key, ("", "the row is gone"))
+        return
+    changed = _differing(pair, now, cols)
+    if changed and digest(now) != before.digest:
+        await _aside(tx, way, pair, before.key, ("", "changed on both sides"))
+        return
+    if changed:
+        tag = f"{OURS}{pair.type}/{before.resource}/{said.version}"
+        await way.rows.update(pair, key, changed | _touched(pair), tag)
+        row = await _row(way, pair, key)
+    made = columns(pair, row) if row is not None else None
+    kept = Crossed(before.key, before.resource, said.version, digest(made))
+    await store.cross(tx, way.system, pair.name, [kept])
+    await store.release(tx, way.system, pair.name, "back", [before.key])
+
+
+async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, cols: Columns) -> None:
+    """A resource that was begun here becomes a row, and learns its key."""
+    assert said.resource is not None
+    if missing := [f.column for f in pair.fields if f.need and f.column not in cols]:
+        await _aside(tx, way, pair, way.hash(pair, name), (missing[0], "empty"))
+        return
+    tag = f"{OURS}{pair.type}/{name}"
+    key = await way.rows.written(pair, tag)
+    if key is None:
+        own = None if pair.number == "integer" else f"PC{way.hash(pair, name).hex()[:10].upper()}"
+        fresh = {**pair.fresh, **cols, **_touched(pair)}
+        key = await way.rows.insert(pair, own, fresh, tag)
+    row = await _row(way, pair, key)
+    made = columns(pair, row) if row is not None else None
+    links = {link: reference for reference, link in (await _both(way, pair, said.resource))}
+    resource = laid(way.system, pair, key, cols, links, said.resource)
+    (kept,) = await way.charts.ask([Ask("PUT", pair.type, name, resource, said.version)])
+    version = kept.version if kept.status in (200, 201) else said.version
+    crossed = Crossed(way.hash(pair, key), name, version, digest(made))
+    await store.cross(tx, way.system, pair.name, [crossed])
+
+
+async def _end(way: Way, tx: Transaction, pair: Pair, before: Crossed) -> None:
+    """What was deleted here cannot say its key any more: a person looks at it."""
+    await _aside(tx, way, pair, before.key, ("", "deleted here"))
+
+
+async def _aside(tx: Transaction, way: Way, pair: Pair, key: bytes, why: tuple[str, str]) -> None:
+    await store.quarantine(tx, way.system, pair.name, "back", [(key, *why)])
+
+
+async def _row(way: Way, pair: Pair, key: str) -> Row | None:
+    found = await way.rows.rows(pair, [typed(pair, key)])
+    return found[0] if found else None
+
+
+def _differing(pair: Pair, now: Columns, cols: Columns) -> dict[str, Any]:
+    """Columns to be written, with their values; what was taken away becomes empty."""
+    names = {field.column for field in pair.fields if field.returns}
+    return {
+        name: cols.get(name) for name in sorted(names) if now.get(name, "") != cols.get(name, "")
+    }
+
+
+def _touched(pair: Pair) -> dict[str, str]:
+    return {pair.touch: f"{clock.now():%Y-%m-%dT%H:%M:%SZ}"} if pair.touch else {}
+
+
+async def back_links(
+    way: Way, pair: Pair, resource: dict[str, Any]
+) -> dict[tuple[str, str, str], str]:
+    """Which value of a link column a reference stands for."""
+    return {
+        (table, by, reference): value
+        for reference, (table, by, value) in await _both(way, pair, resource)
+    }
+
+
+async def _both(
+    way: Way, pair: Pair, resource: dict[str, Any]
+) -> list[tuple[str, tuple[str, str, str]]]:
+    """(reference, (table, column, value)) of each link that the old system knows."""
+    found: list[tuple[str, tuple[str, str, str]]] = []
+    for field in pair.fields:
+        target = way.source.of_table(field.table) if field.as_ == "link" else None
+        reference = read_path(resource, field.path) if target is not None else None
+        if target is None or not isinstance(reference, str):
+            continue
+        value = await _value_of(way, target, field.by, reference)
+        if value:
+            found.append((reference, (field.table, field.by, value)))
+    return found
+
+
+async def _value_of(way: Way, target: Pair, by: str, reference: str) -> str:
+    """What the column `by` says in the row that a reference stands for; empty: no such row."""
+    place = (target.table, by, reference)
+    if way.remembered is not None and place in way.remembered:
+        return way.remembered[place]
+    (said,) = await way.charts.ask([Ask("GET", target.type, reference.rpartition("/")[2])])
+    value = (of_key(way.system, target, said.resource) if said.resource else None) or ""
+    if value and by:
+        value = (await way.rows.values(target, by, [value])).get(value, "")
+    if way.remembered is not None:
+        way.remembered[place] = value
+    return value
+
+
+async def compared(way: Way, pair: Pair, cols: Columns, resource: dict[str, Any]) -> list[str]:
+    """Columns in which a row and what is kept of it say different things."""
+    try:
+        kept = back(pair, resource, await back_links(way, pair, resource))
+    except Refused as refused:
+        return [refused.column]
+    asked = {f.column for f in pair.fields if f.returns}
+    return sorted(name for name in asked if cols.get(name, "") != kept.get(name, ""))

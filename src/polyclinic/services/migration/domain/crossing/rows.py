@@ -1,0 +1,278 @@
+"""A row becomes a resource, and what a resource says goes back into the same columns."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from polyclinic.services.migration.domain.crossing.pairs import PATH, Field, Pair
+
+Columns = dict[str, str]
+Resource = dict[str, Any]
+# (table, column, value) of a link → the reference it stands for, and the other way round.
+Links = Mapping[tuple[str, str, str], str]
+Back = Mapping[tuple[str, str, str], str]
+
+_NAMES = uuid.UUID("5e1d7c0a-92f4-4a57-8a0e-3c2f6b8d4e10")  # ours, for rows of old systems
+
+
+class Refused(ValueError):
+    """A row that no honest migration takes over unseen: the column, and a code of what is wrong."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(f"{column}: {reason}")
+        self.column, self.reason = column, reason
+
+
+def resource_id(system: str, table: str, key: object) -> str:
+    """The same row always has the same id."""
+    return str(uuid.uuid5(_NAMES, f"{system}|{table}|{key}"))
+
+
+def key_system(system: str, table: str) -> str:
+    """The identifier by which a resource says which row it is."""
+    return f"urn:polyclinic:legacy:{system}:{table}"
+
+
+def columns(pair: Pair, row: Mapping[str, Any]) -> Columns | None:
+    """What of a row is moved, as texts; none where the row counts as deleted."""
+    if any(row.get(name) == value for name, value in pair.absent.items()):
+        return None
+    found: Columns = {}
+    for field in pair.fields:
+        value = row.get(field.column)
+        if value is not None and str(value).strip():
+            found[field.column] = str(value).strip()
+    return found
+
+
+def digest(found: Columns | None) -> bytes:
+    """By which it is seen that a row says something else than before."""
+    return blake2b(msgspec.json.encode(found, order="sorted"), digest_size=16).digest()
+
+
+def laid(system: str, pair: Pair, key: object, found: Columns, links: Links,
+         base: Resource | None = None) -> Resource:  # fmt: skip
+    """The row laid over what is kept (`base`): what the old system does not know stays.
+
+    Raises Refused.
+    """
+    resource: Resource = deepcopy(base) if base is not None else {"resourceType": pair.type}
+    for path, value in pair.always.items():
+        _put(resource, path, value)
+    _put(resource, f"identifier[system={key_system(system, pair.table)}].value", str(key))
+    for field in pair.fields:
+        _lay(resource, field, found.get(field.column), links)
+    return resource
+
+
+def _lay(resource: Resource, field: Field, text: str | None, links: Links) -> None:
+    if field.as_ == "copy" and read_path(resource, field.where) is None:
+        text = None
+    path, value = field.path, None
+    if field.other and text is not None and not _is_number(text):
+        path, value = field.other, text
+    else:
+        value = _forward(field, text, links)
+    for left in filter(None, {field.path, field.other} - {path if value is not None else ""}):
+        _take(resource, left)
+    if value is not None:
+        _put(resource, path, value)
+        for further, constant in field.with_.items():
+            _put(resource, further, constant)
+    elif field.need:
+        raise Refused(field.column, "empty")
+
+
+def ended(pair: Pair, base: Resource) -> Resource:
+    """The resource of a row that is gone."""
+    resource = deepcopy(base)
+    for path, value in pair.ended.items():
+        if value is None:
+            resource.pop(path, None)
+        else:
+            _put(resource, path, value)
+    return resource
+
+
+def back(pair: Pair, resource: Resource, links: Back) -> Columns:
+    """What the resource says in the words of the old system. Raises Refused."""
+    found: Columns = {}
+    for field in pair.fields:
+        if not field.returns:
+            continue
+        value = read_path(resource, field.path)
+        if value is None and field.other:
+            value = read_path(resource, field.other)
+        if value is not None and (text := _backward(field, value, links)):
+            found[field.column] = text
+    return found
+
+
+def of_key(system: str, pair: Pair, resource: Resource) -> str | None:
+    """Which row a resource stands for."""
+    found = read_path(resource, f"identifier[system={key_system(system, pair.table)}].value")
+    return found if isinstance(found, str) else None
+
+
+def _forward(field: Field, text: str | None, links: Links) -> Any:
+    if field.as_ == "presence":
+        return (field.filled if text else field.empty) or None
+    if text is None:
+        return None
+    if field.as_ == "link":
+        reference = links.get((field.table, field.by, text))
+        if reference is None:
+            raise Refused(field.column, "leads nowhere")
+        return reference
+    return _FORWARD[field.as_](field, text)
+
+
+def _date(field: Field, text: str) -> str:
+    try:
+        return datetime.strptime(text, field.form).date().isoformat()  # noqa: DTZ007 - a day
+    except ValueError:
+        raise Refused(field.column, "no date") from None
+
+
+def _number(field: Field, text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise Refused(field.column, "no number") from None
+    if not found.is_finite():
+        raise Refused(field.column, "no number")
+    return found
+
+
+def _code(field: Field, text: str) -> str:
+    if text not in field.codes:
+        raise Refused(field.column, "unknown code")
+    return field.codes[text]
+
+
+def _flag(field: Field, text: str) -> bool:
+    if text not in (field.yes, field.no):
+        raise Refused(field.column, "unknown code")
+    return text == field.yes
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+
+
+_FORWARD = {
+    "text": lambda _, text: text,
+    "copy": lambda _, text: text,
+    "date": _date,
+    "number": _number,
+    "code": _code,
+    "flag": _flag,
+}
+
+
+def _backward(field: Field, value: Any, links: Back) -> str:
+    if field.as_ == "date":
+        try:
+            return datetime.fromisoformat(str(value)[:10]).strftime(field.form)
+        except ValueError:
+            raise Refused(field.column, "no whole date") from None
+    if field.as_ == "code":
+        names = [name for name, code in field.codes.items() if code == value]
+        if not names:
+            raise Refused(field.column, "the old system has no such code")
+        return names[0]
+    if field.as_ == "flag":
+        return field.yes if value is True else field.no
+    if field.as_ == "link":
+        found = links.get((field.table, field.by, str(value)))
+        if found is None:
+            raise Refused(field.column, "the old system does not know whom")
+        return found
+    return str(value).strip()
+
+
+def _steps(path: str) -> list[tuple[str, str]]:
+    return [(match[1], match[2] or "") for match in PATH.finditer(path)]
+
+
+def _entry(items: list[Any], chosen: str, *, make: bool) -> Any:
+    """The element by its place (`0`) or by what stands in it (`system=…`)."""
+    if chosen.isdecimal():
+        place = int(chosen)
+        while make and len(items) <= place:
+            items.append({})
+        return items[place] if place < len(items) else None
+    name, _, value = chosen.partition("=")
+    for item in items:
+        if isinstance(item, dict) and item.get(name) == value:
+            return item
+    if not make:
+        return None
+    items.append({name: value})
+    return items[-1]
+
+
+def _put(resource: Resource, path: str, value: Any) -> None:
+    here: Any = resource
+    steps = _steps(path)
+    for number, (name, chosen) in enumerate(steps):
+        last = number == len(steps) - 1
+        if last and not chosen:
+            here[name] = value
+        elif last:
+            items = here.setdefault(name, [])
+            _entry(items, chosen, make=True)
+            items[int(chosen)] = value
+        elif chosen:
+            here = _entry(here.setdefault(name, []), chosen, make=True)
+        else:
+            here = here.setdefault(name, {})
+
+
+def read_path(resource: Resource, path: str) -> Any:
+    """The value at a path; none where there is none, or something larger."""
+    here: Any = resource
+    for name, chosen in _steps(path):
+        if not isinstance(here, dict) or name not in here:
+            return None
+        here = here[name]
+        if chosen:
+            here = _entry(here, chosen, make=False) if isinstance(here, list) else None
+    return here if not isinstance(here, dict | list) else None
+
+
+def _take(resource: Resource, path: str) -> None:
+    """Takes a value away, and what held nothing else but its own selector."""
+    if read_path(resource, path) is None:
+        return
+    *before, (name, chosen) = _steps(path)
+    trail: list[tuple[Any, str, str]] = []
+    here: Any = resource
+    for step, which in before:
+        trail.append((here, step, which))
+        here = _entry(here[step], which, make=False) if which else here[step]
+    if chosen:
+        here[name].pop(int(chosen))
+        trail.append((here, name, ""))
+    else:
+        del here[name]
+    for holder, step, which in reversed(trail):
+        inner = holder[step]
+        if which:
+            inner[:] = [each for each in inner if not _is_hollow(each, which)]
+        if not inner:
+            del holder[step]
+
+
+def _is_hollow(item: Any, which: str) -> bool:
+    if not isinstance(item, dict):
+        return False
+    left = set(item) - {which.partition("=")[0]}
+    return not left

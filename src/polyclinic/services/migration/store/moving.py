@@ -1,0 +1,184 @@
+"""What was moved: sources, pairs, the crosswalk, the quarantine."""
+
+from collections.abc import Iterable, Sequence
+from typing import LiteralString, NamedTuple
+from uuid import UUID
+
+from polyclinic.foundation.database import Database, Row, Transaction
+
+
+class Crossed(NamedTuple):
+    """A row and its resource, as of the last time that they agreed."""
+
+    key: bytes
+    resource: str
+    version: int
+    digest: bytes
+
+
+_SAVE_SOURCE: LiteralString = """
+    INSERT INTO migration.source (system, version, document, url, author, log_seq)
+    VALUES ($1, 1, $2, $3, $4, $5)
+    ON CONFLICT (system) DO UPDATE SET version = source.version + 1, document = excluded.document,
+        url = excluded.url, author = excluded.author, made = now()
+    RETURNING version"""
+_SAVE_PAIRS: LiteralString = """
+    INSERT INTO migration.pair (system, name, place)
+    SELECT $1, t.name, t.place FROM unnest($2::text[], $3::int[]) AS t(name, place)
+    ON CONFLICT (system, name) DO UPDATE SET place = excluded.place, filled = false,
+        changed = now()"""
+_CROSSED: LiteralString = """
+    SELECT key, resource, version, digest FROM migration.crosswalk
+    WHERE system = $1 AND pair = $2 AND key = ANY ($3::bytea[])"""
+_CROSSED_BY: LiteralString = """
+    SELECT key, resource, version, digest FROM migration.crosswalk
+    WHERE system = $1 AND pair = $2 AND resource = $3"""
+_CROSS: LiteralString = """
+    INSERT INTO migration.crosswalk (system, pair, key, resource, version, digest)
+    SELECT $1, $2, t.key, t.resource, t.version, t.digest
+    FROM unnest($3::bytea[], $4::text[], $5::int[], $6::bytea[])
+         AS t(key, resource, version, digest)
+    ON CONFLICT (system, pair, key) DO UPDATE SET resource = excluded.resource,
+        version = excluded.version, digest = excluded.digest, at = now()"""
+_UNCROSS: LiteralString = """
+    DELETE FROM migration.crosswalk
+    WHERE system = $1 AND pair = $2 AND key = ANY ($3::bytea[])"""
+_QUARANTINE: LiteralString = """
+    INSERT INTO migration.quarantine (system, pair, key, way, place, reason)
+    SELECT $1, $2, t.key, $3, t.place, t.reason
+    FROM unnest($4::bytea[], $5::text[], $6::text[]) AS t(key, place, reason)
+    ON CONFLICT (system, pair, key, way) DO UPDATE SET place = excluded.place,
+        reason = excluded.reason, at = now()"""
+_RELEASE: LiteralString = """
+    DELETE FROM migration.quarantine
+    WHERE system = $1 AND pair = $2 AND way = $3 AND key = ANY ($4::bytea[])"""
+_COUNTS: LiteralString = """
+    SELECT p.name, p.direction, p.filled, p.changed,
+           (SELECT count(*) FROM migration.crosswalk c
+            WHERE c.system = p.system AND c.pair = p.name) AS moved,
+           (SELECT count(*) FROM migration.quarantine q
+            WHERE q.system = p.system AND q.pair = p.name) AS quarantined
+    FROM migration.pair p WHERE p.system = $1 ORDER BY p.place"""
+_REASONS: LiteralString = """
+    SELECT pair, way, place, reason, count(*) AS count, min(at) AS since
+    FROM migration.quarantine WHERE system = $1
+    GROUP BY pair, way, place, reason ORDER BY pair, way, place, reason"""
+
+
+async def save_source(
+    tx: Transaction, system: str, document: bytes, url: str, author: str, log_seq: int
+) -> int:
+    """A new version; where the log was followed to stays."""
+    return await tx.fetchval(_SAVE_SOURCE, system, document, url, author, log_seq)
+
+
+async def save_pairs(tx: Transaction, system: str, names: Sequence[str]) -> None:
+    await tx.execute(_SAVE_PAIRS, system, list(names), list(range(len(names))))
+
+
+async def sources(database: Database) -> list[Row]:
+    query = "SELECT system, version, document, url, log_seq FROM migration.source ORDER BY system"
+    return await database.fetch(query)
+
+
+async def pairs(database: Database, system: str) -> list[Row]:
+    return await database.fetch(_COUNTS, system)
+
+
+async def direct(tx: Transaction, system: str, name: str, direction: str) -> bool:
+    query = (
+        "UPDATE migration.pair SET direction = $3, filled = false, changed = now()"
+        " WHERE system = $1 AND name = $2 RETURNING true"
+    )
+    return bool(await tx.fetchval(query, system, name, direction))
+
+
+async def fill(where: Database | Transaction, system: str, name: str, *, filled: bool) -> None:
+    query = "UPDATE migration.pair SET filled = $3 WHERE system = $1 AND name = $2"
+    await where.execute(query, system, name, filled)
+
+
+async def followed(database: Database, system: str, log_seq: int) -> None:
+    query = "UPDATE migration.source SET log_seq = $2 WHERE system = $1 AND log_seq < $2"
+    await database.execute(query, system, log_seq)
+
+
+async def crossed(
+    where: Database | Transaction, system: str, pair: str, keys: Iterable[bytes]
+) -> dict[bytes, Crossed]:
+    rows = await where.fetch(_CROSSED, system, pair, list(keys))
+    return {row["key"]: Crossed(*row) for row in rows}
+
+
+async def crossed_by(
+    where: Database | Transaction, system: str, pair: str, resource: str
+) -> Crossed | None:
+    row = await where.fetchrow(_CROSSED_BY, system, pair, resource)
+    return None if row is None else Crossed(*row)
+
+
+async def cross(tx: Transaction, system: str, pair: str, found: Sequence[Crossed]) -> None:
+    if found:
+        keys, names, versions, digests = (list(each) for each in zip(*found, strict=True))
+        await tx.execute(_CROSS, system, pair, keys, names, versions, digests)
+
+
+async def uncross(tx: Transaction, system: str, pair: str, keys: Sequence[bytes]) -> None:
+    await tx.execute(_UNCROSS, system, pair, list(keys))
+
+
+async def keys_of(database: Database, system: str, pair: str, gone: bytes) -> set[bytes]:
+    """Of rows that were there when last seen; `gone` is the digest of those that were not."""
+    query = "SELECT key FROM migration.crosswalk WHERE system = $1 AND pair = $2 AND digest <> $3"
+    return {row["key"] for row in await database.fetch(query, system, pair, gone)}
+
+
+async def quarantine(
+    tx: Transaction, system: str, pair: str, way: str, found: Sequence[tuple[bytes, str, str]]
+) -> None:
+    """(key, place, reason) of each; the same row again has its newest reason."""
+    if found:
+        keys, places, reasons = (list(each) for each in zip(*found, strict=True))
+        await tx.execute(_QUARANTINE, system, pair, way, keys, places, reasons)
+
+
+async def release(tx: Transaction, system: str, pair: str, way: str, keys: Sequence[bytes]) -> None:
+    await tx.execute(_RELEASE, system, pair, way, list(keys))
+
+
+async def put_aside(database: Database, system: str, pair: str) -> set[bytes]:
+    """Keys of the rows that were not taken over."""
+    query = (
+        "SELECT key FROM migration.quarantine WHERE system = $1 AND pair = $2 AND way = 'forward'"
+    )
+    return {row["key"] for row in await database.fetch(query, system, pair)}
+
+
+async def reasons(database: Database, system: str) -> list[Row]:
+    return await database.fetch(_REASONS, system)
+
+
+async def waits_for_others(database: Database, system: str) -> list[str]:
+    """Pairs of which rows wait for rows of other pairs."""
+    query = (
+        "SELECT DISTINCT pair FROM migration.quarantine"
+        " WHERE system = $1 AND way = 'forward' AND reason = 'leads nowhere'"
+    )
+    return [row["pair"] for row in await database.fetch(query, system)]
+
+
+async def add_report(
+    database: Database, name: UUID, system: str, author: str, report: bytes
+) -> None:
+    query = (
+        "INSERT INTO migration.reconciliation (id, system, author, report) VALUES ($1, $2, $3, $4)"
+    )
+    await database.execute(query, name, system, author, report)
+
+
+async def last_report(database: Database, system: str) -> Row | None:
+    query = (
+        "SELECT id, at, author, report FROM migration.reconciliation"
+        " WHERE system = $1 ORDER BY at DESC LIMIT 1"
+    )
+    return await database.fetchrow(query, system)
