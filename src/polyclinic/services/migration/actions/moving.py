@@ -167,9 +167,14 @@ async def _going(way: Way, pair: Pair, rows: Sequence[Row], done: _Done) -> list
     said = [(str(row[pair.key]), None if _LOST in row else columns(pair, row)) for row in rows]
     hashes = {key: way.hash(pair, key) for key, _ in said}
     known = await store.crossed(way.database, way.system, pair.name, hashes.values())
+    new = [key for key, cols in said if cols is not None and hashes[key] not in known]
+    # Rows that we made and have not noted yet are noted by who made them, and by nobody else.
+    ours = await way.rows.ours(pair, new)
     found: list[_Going] = []
     for key, cols in said:
         before, made = known.get(hashes[key]), digest(cols)
+        if before is None and key in ours:
+            continue
         if cols is None and before is None:
             done.gone.append(hashes[key])  # it may have been put aside
         elif before is None or before.digest != made:

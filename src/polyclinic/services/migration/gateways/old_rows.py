@@ -90,6 +90,17 @@ class OldRows:
         found = await self._all(query)
         return str(found[0][log.key]) if found else None
 
+    async def ours(self, pair: Pair, keys: Sequence[str]) -> set[str]:
+        """Which of these rows we made ourselves, whether or not we came to note it."""
+        if not keys:
+            return set()
+        log = self._log
+        key, origin = sa.column(log.key), sa.column(log.origin)
+        query = sa.select(key).select_from(_table(log.table)).distinct()
+        query = query.where(sa.column(log.of) == pair.table, origin.like(f"{OURS}%"))
+        found = await self._all(query.where(key.in_([str(each) for each in keys])))
+        return {str(row[log.key]) for row in found}
+
     async def update(self, pair: Pair, key: str, changed: Mapping[str, Any], tag: str) -> None:
         table = _table(pair.table, *changed)
         where = sa.column(pair.key) == typed(pair, key)
