@@ -32,8 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def one_process() -> Iterator[Clinic]:
     """`polyclinic up`, as a newcomer types it."""
     with a_folder() as folder:
-        data, port = folder / "data", free_port()
-        program = Program(folder / "up.txt", "up", "--data", str(data), "--port", str(port))
+        data, port, mllp = folder / "data", free_port(), free_port()
+        words = ("up", "--data", str(data), "--port", str(port))
+        program = Program(folder / "up.txt", *words, POLYCLINIC_INTEGRATION_MLLP_PORT=str(mllp))
         clinic = Clinic(
             "one_process",
             f"http://127.0.0.1:{port}",
@@ -43,6 +44,7 @@ def one_process() -> Iterator[Clinic]:
             {"up": program},
             postgres=data / "postgres",
             key=data / "keys" / "root.key",
+            mllp_port=mllp,
         )
         try:
             clinic.await_ready(*NAMES, seconds=120)
@@ -64,13 +66,15 @@ async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
 
 @pytest.fixture(scope="session")
 def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
-    """`polyclinic serve NAME` for each, told nothing but the three variables."""
+    """`polyclinic serve NAME` for each, told three variables, and where messages come in."""
     with a_folder() as folder:
         key = folder / "root.key"
         RootKey.create(key)
         ports = {name: free_port() for name in NAMES}
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        mllp = free_port()
         surroundings = {
+            "POLYCLINIC_INTEGRATION_MLLP_PORT": str(mllp),
             "POLYCLINIC_DATABASE_URL": story_postgres[1],
             "POLYCLINIC_KEY_FILE": str(key),
             "POLYCLINIC_PEERS": ",".join(f"{name}={url}" for name, url in urls.items()),
@@ -78,7 +82,7 @@ def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic
         operator = ("--url", urls["portal"], "--key-file", str(key))
         log = folder / "portal.txt"
         clinic = Clinic("per_service", urls["portal"], operator, folder, log, key=key)
-        clinic.urls, clinic.surroundings = urls, surroundings
+        clinic.urls, clinic.surroundings, clinic.mllp_port = urls, surroundings, mllp
         clinic.postgres = story_postgres[0].data / "postgres"
         try:
             for name, port in ports.items():

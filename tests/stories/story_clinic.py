@@ -102,6 +102,7 @@ class Clinic:
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
     postgres: Path | None = None  # the folder of its PostgreSQL
     key: Path | None = None  # the root key
+    mllp_port: int = 0  # where HL7 v2 messages come in
 
     def database_url(self) -> str:
         """Of its PostgreSQL, as the owner; asked anew, for a story may have restarted it."""

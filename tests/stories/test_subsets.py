@@ -1,5 +1,6 @@
 """Any sensible subset of services starts, does its own work, and says what is not installed."""
 
+import asyncio
 import time
 from datetime import timedelta
 
@@ -20,8 +21,21 @@ SUBSETS = (
     ("integration", "identity"),
     ("records", "identity", "integration"),
     ("migration", "identity"),
+    ("integration", "migration", "identity"),
+    ("integration", "appointments", "billing", "identity"),
     ("records", "identity", "migration"),
     ("records", "appointments", "identity", "billing", "integration", "migration", "portal"),
+)
+CHANNEL = """
+name: ward
+source: http
+clients: [subset]
+accepts: [ADT]
+systems: {WEST: "urn:oid:2.999.5.1"}
+"""
+MESSAGE = (
+    b"MSH|^~\\&|HIS|WEST|POLY|CLINIC|20261101100000+0000||ADT^A04|K1|P|2.5.1\r"
+    b"EVN||20261101100000+0000\rPID|1||W1^^^WEST^MR||Okafor^Ada||19840312|F\r"
 )
 PRICES = "code,modifier,title,amount\nZ1001,,Visit,120.00\n"
 BILLING = ("Account", "ChargeItem", "Invoice", "PaymentNotice", "PaymentReconciliation")
@@ -133,6 +147,28 @@ async def knows_no_bills(subset, headers):
         assert (await subset.client.get(path, headers=headers)).status_code == 404, path
 
 
+async def hears_messages(subset, headers, installed):
+    """Without charts too a message is acknowledged and kept; it waits for who keeps them."""
+    deployed = await subset.client.post(
+        "/integration/channels", headers=headers, content=CHANNEL.encode()
+    )
+    assert deployed.status_code == 201, deployed.text
+    sent = {**headers, "content-type": "application/hl7-v2"}
+    door = "/integration/channels/ward/messages"
+    answers = [await subset.client.post(door, headers=sent, content=MESSAGE) for _ in range(2)]
+    assert answers[0].status_code == 200, answers[0].text
+    assert b"MSA|AA|K1" in answers[0].content
+    assert answers[1].content == answers[0].content
+    end, found = time.monotonic() + 30, {}
+    while found.get("state") not in ("done", "waiting"):
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.02)
+        told = await subset.client.get("/integration/messages?control=K1", headers=headers)
+        [found] = told.json()["messages"]
+    expected = ("done", "") if "records" in installed else ("waiting", "no records")
+    assert (found["state"], found["reason"]) == expected
+
+
 async def leads_from_an_old_system(subset, headers):
     """Alone with identity too: an inventory and a plan need nobody else."""
     decided = await subset.client.get("/migration/decisions", headers=headers)
@@ -173,6 +209,8 @@ async def test_a_subset_starts_and_does_its_own_work(assembled, root_key, names)
             await knows_no_bills(subset, headers)
         assert ("Subscription" in kinds) is ("integration" in names or "records" in names)
         assert (set(BILLING) <= kinds) is ("billing" in names or "records" in names)
+        if "integration" in names:
+            await hears_messages(subset, headers, names)
         if "migration" in names:
             await leads_from_an_old_system(subset, headers)
         if "portal" in names:
