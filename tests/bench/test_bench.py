@@ -86,6 +86,8 @@ def test_the_table_names_floors_aims_and_where_the_bytes_are(run):
         "search p50 ms at 8",
         "835 lines posted/s",
         "seconds for 1,000 statements",
+        "HL7 v2 results read whole/s of a core",
+        "MLLP acknowledged/s at 64",
     }
     for name in ("bookings, spread", "refusals, one hot place", "bookings, steady 500"):
         assert re.search(rf"^\| {name} \| 32 \| [\d,]+ \|", text, re.MULTILINE)
