@@ -129,6 +129,17 @@ async def post(operator: Operator, path: str, value: object) -> Any:
     return answer.json()
 
 
+async def put_fhir(operator: Operator, resource: dict[str, Any]) -> None:
+    """Keeps a resource under its id, as the operator."""
+    token = await operator.current_token(CLIENT, "system/*.cruds")
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/fhir+json"}
+    path = f"/fhir/{resource['resourceType']}/{resource['id']}"
+    content = msgspec.json.encode(resource)
+    answer = await operator.http.put(path, content=content, headers=headers)
+    if not answer.is_success:
+        raise NotTaken(f"The platform did not take it: {said(answer)}")
+
+
 async def get(operator: Operator, path: str) -> Any:
     answer = await operator.get(path, (CLIENT, SCOPES))
     if not answer.is_success:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from polyclinic.cli import migrating, migration_rollout
+from polyclinic.cli import migrating, migration_moving, migration_rollout
 from polyclinic.cli.migration_stage import Stage, answers, free_port, program
 from polyclinic.cli.operator import Operator
 from polyclinic.demo.legacy import Settings, kept, legacy_clinic, traffic
@@ -148,5 +148,6 @@ CHAPTERS: tuple[Chapter, ...] = (
     ("Somebody who knows the clinic looks at it", have_a_person_look),
     ("A plan: in which order, with which ways back?", make_a_plan),
     *migration_rollout.CHAPTERS,
+    *migration_moving.CHAPTERS,
     ("What was decided, and by whom", show_what_was_decided),
 )
