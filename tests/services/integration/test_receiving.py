@@ -157,3 +157,11 @@ async def test_nothing_is_acknowledged_that_could_not_be_kept(door, monkeypatch)
     monkeypatch.setattr(messages, "keep", down)
     with pytest.raises(Unavailable):
         await door.receive(message())
+
+
+async def test_a_line_that_is_no_segment_parks_the_message_instead_of_being_lost(door):
+    """A carriage return inside a text cuts it: the rest of the finding would never be filed."""
+    raw = message("NOSEG") + b"and no sign of bleeding\r"
+    received = await door.receive(raw)
+    assert str(received.answer) == "AE 100"
+    assert await door.until(received.message, "parked", "done") == "parked"

@@ -16,7 +16,7 @@ CONTROL, PERSON, VISIT, ORDER = "control", "person", "visit", "order"
 _ORDERS = ("ORC-2.1", "ORC-3.1", "OBR-2.1", "OBR-3.1", "SCH-1.1", "SCH-2.1")
 _UNREAD = "100"  # table 0357: a segment sequence error, as where no MSH stands at the beginning
 ERRORS = {
-    "100": ("MSH", "The message cannot be read."),
+    "100": ("MSH", "The message, or a line of it, cannot be read."),
     "102": ("", "The message holds characters that cannot be read."),
     "103": ("MSH-3", "This channel does not know the sender."),
     "200": ("MSH-9", "Messages of this type are not taken on this channel."),
@@ -133,8 +133,10 @@ def _verdict(channel: Channel, message: Message) -> tuple[Answer, str | None, st
         if channel.unsupported == "AR":
             return Answer("AR", "200"), None, "unsupported"
         return Answer("AA", "200"), "ignored", "unsupported"
-    if any(each.severity == "E" and each.code != _UNREAD for each in message.faults()):
-        return Answer("AE", "102"), "parked", "unreadable"
+    if wrong := [each.code for each in message.faults() if each.severity == "E"]:
+        # What stands in a line that is no segment would be lost if the rest were mapped.
+        code = _UNREAD if _UNREAD in wrong else "102"
+        return Answer("AE", code), "parked", "unreadable"
     return Answer("AA"), "received", ""
 
 
