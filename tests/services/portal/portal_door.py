@@ -26,6 +26,7 @@ from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import Session, Tokens, new_secret
 from polyclinic.services.portal.gateways import Health, Parameters
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
+from polyclinic.services.portal.gateways.integration import HttpIntegration
 from polyclinic.services.portal.pages.door import SESSION
 from polyclinic.services.portal.settings import PortalSettings
 
@@ -208,6 +209,7 @@ async def open_portal(
         appointments=appointments,
         billing=billing,
         billing_desk=HttpBillingDesk(peers),
+        integration=HttpIntegration(peers),
         dead_letters=DeadLettersInMemory(),
         health=Health(peers),
     )

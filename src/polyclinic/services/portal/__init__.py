@@ -21,6 +21,7 @@ from polyclinic.services.portal.gateways import (
     HttpIdentity,
 )
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
+from polyclinic.services.portal.gateways.integration import HttpIntegration
 from polyclinic.services.portal.jobs import jobs
 from polyclinic.services.portal.pages import routes
 from polyclinic.services.portal.pages.door import show_problem
@@ -42,6 +43,7 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         appointments=HttpAppointments(running.peers),
         billing=HttpBilling(running.peers),
         billing_desk=HttpBillingDesk(running.peers),
+        integration=HttpIntegration(running.peers),
         dead_letters=HttpDeadLetters(running.peers),
         health=Health(running.peers),
     )
@@ -55,7 +57,7 @@ service = Service(
     fronts=("/",),
     schema=Path(__file__).parent / "schema",
     settings=PortalSettings,
-    needs=("identity", "records", "appointments", "billing"),
+    needs=("identity", "records", "appointments", "billing", "integration"),
     start=_open_portal,
     jobs=jobs,
     show_problem=show_problem,

@@ -20,6 +20,7 @@ from polyclinic.services.portal.gateways import (
     Records,
 )
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
+from polyclinic.services.portal.gateways.integration import HttpIntegration
 from polyclinic.services.portal.settings import PortalSettings
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class Portal:
     appointments: Appointments
     billing: Billing
     billing_desk: HttpBillingDesk
+    integration: HttpIntegration
     dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)

@@ -20,6 +20,7 @@ from polyclinic.services.portal.pages import (
 )
 from polyclinic.services.portal.pages.billing_desk import billing_desk_routes
 from polyclinic.services.portal.pages.door import PACKAGE, STATIC
+from polyclinic.services.portal.pages.messages import message_routes
 
 
 async def get_favicon(_: Request) -> Response:
@@ -32,6 +33,7 @@ async def get_favicon(_: Request) -> Response:
 routes = (
     Route("/", signing.get_root),
     *billing_desk_routes,
+    *message_routes,
     Route("/favicon.ico", get_favicon),
     Route("/sign-in", signing.get_sign_in),
     Route("/signed-in", signing.get_signed_in),
