@@ -27,6 +27,7 @@ from polyclinic.services.portal.domain.session import Session, Tokens, new_secre
 from polyclinic.services.portal.gateways import Health, Parameters
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.gateways.integration import HttpIntegration
+from polyclinic.services.portal.gateways.migration import HttpMigration
 from polyclinic.services.portal.pages.door import SESSION
 from polyclinic.services.portal.settings import PortalSettings
 
@@ -210,6 +211,7 @@ async def open_portal(
         billing=billing,
         billing_desk=HttpBillingDesk(peers),
         integration=HttpIntegration(peers),
+        migration=HttpMigration(peers),
         dead_letters=DeadLettersInMemory(),
         health=Health(peers),
     )

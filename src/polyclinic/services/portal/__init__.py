@@ -22,6 +22,7 @@ from polyclinic.services.portal.gateways import (
 )
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.gateways.integration import HttpIntegration
+from polyclinic.services.portal.gateways.migration import HttpMigration
 from polyclinic.services.portal.jobs import jobs
 from polyclinic.services.portal.pages import routes
 from polyclinic.services.portal.pages.door import show_problem
@@ -44,6 +45,7 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         billing=HttpBilling(running.peers),
         billing_desk=HttpBillingDesk(running.peers),
         integration=HttpIntegration(running.peers),
+        migration=HttpMigration(running.peers),
         dead_letters=HttpDeadLetters(running.peers),
         health=Health(running.peers),
     )
@@ -57,7 +59,7 @@ service = Service(
     fronts=("/",),
     schema=Path(__file__).parent / "schema",
     settings=PortalSettings,
-    needs=("identity", "records", "appointments", "billing", "integration"),
+    needs=("identity", "records", "appointments", "billing", "integration", "migration"),
     start=_open_portal,
     jobs=jobs,
     show_problem=show_problem,

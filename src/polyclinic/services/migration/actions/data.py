@@ -4,6 +4,8 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Invalid, NotFound
 from polyclinic.foundation.once import Once, Stored
@@ -98,6 +100,11 @@ async def direct(
     return await passage.carried(key, act)
 
 
+async def listed(passage: Passage) -> list[dict[str, Any]]:
+    rows = await store.sources(passage.database)
+    return [{"system": row["system"], "version": row["version"]} for row in rows]
+
+
 async def shown(passage: Passage, system: str) -> dict[str, Any]:
     """How far each pair is, what was put aside and why, and what the last comparison found."""
     await need(passage, system)
@@ -108,7 +115,9 @@ async def shown(passage: Passage, system: str) -> dict[str, Any]:
         "system": system,
         "pairs": [dict(row) for row in pairs],
         "quarantine": [dict(row) for row in reasons],
-        "reconciled": None if report is None else {"at": report["at"], "report": report["report"]},
+        "reconciled": None
+        if report is None
+        else {"at": report["at"], "report": msgspec.Raw(report["report"])},
     }
 
 

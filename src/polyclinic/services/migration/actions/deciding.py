@@ -30,5 +30,9 @@ async def decide(
     return made
 
 
+async def newest(passage: Passage, subject: str | None, before: int, limit: int) -> list[Decision]:
+    return await decisions.find_newest(passage.database, subject, before, limit)
+
+
 async def made(passage: Passage, subject: str | None, after: int, limit: int) -> list[Decision]:
     return await decisions.find(passage.database, subject, after, limit)

@@ -35,6 +35,12 @@ async def post_source(request: Request) -> Response:
     return await once(request, SourceAsk, act)
 
 
+async def get_sources(request: Request) -> Response:
+    """The old databases by name."""
+    await administrator(request, "r")
+    return http.json({"sources": await data.listed(passage_of(request))})
+
+
 async def get_source(request: Request) -> Response:
     await administrator(request, "r")
     return http.json(await data.shown(passage_of(request), request.path_params["system"]))
@@ -60,6 +66,7 @@ async def post_reconciliation(request: Request) -> Response:
 
 
 data_routes = (
+    Route("/migration/sources", get_sources, methods=["GET"]),
     Route("/migration/sources", post_source, methods=["POST"]),
     Route("/migration/sources/{system}", get_source),
     Route("/migration/sources/{system}/reconciliations", post_reconciliation, methods=["POST"]),

@@ -16,12 +16,17 @@ PAGE = 200
 
 
 async def get_decisions(request: Request) -> Response:
-    """From the first on: `subject`, `after` (a number), `limit`."""
+    """From the first on, or with `newest=true` from the last: `subject`, `limit`, and where a
+    page begins, `after` or `before` (numbers)."""
     await administrator(request, "r")
     asked = request.query_params.get("subject")
     limit = number(request, "limit", PAGE, PAGE)
-    after = number(request, "after", 0, 10**9 - 1)
-    found = await deciding.made(passage_of(request), asked, after, limit)
+    passage, last = passage_of(request), 10**9 - 1
+    if request.query_params.get("newest") == "true":
+        before = number(request, "before", last, last)
+        found = await deciding.newest(passage, asked, before, limit)
+    else:
+        found = await deciding.made(passage, asked, number(request, "after", 0, last), limit)
     return http.json({"decisions": [shown(each) for each in found]})
 
 

@@ -13,6 +13,10 @@ _NEWEST: LiteralString = """
 _ADD: LiteralString = """
     INSERT INTO migration.decision (number, at, author, kind, subject, text, document, digest)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
+_FIND_NEWEST: LiteralString = """
+    SELECT number, at, author, kind, subject, text, document, digest
+    FROM migration.decision WHERE number < $1 AND ($2::text IS NULL OR subject = $2)
+    ORDER BY number DESC LIMIT $3"""
 _FIND: LiteralString = """
     SELECT number, at, author, kind, subject, text, document, digest
     FROM migration.decision WHERE number > $1 AND ($2::text IS NULL OR subject = $2)
@@ -44,6 +48,12 @@ async def find(
     where: Database | Transaction, subject: str | None, after: int, limit: int
 ) -> list[Decision]:
     return [_decision(row) for row in await where.fetch(_FIND, after, subject, limit)]
+
+
+async def find_newest(
+    where: Database | Transaction, subject: str | None, before: int, limit: int
+) -> list[Decision]:
+    return [_decision(row) for row in await where.fetch(_FIND_NEWEST, before, subject, limit)]
 
 
 def _decision(row: Row) -> Decision:

@@ -21,6 +21,7 @@ from polyclinic.services.portal.gateways import (
 )
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.gateways.integration import HttpIntegration
+from polyclinic.services.portal.gateways.migration import HttpMigration
 from polyclinic.services.portal.settings import PortalSettings
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Portal:
     billing: Billing
     billing_desk: HttpBillingDesk
     integration: HttpIntegration
+    migration: HttpMigration
     dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)

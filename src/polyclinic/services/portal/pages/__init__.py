@@ -21,6 +21,7 @@ from polyclinic.services.portal.pages import (
 from polyclinic.services.portal.pages.billing_desk import billing_desk_routes
 from polyclinic.services.portal.pages.door import PACKAGE, STATIC
 from polyclinic.services.portal.pages.messages import message_routes
+from polyclinic.services.portal.pages.migration import migration_routes
 
 
 async def get_favicon(_: Request) -> Response:
@@ -34,6 +35,7 @@ routes = (
     Route("/", signing.get_root),
     *billing_desk_routes,
     *message_routes,
+    *migration_routes,
     Route("/favicon.ico", get_favicon),
     Route("/sign-in", signing.get_sign_in),
     Route("/signed-in", signing.get_signed_in),

@@ -22,6 +22,7 @@ ABOUT = {
     "identity": ("Identity", "Signing in, accounts and access tokens"),
     "insights": ("Insights", "Risk scores and calculators"),
     "integration": ("Integration", "HL7 v2 messages, subscriptions and webhooks"),
+    "migration": ("Migration", "Leaving an old system in steps that can be taken back"),
     "portal": ("Portal", "These pages"),
     "records": ("Records", "Patients and everything known about their health"),
 }

@@ -94,6 +94,7 @@ def draw(
         "has_appointments": at_work.has("appointments"),
         "has_billing": at_work.has("billing"),
         "has_integration": at_work.has("integration"),
+        "has_migration": at_work.has("migration"),
         "theme": signed.theme if signed else "system",
         "today": spoken(at_work.today()),
         "at": lambda moment: hour(moment, at_work.settings.time_zone),

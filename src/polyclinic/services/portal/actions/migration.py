@@ -1,0 +1,150 @@
+"""What those who lead the move see and do: the overview, rules, differences, data, decisions."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from polyclinic.foundation.errors import Invalid, NotFound
+from polyclinic.services.portal.actions.state import Portal, answered
+from polyclinic.services.portal.domain import migration_words as words
+from polyclinic.services.portal.domain.session import Session
+from polyclinic.services.portal.gateways.migration import NAME, Body
+
+MANY = 40
+PAGE = 50
+Listed = list[Body]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Where the whole move stands."""
+
+    rules: Listed
+    numbers: Listed
+    incidents: Listed
+    sources: Listed
+
+    @property
+    def days(self) -> Listed:
+        return [day for each in self.numbers for day in each["burn_down"]["days"]]
+
+    @property
+    def aside(self) -> int:
+        return sum(pair["quarantined"] for each in self.sources for pair in each["pairs"])
+
+    @property
+    def open(self) -> Listed:
+        """The newest incident of each capability that somebody has to release yet."""
+        held = {rule["capability"] for rule in self.rules if rule["held"]}
+        newest = {each["capability"]: each for each in reversed(self.incidents)}
+        return [each for name, each in newest.items() if name in held]
+
+
+async def get(portal: Portal, session: Session, *path: str, **asked: str) -> Body:
+    work = portal.migration.get(session.tokens.access, *path, **asked)
+    return await answered(portal, NAME, work)
+
+
+async def post(portal: Portal, session: Session, key: str, body: Body, *path: str) -> Body:
+    """A change that is made once, however often it is pressed."""
+    work = portal.migration.post(session.tokens.access, key, body, *path)
+    return await answered(portal, NAME, work)
+
+
+async def put(portal: Portal, session: Session, version: str, body: Body, *path: str) -> Body:
+    work = portal.migration.put(session.tokens.access, version, body, *path)
+    return await answered(portal, NAME, work)
+
+
+async def open_overview(portal: Portal, session: Session) -> Overview:
+    rules, incidents, sources = await asyncio.gather(
+        get(portal, session, "routes"), get(portal, session, "incidents"), data(portal, session)
+    )
+    names = [rule["capability"] for rule in rules["routes"]]
+    found = await asyncio.gather(*(get(portal, session, "routes", n) for n in names[:MANY]))
+    numbers = [each["numbers"] for each in found]
+    return Overview(rules["routes"], numbers, incidents["incidents"], sources)
+
+
+async def data(portal: Portal, session: Session) -> Listed:
+    """Every old database with its pairs."""
+    listed = (await get(portal, session, "sources"))["sources"]
+    return list(
+        await asyncio.gather(*(get(portal, session, "sources", e["system"]) for e in listed))
+    )
+
+
+async def open_plan(portal: Portal, session: Session, asked: str) -> tuple[Listed, str, Body]:
+    """The old systems, the one that is looked at, and its plan (empty where there is none)."""
+    listed = (await get(portal, session, "inventories"))["inventories"]
+    names = [each["name"] for each in listed]
+    if asked and asked not in names:
+        raise NotFound("There is no such old system.")
+    if not names:
+        return listed, "", {}
+    name = asked or names[0]
+    return listed, name, await get(portal, session, "inventories", name, "plan")
+
+
+async def set_term(
+    portal: Portal, session: Session, name: str, place: tuple[str, str], value: float
+) -> None:
+    """Puts one term of one capability's score; everything else stays as it is."""
+    capability, term = place
+    plan = await get(portal, session, "inventories", name, "plan")
+    inputs = plan["plan"]["inputs"]
+    values = {**inputs["values"]}
+    values[capability] = {**values.get(capability, {}), term: value}
+    body = {**inputs, "values": values}
+    await put(portal, session, str(plan["version"]), body, "inventories", name, "plan")
+
+
+async def open_route(portal: Portal, session: Session, capability: str) -> dict[str, Any]:
+    """A rule with its numbers, what people say of it, and what went wrong."""
+    found, said, incidents = await asyncio.gather(
+        get(portal, session, "routes", capability),
+        get(portal, session, "routes", capability, "feedback"),
+        get(portal, session, "incidents", capability=capability),
+    )
+    rule, numbers = found["rule"], found["numbers"]
+    return {
+        "rule": rule,
+        "numbers": numbers,
+        "steps": words.steps(rule),
+        "signals": words.signals(numbers["sides"], rule["slo"]),
+        "forward": words.forward(rule),
+        "backward": words.backward(rule),
+        "feedback": said,
+        "incidents": incidents["incidents"],
+    }
+
+
+async def deed(
+    portal: Portal, session: Session, capability: str, verb: str
+) -> tuple[tuple[str, ...], Body, str]:
+    """The address, the body and the meaning of a button."""
+    if verb == "kill":
+        return ("kill",), {"capability": capability}, "Everybody is back on the old side at once."
+    if verb in ("hold", "release"):
+        text = "Nobody more comes to the new side." if verb == "hold" else "It may go on."
+        return ("routes", capability, verb), {}, text
+    rule = (await get(portal, session, "routes", capability))["rule"]
+    found = {"next": words.forward, "back": words.backward}.get(verb, lambda _: None)(rule)
+    if found is None:
+        raise Invalid("There is no such step from here.")
+    return ("routes", capability, found.path), dict(found.body), found.words
+
+
+async def open_differences(portal: Portal, session: Session, capability: str) -> Listed:
+    """The most serious first, each with the shapes of its examples."""
+    asked = {"capability": capability} if capability else {}
+    found = (await get(portal, session, "differences", **asked))["differences"][:PAGE]
+    shown = await asyncio.gather(
+        *(get(portal, session, "differences", each["id"], "examples") for each in found)
+    )
+    return [{**each, "examples": one["examples"]} for each, one in zip(found, shown, strict=True)]
+
+
+async def open_decisions(portal: Portal, session: Session, before: str) -> Listed:
+    asked = {"newest": "true", "limit": str(PAGE), **({"before": before} if before else {})}
+    return (await get(portal, session, "decisions", **asked))["decisions"]
