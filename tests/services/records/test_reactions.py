@@ -29,6 +29,7 @@ PLACE = {"appointment": "a1", "patient": "keller", "start": NOW}
 async def records_at_work(database_of, root_key):
     database = await database_of(service)
     running = SimpleNamespace(
+        service=service,
         database=database,
         vault=Vault(root_key, "records", service.dictionaries),
         metrics=telemetry.Metrics("records"),
