@@ -34,11 +34,13 @@ async def reconcile(way: Way, author: str) -> dict[str, Any]:
     """The report, which is kept: divergence is what neither agrees nor was put aside."""
     found: list[Compared] = []
     way.remembered = {}
-    for row in await store.pairs(way.database, way.system):
-        pair = way.source.pair(row["name"])
-        if pair is not None and row["direction"] != "off":
-            found.append(await _pair(way, pair))
-    way.remembered = None
+    try:
+        for row in await store.pairs(way.database, way.system):
+            pair = way.source.pair(row["name"])
+            if pair is not None and row["direction"] != "off":
+                found.append(await _pair(way, pair))
+    finally:
+        way.remembered = None  # what a broken comparison remembered would grow old
     diverging = sum(each.missing + each.different + each.extra for each in found)
     report = {"system": way.system, "divergence": diverging, "pairs": [asdict(e) for e in found]}
     content = msgspec.json.encode(report)
