@@ -7,6 +7,7 @@ from polyclinic.foundation.service import Service
 from polyclinic.services.appointments import service as appointments
 from polyclinic.services.billing import service as billing
 from polyclinic.services.identity import service as identity
+from polyclinic.services.insights import service as insights
 from polyclinic.services.integration import service as integration
 from polyclinic.services.migration import service as migration
 from polyclinic.services.portal import service as portal
@@ -19,6 +20,7 @@ SERVICES: tuple[Service, ...] = (
     appointments,
     billing,
     integration,
+    insights,
     migration,
     portal,
 )

@@ -1,0 +1,1 @@
+"""Whom insights asks."""

@@ -1,0 +1,35 @@
+"""What insights does when records speak: what changed is noted, and scored a moment later."""
+
+from collections.abc import Sequence
+
+from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.events import Told
+from polyclinic.foundation.service import Reaction, Running
+from polyclinic.services.insights.actions.state import Engine
+from polyclinic.services.insights.store import work
+
+# What scores are made of; of the rest of records nothing is sent here.
+TYPES = (
+    "Patient",
+    "Observation",
+    "Condition",
+    "Encounter",
+    "Procedure",
+    "MedicationRequest",
+    "MedicationStatement",
+    "QuestionnaireResponse",
+)
+
+
+async def note(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
+    """One row a resource, in the transaction that notes the event; the worker is woken."""
+    engine: Engine = running.state
+    await work.note(tx, [(each.subject, each.at) for each in told])
+    engine.more.set()
+
+
+reactions = tuple(
+    Reaction("records", said, note, kind)
+    for kind in TYPES
+    for said in ("ResourceCreated", "ResourceUpdated", "ResourceDeleted")
+)

@@ -1,0 +1,5 @@
+"""The doors of insights: work that waits, lists, charts, cards, calculators and models."""
+
+from polyclinic.services.insights.routes.waiting import waiting_routes
+
+routes = (*waiting_routes,)

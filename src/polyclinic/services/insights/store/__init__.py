@@ -1,0 +1,1 @@
+"""What insights keeps: the only SQL."""

@@ -1,0 +1,139 @@
+"""Insights with the real records and identity in one process, behind the front door."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import httpx
+
+from polyclinic.assembly.process import Process, assemble
+from polyclinic.foundation import jose
+from polyclinic.foundation.settings import Platform
+from polyclinic.foundation.vault import RootKey
+
+EVERYTHING = "system/*.cruds"
+_numbers = itertools.count(1)
+T = TypeVar("T")
+
+
+@dataclass(repr=False)
+class House:
+    """The services at work, and who may ask them."""
+
+    process: Process
+    client: httpx.AsyncClient
+    url: str
+    root: RootKey
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> Any:
+        return self.process.running["insights"]
+
+    async def token(self, scope: str = EVERYTHING) -> str:
+        if scope not in self.tokens:
+            proof = jose.assertion(
+                self.root.derive("operator"), issuer="operator", audience="polyclinic-operator",
+                now=int(time.time()),
+            )  # fmt: skip
+            client = "tester" if scope == EVERYTHING else f"narrow-{len(self.tokens)}"
+            body = {"client": client, "scope": scope, "assertion": proof}
+            answer = await self.client.post("/identity/operator/token", json=body)
+            assert answer.status_code == 200, answer.text
+            self.tokens[scope] = answer.json()["access_token"]
+        return self.tokens[scope]
+
+    async def send(
+        self, method: str, path: str, body: Any = None, token: str = "", **headers: str
+    ) -> httpx.Response:
+        sent = {"authorization": f"Bearer {token or await self.token()}"}
+        if method == "POST" and not path.startswith("/fhir"):
+            sent["idempotency-key"] = f"key-{next(_numbers)}"
+        sent["content-type"] = "application/json"
+        if path.startswith("/fhir"):
+            sent["content-type"] = "application/fhir+json"
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        return await self.client.request(method, path, headers=sent, content=content)
+
+    async def get(self, path: str, token: str = "") -> Any:
+        answer = await self.send("GET", path, token=token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def put(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """A resource under its own id."""
+        path = f"/fhir/{resource['resourceType']}/{resource['id']}"
+        answer = await self.send("PUT", path, resource)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def found(self, search: str) -> list[Any]:
+        return [each["resource"] for each in (await self.get(f"/fhir/{search}")).get("entry", ())]
+
+    async def sql(self, query: str, *values: Any) -> list[Any]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetch(query, *values)
+        finally:
+            await connection.close()
+
+    async def rested(self, seconds: float = 30) -> None:
+        """Until nothing waits to be scored any more, and what was told has been noted."""
+        last = await self.sql("SELECT coalesce(max(seq), 0) AS seq FROM records.feed")
+        await until(lambda: self._noted(last[0]["seq"]), seconds)
+        await until(self._done, seconds)
+
+    async def _noted(self, seq: int) -> bool:
+        rows = await self.sql("SELECT seq FROM insights.reading WHERE source = 'records'")
+        return bool(rows) and rows[0]["seq"] >= seq
+
+    async def _done(self) -> bool:
+        rows = await self.sql("SELECT count(*) AS n FROM insights.work WHERE parked IS NULL")
+        return rows[0]["n"] == 0
+
+
+async def until(looked: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
+    """Waits until it is true, and says what it became."""
+    end = time.monotonic() + seconds
+    while not (found := await looked()):
+        assert time.monotonic() < end, "it never came"
+        await asyncio.sleep(0.02)
+    return found
+
+
+@asynccontextmanager
+async def open_house(
+    postgres_url: str, key_file: Path, *names: str, **environ: str
+) -> AsyncIterator[House]:
+    name = f"insights_{uuid4().hex}"
+    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
+    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+    platform = Platform(database_url=url, key_file=str(key_file))
+    wanted = names or ("identity", "records", "insights")
+    try:
+        async with assemble(platform, wanted, environ) as process:
+            transport = httpx.ASGITransport(process.edge)  # pyright: ignore
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://clinic.test", timeout=60
+            ) as client:
+                yield House(process, client, url, RootKey.read(key_file))
+    finally:
+        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
