@@ -1,0 +1,212 @@
+"""The registry's YAML as Calculators; what is wrong in a file is said with the file and place."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from polyclinic.foundation.errors import Invalid
+from polyclinic.services.insights.domain.calculators.formulas import FORMULAS
+from polyclinic.services.insights.domain.calculators.values import (
+    Action,
+    Band,
+    Calculator,
+    Draft,
+    Gate,
+    Output,
+    Safety,
+)
+from polyclinic.services.insights.domain.charts import Codes, Input, Range
+from polyclinic.services.insights.domain.charts.inputs import Kind, Take
+
+FOLDER = Path(__file__).parent
+_T = TypeVar("_T")
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True):
+    """What a file may say and nothing else."""
+
+
+class _Input(_Strict):
+    words: str
+    kind: Kind
+    unit: str = ""
+    loinc: tuple[str, ...] = ()
+    snomed: tuple[str, ...] = ()
+    icd10: tuple[str, ...] = ()
+    atc: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    answers: dict[str, tuple[str, ...]] = {}
+    analyte: str = ""
+    analytes: dict[str, str] = {}
+    look_back_days: int | None = None
+    take: Take = "latest"
+    plausible: tuple[float, float] | None = None
+    valid: tuple[float, float] | None = None
+    optional: bool = False
+    ever: bool = False
+    derived: tuple[str, str] | None = None
+    whole: bool = False
+
+
+class _Gate(_Strict):
+    input: dict[str, Any]
+    why: str
+
+
+class _Output(_Strict):
+    words: str
+    unit: str
+    digits: int = 0
+    horizon_years: int | None = None
+
+
+class _Draft(_Strict):
+    type: str
+    system: str
+    code: str
+    display: str
+
+
+class _Action(_Strict):
+    text: str
+    source: str
+    urgency: str = "info"
+    draft: _Draft | None = None
+
+
+class _Band(_Strict):
+    words: str
+    low: float
+    action: str | None = None
+
+
+class _Safety(_Strict):
+    input: str
+    above: float
+    action: str
+
+
+class _File(_Strict):
+    id: str
+    version: str
+    title: str
+    citation: str
+    doi: str
+    licence: str
+    attribution: str
+    population: str
+    exclusions: tuple[str, ...]
+    formula: str
+    inputs: dict[str, dict[str, Any]]
+    outputs: dict[str, _Output]
+    decides: str
+    bands: dict[str, _Band]
+    actions: dict[str, _Action]
+    oracles: tuple[str, ...]
+    vectors: str
+    caution: str = ""
+    requires: tuple[_Gate, ...] = ()
+    excludes: tuple[_Gate, ...] = ()
+    safety: tuple[_Safety, ...] = ()
+    comparison_only: bool = False
+
+
+@cache
+def shared_inputs() -> Mapping[str, dict[str, Any]]:
+    """Inputs that several calculators ask alike, by name."""
+    return yaml.safe_load((FOLDER / "inputs.yaml").read_text(encoding="utf-8"))
+
+
+def read_calculator(content: str, where: str) -> Calculator:
+    """Raises Invalid, naming the file and the place in it."""
+    try:
+        said = _typed(yaml.safe_load(content), _File, where)
+    except yaml.YAMLError as error:
+        raise Invalid(f"{where} is no YAML: {error}", place=where) from error
+    actions = {name: _action(name, each) for name, each in said.actions.items()}
+    inputs = tuple(_input(name, each, where) for name, each in said.inputs.items())
+    names = {each.name for each in inputs}
+    _known({rule.input for rule in said.safety}, names, f"{where}: safety.input")
+    _known({said.decides}, said.outputs, f"{where}: decides")
+    _known({said.formula}, FORMULAS, f"{where}: formula")
+    wanted = {band.action for band in said.bands.values()} | {rule.action for rule in said.safety}
+    _known({each for each in wanted if each}, actions, f"{where}: action")
+    return Calculator(
+        id=said.id, version=said.version, title=said.title, citation=said.citation,
+        doi=said.doi, licence=said.licence, attribution=said.attribution,
+        population=said.population, exclusions=said.exclusions, caution=said.caution,
+        inputs=inputs, gates=_gates(said, where), outputs=_outputs(said), decides=said.decides,
+        bands=_bands(said, actions, where),
+        safety=tuple(Safety(each.input, each.above, actions[each.action]) for each in said.safety),
+        formula=FORMULAS[said.formula], oracles=said.oracles, vectors=said.vectors,
+        comparison_only=said.comparison_only,
+    )  # fmt: skip
+
+
+def _typed(value: Any, kind: type[_T], where: str) -> _T:
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{where}: {error}", place=where) from error
+
+
+def _known(said: set[str], known: Any, where: str) -> None:
+    strange = sorted(said.difference(known))
+    if strange:
+        raise Invalid(f"{where} names {', '.join(strange)}, which there is not.", place=where)
+
+
+def _input(name: str, said: Mapping[str, Any], where: str) -> Input:
+    """`like` takes over an input of inputs.yaml; what is said beside it goes before."""
+    place = f"{where}: inputs.{name}"
+    like = said.get("like")
+    if like is not None:
+        _known({like}, shared_inputs(), place)
+    whole = {**(shared_inputs()[like] if like else {}), **said}
+    whole.pop("like", None)
+    one = _typed(whole, _Input, place)
+    return Input(
+        name, one.words, one.kind, one.unit,
+        Codes(one.loinc, one.snomed, one.icd10, one.atc, one.names),
+        one.answers, one.analyte, one.analytes, one.look_back_days, one.take,
+        one.plausible and Range(*one.plausible), one.valid and Range(*one.valid),
+        one.optional, one.ever, one.derived, one.whole,
+    )  # fmt: skip
+
+
+def _gates(said: _File, where: str) -> tuple[Gate, ...]:
+    both = ((each, True) for each in said.requires), ((each, False) for each in said.excludes)
+    return tuple(
+        Gate(_input(str(gate.input.get("like")), gate.input, where), must, gate.why)
+        for group in both
+        for gate, must in group
+    )
+
+
+def _outputs(said: _File) -> tuple[Output, ...]:
+    return tuple(
+        Output(name, each.words, each.unit, each.digits, each.horizon_years)
+        for name, each in said.outputs.items()
+    )
+
+
+def _bands(said: _File, actions: Mapping[str, Action], where: str) -> tuple[Band, ...]:
+    bands = tuple(
+        Band(name, each.words, each.low, actions[each.action] if each.action else None)
+        for name, each in said.bands.items()
+    )
+    lows = [band.low for band in bands]
+    if not bands or lows != sorted(lows):
+        raise Invalid(f"{where}: bands must stand from low to high.", place=f"{where}: bands")
+    return bands
+
+
+def _action(name: str, said: _Action) -> Action:
+    draft = said.draft and Draft(
+        said.draft.type, said.draft.system, said.draft.code, said.draft.display
+    )
+    return Action(name, said.text, said.source, said.urgency, draft)

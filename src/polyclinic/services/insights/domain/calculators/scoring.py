@@ -1,0 +1,259 @@
+"""From inputs to one of four answers: scored, missing, out of range, or not made for them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from polyclinic.foundation.errors import Invalid
+from polyclinic.services.insights.domain.calculators.values import (
+    Action,
+    Answered,
+    Band,
+    Calculator,
+    Gate,
+    Given,
+    Missing,
+    NotForThem,
+    Outcome,
+    OutOfRange,
+    Quantity,
+    Scored,
+    Value,
+)
+from polyclinic.services.insights.domain.calculators.weighing import most_telling
+from polyclinic.services.insights.domain.charts import (
+    Answer,
+    Chart,
+    Found,
+    Input,
+    Lack,
+    Range,
+    UnitRefused,
+    Used,
+    convert,
+    find,
+)
+
+Finding = Callable[[Input], Found | Lack]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What has been found of a calculator's inputs so far."""
+
+    found: dict[str, Found] = field(default_factory=dict[str, Found])
+    lacks: list[Lack] = field(default_factory=list[Lack])
+    optional: list[Lack] = field(default_factory=list[Lack])
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        return tuple(used for each in self.found.values() for used in each.used)
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        return {name: each.answer for name, each in self.found.items()}
+
+
+def conclude(calculator: Calculator, finding: Finding) -> Answered:
+    """The answer out of what `finding` says of each input and gate."""
+    gathered = _Gathered()
+    for wanted in calculator.inputs:
+        found = finding(wanted)
+        if isinstance(found, Found):
+            gathered.found[wanted.name] = found
+        else:
+            (gathered.optional if wanted.optional else gathered.lacks).append(found)
+    safety = _safety(calculator, gathered)
+    shut = _shut(calculator, finding, gathered)
+    if shut is not None:
+        return replace(shut, safety=safety)
+    refused = _refused(calculator, gathered)
+    if refused is not None:
+        return replace(refused, safety=safety)
+    if gathered.lacks:
+        telling = most_telling(calculator, gathered.answers, gathered.lacks)
+        return Missing(tuple(gathered.lacks), telling, safety, gathered.used)
+    return _scored(calculator, gathered, safety)
+
+
+def _shut(calculator: Calculator, finding: Finding, gathered: _Gathered) -> NotForThem | None:
+    """The first gate that does not let them in; one that nobody can answer is a lack."""
+    for gate in calculator.gates:
+        found = finding(gate.input)
+        if isinstance(found, Lack):
+            if not gate.input.optional:
+                gathered.lacks.append(found)
+        elif found.answer is not gate.must:
+            return NotForThem(gate.why, found.used)
+        else:
+            gathered.found[gate.input.name] = found
+    return None
+
+
+def _safety(calculator: Calculator, gathered: _Gathered) -> tuple[Action, ...]:
+    raised = []
+    for rule in calculator.safety:
+        found = gathered.found.get(rule.input)
+        if found is not None and float(found.answer) > rule.above:
+            raised.append(rule.action)
+    return tuple(raised)
+
+
+def _refused(calculator: Calculator, gathered: _Gathered) -> OutOfRange | None:
+    """Impossible numbers go first: of them nothing may be concluded at all."""
+    numbers = [
+        (wanted, gathered.found[wanted.name])
+        for wanted in calculator.inputs
+        if wanted.is_number and wanted.name in gathered.found
+    ]
+    for wanted, found in numbers:
+        for used in found.used:
+            if used.number is not None and not _holds(wanted.plausible, used.number):
+                return _out(wanted, used.number, wanted.plausible, used)
+    for wanted, found in numbers:
+        if not _holds(wanted.valid, float(found.answer)):
+            return _out(wanted, float(found.answer), wanted.valid, found.used[0])
+    return None
+
+
+def _holds(limits: Range | None, number: float) -> bool:
+    return limits is None or limits.holds(number)
+
+
+def _out(wanted: Input, number: float, limits: Range | None, used: Used) -> OutOfRange:
+    assert limits is not None
+    impossible = limits is wanted.plausible
+    span = f"{limits.low:g} to {limits.high:g} {wanted.unit}".strip()
+    why = (
+        f"{wanted.words}: no living person is outside {span}; check the value and its unit"
+        if impossible
+        else f"{wanted.words}: the formula holds from {span}"
+    )
+    ends = (limits.low, limits.high)
+    return OutOfRange(wanted.name, number, wanted.unit, ends, why, impossible, used.reference)
+
+
+def _scored(calculator: Calculator, gathered: _Gathered, safety: tuple[Action, ...]) -> Scored:
+    outcome = calculator.formula(gathered.answers)
+    values = tuple(
+        Value(each.name, rounded(number, each.digits), number, each.unit, each.horizon_years)
+        for each in calculator.outputs
+        if (number := outcome.values.get(each.name)) is not None
+    )
+    band = _band(calculator, outcome, {each.name: each.number for each in values})
+    action = None if calculator.comparison_only or band is None else band.action
+    used, lacking = gathered.used, tuple(gathered.optional)
+    return Scored(values, band, used, outcome.reasons, action, safety, lacking)
+
+
+def rounded(number: float, digits: int) -> float:
+    """Half up, as laboratories and papers round; not to the even digit."""
+    step = Decimal(1).scaleb(-digits)
+    return float(Decimal(repr(number)).quantize(step, ROUND_HALF_UP))
+
+
+def _band(calculator: Calculator, outcome: Outcome, values: Mapping[str, float]) -> Band | None:
+    if outcome.band is not None:
+        return {band.name: band for band in calculator.bands}[outcome.band]
+    number = values.get(calculator.decides)
+    if number is None:
+        return None
+    return next((band for band in reversed(calculator.bands) if number >= band.low), None)
+
+
+def by_chart(
+    calculator: Calculator,
+    chart: Chart,
+    at: datetime,
+    given: Mapping[str, Given],
+    others: Mapping[str, Calculator],
+) -> Answered:
+    """The answer out of a chart; what a person gave goes before what was recorded."""
+    if at.tzinfo is None:
+        raise Invalid("The moment needs its time zone.", place="at")
+    _check_names(calculator, given)
+    if chart.patient.get("deceasedBoolean") is True or chart.patient.get("deceasedDateTime"):
+        return NotForThem("The patient has died.")
+
+    def finding(wanted: Input) -> Found | Lack:
+        if wanted.name in given:
+            return stated(wanted, given[wanted.name])
+        found = find(chart, wanted, at)
+        if isinstance(found, Lack) and wanted.derived and not found.reference:
+            return _derived(
+                wanted, found, by_chart(others[wanted.derived[0]], chart, at, {}, others)
+            )
+        return found
+
+    return conclude(calculator, finding)
+
+
+def _derived(wanted: Input, lack: Lack, answered: Answered) -> Found | Lack:
+    """Another calculator's value in place of a recorded one, with all that it rests on."""
+    name = wanted.derived[1] if wanted.derived else ""
+    if isinstance(answered, Scored):
+        number = answered.value(name).number
+        used = tuple(replace(each, input=f"{wanted.name}.{each.input}") for each in answered.used)
+        return Found(number, (Used(wanted.name, number, None, wanted.unit, None, ""), *used))
+    if isinstance(answered, Missing):
+        parts = ", ".join(f"{each.words} ({each.why})" for each in answered.what)
+        return replace(lack, why=f"{lack.why}, and cannot be computed without {parts}")
+    return replace(lack, why=f"{lack.why}, and cannot be computed: {answered.why}")
+
+
+def by_values(calculator: Calculator, inputs: Mapping[str, Given]) -> Answered:
+    """The answer out of stated values. Gates that nobody answered are the caller's to keep."""
+    _check_names(calculator, inputs)
+
+    def finding(wanted: Input) -> Found | Lack:
+        if wanted.name in inputs:
+            return stated(wanted, inputs[wanted.name])
+        return Lack(wanted.name, wanted.words, wanted.codes.shown(), "not given")
+
+    open_gates = tuple(
+        Gate(replace(gate.input, optional=True), gate.must, gate.why) for gate in calculator.gates
+    )
+    return conclude(replace(calculator, gates=open_gates), finding)
+
+
+def _check_names(calculator: Calculator, inputs: Mapping[str, Given]) -> None:
+    known = {each.name for each in calculator.inputs}
+    known |= {gate.input.name for gate in calculator.gates}
+    for name in inputs:
+        if name not in known:
+            there = ", ".join(sorted(known))
+            raise Invalid(f"{calculator.id} has no such input; it has {there}.", place=name[:64])
+
+
+def stated(wanted: Input, value: Given) -> Found:
+    """What a person or program states, checked; raises Invalid with the input as its place."""
+    if wanted.is_number:
+        return _stated_number(wanted, value)
+    if wanted.is_flag:
+        if not isinstance(value, bool):
+            raise Invalid(f"{wanted.words} is answered by true or false.", place=wanted.name)
+        return Found(value, (_plain(wanted, "yes" if value else "no"),))
+    allowed = ("female", "male") if wanted.kind == "sex" else tuple(wanted.answers)
+    if not isinstance(value, str) or value not in allowed:
+        raise Invalid(f"{wanted.words} is one of {', '.join(allowed)}.", place=wanted.name)
+    return Found(value, (_plain(wanted, value),))
+
+
+def _plain(wanted: Input, code: str) -> Used:
+    return Used(wanted.name, None, code, "", None, "")
+
+
+def _stated_number(wanted: Input, value: Given) -> Found:
+    if not isinstance(value, Quantity):
+        text = f"{wanted.words} is a number with its unit ({wanted.unit})."
+        raise Invalid(text, place=wanted.name)
+    if isinstance(value.number, bool) or not abs(value.number) < 1e9:
+        raise Invalid(f"{wanted.words} is not a number that can be.", place=wanted.name)
+    try:
+        number = convert(value.number, value.unit, wanted.unit, wanted.analyte)
+    except UnitRefused as refused:
+        raise Invalid(f"{wanted.words}: {refused.message}", place=wanted.name) from refused
+    if wanted.whole and number != int(number):
+        raise Invalid(f"{wanted.words} is a whole number.", place=wanted.name)
+    return Found(number, (Used(wanted.name, number, None, wanted.unit, None, ""),))

@@ -1,0 +1,16 @@
+"""A patient's FHIR resources as facts with a source: converted by UCUM or refused, never guessed.
+
+chart = Chart.of(patient, resources)
+found = find(chart, wanted, at)      # Found with all that it rests on, or Lack with the reason
+"""
+
+from polyclinic.services.insights.domain.charts.chart import Chart
+from polyclinic.services.insights.domain.charts.facts import Found, Lack, Refused, Used
+from polyclinic.services.insights.domain.charts.finding import find
+from polyclinic.services.insights.domain.charts.inputs import Answer, Codes, Input, Range
+from polyclinic.services.insights.domain.charts.units import UnitRefused, convert
+
+__all__ = [
+    "Answer", "Chart", "Codes", "Found", "Input", "Lack", "Range", "Refused", "UnitRefused",
+    "Used", "convert", "find",
+]  # fmt: skip
