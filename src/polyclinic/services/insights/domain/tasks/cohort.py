@@ -1,0 +1,97 @@
+"""Whom a task asks about, when, and what became of them, from one subject's events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from polyclinic.services.insights.domain.tasks.task import Criterion, Moment, Task
+from polyclinic.services.insights.domain.tasks.windows import Timeline, meets
+
+_YEAR = timedelta(days=365.25)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question: asked at `index` because of `trigger`.
+
+    `follow_up` is how long the subject was seen from the index on, at most the horizon; `event`
+    whether the outcome ended it. A competing event (death) is no outcome and followed to the end.
+    """
+
+    index: datetime
+    trigger: Moment
+    follow_up: timedelta
+    event: bool
+
+
+def samples(task: Task, events: Sequence[Moment], until: datetime | None = None) -> list[Sample]:
+    """The questions that a task asks of one subject, in order.
+
+    `until` is when observation ended; without it, the last thing known of the subject.
+    """
+    timeline = Timeline(events)
+    end = until or max((each.known_at for each in events), default=None)
+    if end is None:
+        return []
+    found: list[Sample] = []
+    for trigger in timeline.of(task.trigger.codes):
+        index = trigger.time + task.index_offset
+        if not meets(trigger, task.trigger) or index > end or trigger.known_at > index:
+            continue
+        if _too_soon(task, found, index) or not _eligible(task, timeline, index):
+            continue
+        found.append(_followed(task, timeline, trigger, end))
+        if task.pick == "first":
+            break
+    return found
+
+
+def _too_soon(task: Task, found: Sequence[Sample], index: datetime) -> bool:
+    return task.pick == "yearly" and bool(found) and index - found[-1].index < _YEAR
+
+
+def _eligible(task: Task, timeline: Timeline, index: datetime) -> bool:
+    """Decided by what was known at the index, as it will be when it is asked in earnest."""
+    born = timeline.known(("MEDS_BIRTH",), index, None)
+    if not born or not task.age_min <= (index - born[-1].time) / _YEAR < task.age_max:
+        return False
+    if task.history_days and not _has_history(task, timeline, index):
+        return False
+    return not any(
+        any(
+            meets(event, each.criterion)
+            for event in timeline.known(each.criterion.codes, index, each.within_days)
+        )
+        for each in task.exclusions
+    )
+
+
+def _has_history(task: Task, timeline: Timeline, index: datetime) -> bool:
+    """Something was known so long ago that `nothing in the look-back` means something."""
+    codes = (*task.trigger.codes, *(code for each in task.features for code in each.codes))
+    first = index - timedelta(days=task.history_days)
+    return bool(timeline.known(codes, first, None))
+
+
+def _followed(task: Task, timeline: Timeline, trigger: Moment, end: datetime) -> Sample:
+    index = trigger.time + task.index_offset
+    came = _first(task.outcome, timeline, index + task.gap, index + task.horizon)
+    if came is not None and came <= end:
+        return Sample(index, trigger, came - index, event=True)
+    competing = _first(task.competing, timeline, index, index + task.horizon)
+    if competing is not None and competing <= end:
+        return Sample(index, trigger, task.horizon, event=False)
+    return Sample(index, trigger, min(end - index, task.horizon), event=False)
+
+
+def _first(
+    criteria: Sequence[Criterion], timeline: Timeline, after: datetime, until: datetime
+) -> datetime | None:
+    """When the first of these was known, after the one moment and not after the other."""
+    times = (
+        event.known_at
+        for criterion in criteria
+        for event in timeline.of(criterion.codes)
+        if after < event.known_at <= until and meets(event, criterion)
+    )
+    return min(times, default=None)
