@@ -28,7 +28,8 @@ service = Service(
     settings=InsightsSettings,
     needs=("identity", "records"),
     writes=("RiskAssessment", "Device"),
-    reads=TYPES,
+    # Medications stand behind references; its own assessments are found again by a search.
+    reads=(*TYPES, "Medication", "RiskAssessment"),
     start=open_engine,
     jobs=jobs,
     reactions=reactions,

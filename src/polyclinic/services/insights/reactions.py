@@ -18,6 +18,7 @@ TYPES = (
     "MedicationRequest",
     "MedicationStatement",
     "QuestionnaireResponse",
+    "List",
 )
 
 

@@ -1,0 +1,202 @@
+"""Scores as RiskAssessment (R4 4.0.1): a percentage is 0 to 100 there, never a fraction.
+
+https://hl7.org/fhir/R4/riskassessment.html
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from polyclinic.services.insights.domain.asking import IDENTIFIER
+from polyclinic.services.insights.domain.calculators import (
+    Action,
+    Calculator,
+    Reason,
+    Scored,
+    Used,
+    Value,
+)
+
+Resource = dict[str, Any]
+ENGINE = "urn:polyclinic:insights"
+# HL7 v3 ActCode: not disclosed to the patient unless the attending provider says so.
+NOT_TO_PATIENT = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    "code": "NOPAT",
+}
+UCUM = "http://unitsofmeasure.org"
+PERCENT = "%"
+REASONS_SHOWN = 3
+_URGENT = ("info", "warning", "critical")
+# These say when it was kept and who may see it, not what is said.
+_ASIDE = ("meta", "occurrenceDateTime", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """The one who is assessed, by what, and under which id."""
+
+    id: str
+    patient: str
+    calculator: Calculator
+
+    @property
+    def device(self) -> str:
+        """The id of the Device that is this version of the calculator."""
+        raw = f"insights-{self.calculator.id}-{self.calculator.version}"
+        return re.sub(r"[^A-Za-z0-9.-]", "-", raw)[:64]
+
+
+def device(calculator: Calculator, name: str) -> Resource:
+    """What has assessed: software, under its version."""
+    return {
+        "resourceType": "Device",
+        "id": name,
+        "identifier": [{"system": IDENTIFIER, "value": calculator.id}],
+        "status": "active",
+        "manufacturer": "polyclinic",
+        "deviceName": [{"name": calculator.title, "type": "model-name"}],
+        "version": [{"value": calculator.version}],
+        "type": {"text": "Clinical calculator"},
+        "note": [{"text": f"{calculator.citation} {calculator.attribution}".strip()}],
+    }
+
+
+def drafted(titled: Titled, scored: Scored, at: datetime) -> Resource:
+    """The whole resource; the patient does not see it before somebody releases it."""
+    calculator = titled.calculator
+    action = proposed(scored)
+    method: Resource = {
+        "coding": [{"system": IDENTIFIER, "code": calculator.id, "display": calculator.title}],
+        "text": calculator.title,
+    }
+    resource: Resource = {
+        "resourceType": "RiskAssessment",
+        "id": titled.id,
+        "meta": {"security": [NOT_TO_PATIENT]},
+        "identifier": [{"system": IDENTIFIER, "value": calculator.id}],
+        "status": "final",
+        "method": method,
+        "subject": {"reference": titled.patient},
+        "occurrenceDateTime": at.isoformat(timespec="seconds"),
+        "performer": {"reference": f"Device/{titled.device}"},
+        "basis": [{"reference": each} for each in basis(scored.used)],
+        "prediction": [_prediction(calculator, scored, each) for each in scored.values],
+    }
+    if not resource["basis"]:
+        del resource["basis"]
+    if action is not None:
+        resource["mitigation"] = action.text
+    return resource
+
+
+def basis(used: Iterable[Used]) -> list[str]:
+    """The exact resources behind a score, each once."""
+    return list(dict.fromkeys(each.reference for each in used if each.reference))
+
+
+def _prediction(calculator: Calculator, scored: Scored, value: Value) -> Resource:
+    words = {each.name: each.words for each in calculator.outputs}
+    made: Resource = {"outcome": {"text": words.get(value.name, value.name)}}
+    number = Decimal(repr(value.number))
+    if value.unit == PERCENT:
+        made["probabilityDecimal"] = number
+    else:
+        quantity = {"value": number, "unit": value.unit or "score"}
+        if value.unit:
+            quantity |= {"system": UCUM, "code": value.unit}
+        made["extension"] = [{"url": f"{ENGINE}:value", "valueQuantity": quantity}]
+    if value.horizon_years is not None:
+        year = {"unit": "years", "system": UCUM, "code": "a"}
+        made["whenRange"] = {
+            "low": {"value": 0, **year},
+            "high": {"value": value.horizon_years, **year},
+        }
+    if value.name == calculator.decides:
+        if scored.band is not None:
+            made["qualitativeRisk"] = {
+                "coding": [
+                    {"system": f"{ENGINE}:band:{calculator.id}", "code": scored.band.name}
+                ],
+                "text": scored.band.words,
+            }
+        if said := rationale(calculator, scored):
+            made["rationale"] = said
+    return made
+
+
+def rationale(calculator: Calculator, scored: Scored) -> str:
+    """The three reasons up and the three down, in words with their values."""
+    up, down = weighed(scored.reasons)
+    parts = [
+        f"{head}: {', '.join(_shown(calculator, scored, each) for each in reasons)}."
+        for head, reasons in (("Raised by", up), ("Lowered by", down))
+        if reasons
+    ]
+    return " ".join(parts)
+
+
+def weighed(reasons: Sequence[Reason]) -> tuple[list[Reason], list[Reason]]:
+    """The three that raise most and the three that lower most; the first named wins a tie."""
+    up = sorted((r for r in reasons if r.amount > 0), key=lambda r: -r.amount)
+    down = sorted((r for r in reasons if r.amount < 0), key=lambda r: r.amount)
+    return up[:REASONS_SHOWN], down[:REASONS_SHOWN]
+
+
+def _shown(calculator: Calculator, scored: Scored, reason: Reason) -> str:
+    words = words_of(calculator, reason.input)
+    used = next((each for each in scored.used if each.input == reason.input), None)
+    if used is None or used.number is None:
+        return words
+    return f"{words} {used.number:g} {used.unit}".rstrip()
+
+
+def words_of(calculator: Calculator, name: str) -> str:
+    """An input's plain words; its name where a formula reports a term of its own."""
+    return next((each.words for each in calculator.inputs if each.name == name), name)
+
+
+def proposed(scored: Scored) -> Action | None:
+    """The one thing to do: what is urgent for safety before what the band says."""
+    found = [*scored.safety, *([scored.action] if scored.action else [])]
+    return max(found, key=urgency, default=None)
+
+
+def urgency(action: Action) -> int:
+    return _URGENT.index(action.urgency) if action.urgency in _URGENT else 0
+
+
+def is_same(former: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether they say the same, whenever and for whomever they were kept."""
+    return _said(former) == _said(new)
+
+
+def _said(value: Mapping[str, Any]) -> Any:
+    return _plain({key: each for key, each in value.items() if key not in _ASIDE})
+
+
+def _plain(value: Any) -> Any:
+    """Numbers by what they are worth: 14.70 and 14.7 are one."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, Decimal | float | int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def ended(former: Mapping[str, Any], gone: frozenset[str]) -> Resource | None:
+    """A score that no longer holds; none where that was said already.
+
+    It was wrong from the start when something it rests on was deleted or entered in error (`gone`);
+    else it is only out of date.
+    """
+    rests_on = {each.get("reference") for each in former.get("basis") or ()}
+    status = "entered-in-error" if rests_on & gone else "cancelled"
+    if former.get("status") in ("entered-in-error", "cancelled"):
+        return None
+    return {**former, "status": status, "meta": {"security": [NOT_TO_PATIENT]}}
