@@ -134,9 +134,12 @@ LABELS: Mapping[tuple[str, str], int] = {
     ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "SDV"): 1 << 5,
     ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "SUD"): 1 << 6,
     ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "SEX"): 1 << 7,
+    ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "NOPAT"): 1 << 8,
 }
 ALL_LABELS = (1 << 63) - 1
 _VERY_RESTRICTED = 1 << 1
+# Not for the patient unless the attending provider says so: a clinician releases it first.
+_NOT_TO_PATIENT = 1 << 8
 
 INTERACTIONS = "cruds"  # create, read, update, delete, search: SMART App Launch 2.2, scopes
 
@@ -204,7 +207,7 @@ def access_of(caller: Caller, patient: int | None, practitioner: int | None) -> 
             open_types=bits(
                 types & _role_open(role, interaction), types & _open_in_charts(role, interaction)
             ),
-            labels=ALL_LABELS if role in ("system", "patient") else ~_VERY_RESTRICTED,
+            labels=_labels(role),
             patient=patient if role == "patient" else None,
             practitioner=practitioner if role == "clinician" else None,
         )
@@ -217,6 +220,12 @@ def access_of(caller: Caller, patient: int | None, practitioner: int | None) -> 
     }
     reach = grant(_role_types(role, "r"), "r")
     return Access(caller.subject, caller.client, role, grants, reach, role == "system")
+
+
+def _labels(role: str) -> int:
+    if role == "patient":
+        return ALL_LABELS & ~_NOT_TO_PATIENT
+    return ALL_LABELS if role == "system" else ~_VERY_RESTRICTED
 
 
 def _asked(scopes: frozenset[str], interaction: str) -> frozenset[str]:

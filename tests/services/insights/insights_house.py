@@ -16,9 +16,10 @@ import asyncpg
 import httpx
 
 from polyclinic.assembly.process import Process, assemble
-from polyclinic.foundation import jose
+from polyclinic.foundation import clock, jose
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
+from polyclinic.services.identity.domain.tokens import Holder, access_claims, sign_access
 
 EVERYTHING = "system/*.cruds"
 _numbers = itertools.count(1)
@@ -51,6 +52,28 @@ class House:
             assert answer.status_code == 200, answer.text
             self.tokens[scope] = answer.json()["access_token"]
         return self.tokens[scope]
+
+    async def person(self, role: str, who: str, scope: str) -> str:
+        """A token as identity makes it for somebody who signed in."""
+        identity = self.process.running["identity"].state
+        await self.token()  # the first one has the key made
+        assert identity.signing is not None
+        holder = Holder(f"account-{who}", "portal", role, tuple(scope.split()), who)
+        claims = access_claims(
+            holder, issuer=identity.issuer, token_id=uuid4().hex, now=clock.now(), minutes=15
+        )
+        return sign_access(claims, identity.signing[0])
+
+    async def clinician(self, name: str, *patients: str, scope: str = "user/*.cruds") -> str:
+        """The token of a clinician who cares for these patients."""
+        rows = [
+            {"practitioner": f"Practitioner/{name}", "patient": f"Patient/{each}",
+             "source": f"CareTeam/{name}"}
+            for each in patients
+        ]  # fmt: skip
+        related = await self.send("POST", "/records/relations", {"relations": rows})
+        assert related.is_success, related.text
+        return await self.person("clinician", f"Practitioner/{name}", scope)
 
     async def send(
         self, method: str, path: str, body: Any = None, token: str = "", **headers: str

@@ -2,6 +2,7 @@
 
 from polyclinic.foundation import once
 from polyclinic.foundation.service import Job, Running
+from polyclinic.services.insights.actions.working import measure
 
 
 async def sweep(running: Running) -> None:
@@ -9,4 +10,9 @@ async def sweep(running: Running) -> None:
     await once.sweep(running.database, running.settings.idempotency_hours)
 
 
-jobs = (Job("sweep", 600, sweep),)
+async def measure_queue(running: Running) -> None:
+    """How much waits to be scored, and since when."""
+    await measure(running.state)
+
+
+jobs = (Job("sweep", 600, sweep), Job("measure queue", 15, measure_queue))

@@ -2,14 +2,21 @@
 
 import asyncio
 import hmac
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.once import Act, Once, Stored, carried
 from polyclinic.foundation.service import Running
+from polyclinic.services.insights.actions.meters import Meters
 from polyclinic.services.insights.settings import InsightsSettings
+
+# Whoever else makes something of a chart that was just read: `Patient/<id>`, the Patient and its
+# resources. What it raises has the chart read again later.
+Follower = Callable[[str, dict[str, Any], Sequence[dict[str, Any]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,12 @@ class Engine:
     """The state of the service."""
 
     running: Running
+    meters: Meters
     # Set when something new is in the queue.
     more: asyncio.Event = field(default_factory=asyncio.Event)
+    # Devices (a version of a calculator each) that are known to be in records.
+    devices: set[str] = field(default_factory=set[str])
+    followers: list[Follower] = field(default_factory=list[Follower])
     # Of the pool's five connections one is the reader's and one the worker's.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
@@ -53,6 +64,10 @@ class Engine:
         raw[6] = (raw[6] & 0x0F) | 0x80  # RFC 9562 version 8: made by a rule of our own
         raw[8] = (raw[8] & 0x3F) | 0x80
         return UUID(bytes=bytes(raw))
+
+    def viewer(self, *names: str) -> str:
+        """Who is shown something, as a keyed hash: exposures are counted, not looked up."""
+        return self._keyed("viewers", "|".join(names)).hex()
 
     def digest(self, content: bytes) -> bytes:
         """A keyed hash: tells whether something changed, and nothing of what it says."""

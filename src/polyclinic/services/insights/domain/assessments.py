@@ -118,9 +118,7 @@ def _prediction(calculator: Calculator, scored: Scored, value: Value) -> Resourc
     if value.name == calculator.decides:
         if scored.band is not None:
             made["qualitativeRisk"] = {
-                "coding": [
-                    {"system": f"{ENGINE}:band:{calculator.id}", "code": scored.band.name}
-                ],
+                "coding": [{"system": f"{ENGINE}:band:{calculator.id}", "code": scored.band.name}],
                 "text": scored.band.words,
             }
         if said := rationale(calculator, scored):

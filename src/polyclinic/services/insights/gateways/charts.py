@@ -115,9 +115,7 @@ async def _post(running: Running, bundle: Json, token: str) -> Json:
     raise _refusal(answer)
 
 
-async def _asked(
-    running: Running, ask: Any, token: str, headers: dict[str, str]
-) -> httpx.Response:
+async def _asked(running: Running, ask: Any, token: str, headers: dict[str, str]) -> httpx.Response:
     given = token or await running.tokens.for_documents()
     answer: httpx.Response = await ask({**headers, "authorization": f"Bearer {given}"})
     if answer.status_code == 401 and not token:

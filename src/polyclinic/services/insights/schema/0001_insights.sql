@@ -24,8 +24,8 @@ CREATE TABLE insights.assessment (
     version  text COLLATE "C" NOT NULL,
     band     text COLLATE "C" NOT NULL,
     action   text COLLATE "C" NOT NULL,          -- what is proposed; empty: nothing
+    urgency  smallint NOT NULL,                  -- of the action: 0 info, 1 warning, 2 critical
     benefit  double precision NOT NULL,          -- risk times actionability, 0 to 1
-    digest   bytea NOT NULL,                     -- keyed, of what records was told
     changed  timestamptz NOT NULL DEFAULT now(),
     ended    timestamptz                         -- no longer true: an input is gone
 );
@@ -37,10 +37,11 @@ CREATE INDEX assessment_of_subject ON insights.assessment (subject);
 CREATE TABLE insights.item (
     assessment uuid PRIMARY KEY REFERENCES insights.assessment (id),
     state   text COLLATE "C" NOT NULL CHECK (state IN ('accepted', 'snoozed', 'dismissed', 'done')),
-    band    text COLLATE "C" NOT NULL,           -- when it was decided: a worse one opens it again
+    band    text COLLATE "C" NOT NULL,           -- when it was decided: another with more benefit
+    benefit double precision NOT NULL,           -- opens it again
     owner   text COLLATE "C" NOT NULL,           -- account id
     due     date,
-    until   timestamptz,                         -- snoozed or at rest until then
+    until   timestamptz,                         -- at rest until then; none while it is accepted
     reason  text COLLATE "C" NOT NULL DEFAULT '',
     outcome text COLLATE "C" NOT NULL DEFAULT '',
     changed timestamptz NOT NULL DEFAULT now()
@@ -64,7 +65,7 @@ CREATE INDEX item_event_by_age ON insights.item_event (at);
 CREATE TABLE insights.exposure (
     id      uuid PRIMARY KEY DEFAULT uuidv7(),
     at      timestamptz NOT NULL DEFAULT now(),
-    viewer  text COLLATE "C" NOT NULL,           -- account id, or a hash of an EHR's user
+    viewer  text COLLATE "C" NOT NULL,           -- keyed hash of an account or an EHR's user
     subject bytea NOT NULL,
     method  text COLLATE "C" NOT NULL,
     version text COLLATE "C" NOT NULL,

@@ -1,0 +1,182 @@
+"""Scores one person's chart anew and tells records what has changed: a repeat writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from polyclinic.foundation import clock, telemetry
+from polyclinic.foundation.errors import Problem
+from polyclinic.services.insights.actions.state import Engine
+from polyclinic.services.insights.domain import asking, assessments, ranking
+from polyclinic.services.insights.domain.assessments import Titled
+from polyclinic.services.insights.domain.calculators import (
+    Calculator,
+    Chart,
+    Scored,
+    answer,
+    registry,
+    wanted,
+)
+from polyclinic.services.insights.gateways import charts
+from polyclinic.services.insights.gateways.charts import Changed, Put
+from polyclinic.services.insights.store import assessments as rows
+from polyclinic.services.insights.store.assessments import Kept
+
+Json = dict[str, Any]
+# Another process may score the same chart at the same moment; both read again then.
+ATTEMPTS = 4
+
+
+class NotAllScored(Problem):
+    """Some calculators failed on this chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A person, what of their chart changed, and which references are gone for good."""
+
+    patient: str
+    changed: tuple[Json, ...]
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Done:
+    """What is to be told to records and kept here."""
+
+    puts: list[Put] = field(default_factory=list[Put])
+    kept: list[Kept] = field(default_factory=list[Kept])
+    over: list[UUID] = field(default_factory=list[UUID])
+    failed: list[str] = field(default_factory=list[str])
+
+
+async def assess(engine: Engine, task: Task) -> None:
+    """Scores what is due; raises NotAllScored, or Unavailable when records does not answer."""
+    done = await _told(engine, task, ATTEMPTS)
+    async with engine.database.transaction() as tx:
+        await rows.keep(tx, done.kept)
+        await rows.end(tx, done.over)
+    if done.failed:
+        raise NotAllScored(place=done.failed[0])
+
+
+async def _told(engine: Engine, task: Task, attempts: int) -> _Done:
+    """What records knows now; read again when somebody else was faster."""
+    done = await _assess(engine, task)
+    try:
+        await charts.keep(engine.running, done.puts)
+    except Changed:
+        if attempts == 1:
+            raise
+        return await _told(engine, task, attempts - 1)
+    return done
+
+
+async def _assess(engine: Engine, task: Task) -> _Done:
+    due = asking.due(task.changed)
+    asked = wanted(due)
+    now = clock.now()
+    urls = asking.urls_of(task.patient, asked, now.date())
+    looked = await charts.look(engine.running, [*urls, asking.assessments_url(task.patient)])
+    former = {each["id"]: each for each in charts.matches(looked.pop())}
+    patient, *found = looked
+    resources = [each for bundle in found for each in charts.matches(bundle)]
+    done = _Done()
+    if patient is None or asking.is_gone(patient):
+        _end_all(done, former.values(), task)
+        return done
+    resources = asking.as_one_persons(task.patient, resources)
+    resources += await _medications(engine, resources)
+    for each in engine.followers:
+        await each(task.patient, patient, resources)
+    await _score(engine, done, _Scene(task, Chart.of(patient, resources), former, now), due)
+    return done
+
+
+async def _medications(engine: Engine, resources: Sequence[Json]) -> list[Json]:
+    names = asking.medications_of(resources)
+    return [each for each in await charts.look(engine.running, names) if each is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    task: Task
+    chart: Chart
+    former: dict[str, Json]
+    now: datetime
+
+
+async def _score(engine: Engine, done: _Done, scene: _Scene, due: Sequence[Calculator]) -> None:
+    for calculator in due:
+        number = engine.assessment_id(scene.task.patient, calculator.id)
+        former = scene.former.get(str(number))
+        try:
+            answered = answer(calculator, scene.chart, scene.now)
+        except Exception as bug:  # noqa: BLE001 - one formula's fault keeps no other from its answer
+            telemetry.log_bug("not scored", bug, service="insights", kind=calculator.id)
+            engine.meters.scored(calculator.id, "failed")
+            done.failed.append(calculator.id)
+            continue
+        engine.meters.scored(calculator.id, type(answered).__name__)
+        if isinstance(answered, Scored) and not calculator.comparison_only:
+            await _tell(engine, done, scene, (calculator, answered, number, former))
+        elif former is not None:
+            _end(done, former, scene.task)
+
+
+async def _tell(
+    engine: Engine,
+    done: _Done,
+    scene: _Scene,
+    said: tuple[Calculator, Scored, UUID, Json | None],
+) -> None:
+    calculator, scored, number, former = said
+    titled = Titled(str(number), scene.task.patient, calculator)
+    new = assessments.drafted(titled, scored, scene.now)
+    if former is None or not assessments.is_same(former, new):
+        await _name_device(engine, titled)
+        done.puts.append(Put(new, charts.version_of(former) if former else 0))
+    action = assessments.proposed(scored)
+    done.kept.append(
+        Kept(
+            number,
+            engine.pseudonym(scene.task.patient),
+            calculator.id,
+            calculator.version,
+            scored.band.name if scored.band else "",
+            action.id if action else "",
+            assessments.urgency(action) if action else 0,
+            ranking.benefit(calculator, scored),
+        )
+    )
+
+
+async def _name_device(engine: Engine, titled: Titled) -> None:
+    """Each version of a calculator is a Device, made before anything names it."""
+    if titled.device in engine.devices:
+        return
+    made = assessments.device(titled.calculator, titled.device)
+    [former] = await charts.look(engine.running, [f"Device/{titled.device}"])
+    if former is None:
+        await charts.keep(engine.running, [Put(made)])
+    engine.devices.add(titled.device)
+
+
+def _end_all(done: _Done, former: Any, task: Task) -> None:
+    known = registry()
+    for each in former:
+        if _method(each) in known:
+            _end(done, each, task)
+
+
+def _end(done: _Done, former: Json, task: Task) -> None:
+    over = assessments.ended(former, task.gone)
+    if over is not None:
+        done.puts.append(Put(over, charts.version_of(former)))
+    done.over.append(UUID(former["id"]))
+
+
+def _method(assessment: Json) -> str:
+    return str(assessment["identifier"][0].get("value", ""))

@@ -1,0 +1,72 @@
+"""Scores by their place in the list: whom to help first, without saying who that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from polyclinic.foundation.database import Database, Row, Transaction
+
+_KEEP: LiteralString = """
+INSERT INTO insights.assessment AS a
+    (id, subject, method, version, band, action, urgency, benefit)
+SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::smallint[], $8::float8[])
+ON CONFLICT (id) DO UPDATE
+SET version = excluded.version, band = excluded.band, action = excluded.action,
+    urgency = excluded.urgency, benefit = excluded.benefit, changed = now(), ended = NULL
+WHERE (a.version, a.band, a.action, a.urgency, a.benefit, a.ended) IS DISTINCT FROM
+      (excluded.version, excluded.band, excluded.action, excluded.urgency, excluded.benefit,
+       NULL::timestamptz)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A score as its place in the list is made of it."""
+
+    id: UUID
+    subject: bytes
+    method: str
+    version: str
+    band: str
+    action: str
+    urgency: int
+    benefit: float
+
+
+async def keep(tx: Transaction, kept: Sequence[Kept]) -> None:
+    """The same again changes nothing, not even the time."""
+    rows = sorted(kept, key=lambda each: each.id)
+    if rows:
+        columns = [
+            [getattr(each, name) for each in rows]
+            for name in (
+                "id", "subject", "method", "version", "band", "action", "urgency", "benefit",
+            )
+        ]  # fmt: skip
+        await tx.execute(_KEEP, *columns)
+
+
+async def end(tx: Transaction, assessments: Sequence[UUID]) -> None:
+    """They no longer hold; what was decided about them stays."""
+    await tx.execute(
+        "UPDATE insights.assessment SET ended = now(), changed = now()"
+        " WHERE id = ANY ($1::uuid[]) AND ended IS NULL",
+        sorted(assessments),
+    )
+
+
+async def find(database: Database, assessment: UUID) -> Row | None:
+    return await database.fetchrow(
+        "SELECT id, subject, method, version, band, action, urgency, benefit, changed, ended"
+        " FROM insights.assessment WHERE id = $1",
+        assessment,
+    )
+
+
+async def counts(database: Database) -> list[Row]:
+    """How many scores there are by method and band."""
+    return await database.fetch(
+        "SELECT method, band, count(*) AS count FROM insights.assessment WHERE ended IS NULL"
+        " GROUP BY method, band ORDER BY method, band"
+    )
