@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from bench.platform import free_port
 from polyclinic.assembly.process import assemble
@@ -38,11 +39,11 @@ async def old_system(_scope, _receive, send):
 
 
 def serve_old(port: int) -> None:
-    asyncio.run(serving.serve(old_system, "127.0.0.1", port))
+    uvloop.run(serving.serve(old_system, "127.0.0.1", port))
 
 
 def serve_gateway(url: str, key: str, ports: tuple[int, int], ready) -> None:
-    asyncio.run(_gateway(url, key, ports, ready))
+    uvloop.run(_gateway(url, key, ports, ready))
 
 
 async def _gateway(url: str, key: str, ports: tuple[int, int], ready) -> None:
@@ -159,7 +160,7 @@ def main() -> int:
     wanted = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        found = asyncio.run(run(Plan(Path(folder), **wanted)))
+        found = uvloop.run(run(Plan(Path(folder), **wanted)))
     for mode, times in found.items():
         print(mode, " ".join(f"{name} {value:.2f} ms" for name, value in times.items()))
     worst = max(times["cost p95"] for times in found.values())

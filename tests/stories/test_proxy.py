@@ -38,7 +38,8 @@ class Asked:
 
     @property
     def is_whole(self) -> bool:
-        return bool(self.sent) and not self.sent[-1].get("more_body", False)
+        last = self.sent[-1] if self.sent else {"type": ""}
+        return last["type"] == "http.response.body" and not last.get("more_body", False)
 
 
 @asynccontextmanager

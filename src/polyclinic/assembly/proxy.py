@@ -36,7 +36,7 @@ async def proxy(
     upload = Upload(receive)
     request = _request(peers.client(name), hops, scope, upload)
     try:
-        answer = await asked(peers.client(name), request, upload)
+        answer = await asked(peers.wire(name), request, upload)
     except Gone:
         return
     except TooLong:

@@ -11,8 +11,10 @@ import httpx
 
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.errors import Invalid, Unavailable
+from polyclinic.foundation.wire import Wire
 
 TIMEOUT = httpx.Timeout(15, connect=2)
+CONNECTIONS = 64
 if importlib.util.find_spec("sniffio") is None:
     # httpcore tries to import it four times a request, each time through the whole path when it
     # is not there. An entry that says so at once halves the processor time of a request passed on
@@ -29,6 +31,7 @@ class Peers:
 
     def __init__(self) -> None:
         self._clients: dict[str, httpx.AsyncClient] = {}
+        self._wires: dict[str, Wire] = {}
         self.addresses: dict[str, str] = {}
 
     def add_local(self, name: str, app: Any) -> None:
@@ -42,11 +45,11 @@ class Peers:
 
     def add_remote(self, name: str, url: str) -> None:
         self.addresses[name] = url.rstrip("/")
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+        self._wires[name] = Wire(CONNECTIONS)
         self._clients[name] = httpx.AsyncClient(
             base_url=self.addresses[name],
             timeout=TIMEOUT,
-            limits=limits,
+            transport=self._wires[name],
             trust_env=False,
             cookies=no_cookies(),
         )
@@ -58,6 +61,10 @@ class Peers:
         if name not in self._clients:
             raise Absent(f"The {name} service is not part of this installation.", place=name)
         return self._clients[name]
+
+    def wire(self, name: str) -> Wire:
+        """The connections to a service elsewhere, for what is passed on as it came."""
+        return self._wires[name]
 
     async def send(self, name: str, method: str, path: str, **request: Any) -> httpx.Response:
         """One request to a peer; raises Unavailable, naming the peer, when it does not answer."""

@@ -348,8 +348,7 @@ async def test_a_body_streams_through_and_is_not_collected_first(world):
 
 async def test_an_old_system_that_is_down_is_said_so(world, monkeypatch):
     upstreams = world.gateways[0].plane.upstreams
-    nobody = httpx.AsyncClient(base_url="http://127.0.0.1:1")
-    monkeypatch.setitem(upstreams._clients, "legacy", nobody)
+    monkeypatch.setitem(upstreams._urls, "legacy", httpx.URL("http://127.0.0.1:1"))
     answer = await world.ask("GET", "/anything")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "2"

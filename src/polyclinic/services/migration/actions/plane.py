@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal
@@ -23,6 +23,8 @@ from polyclinic.services.migration.store.counts import Counted
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 2.0
 REMEMBERED_MAX = 50_000
+# How long a comparison waits for a moment without requests: then it has its turn all the same.
+CALM_SECONDS = 0.05
 # Mismatched is a serious difference that lasts.
 Outcome = Literal["same", "different", "mismatched", "dropped"]
 
@@ -45,6 +47,8 @@ class Plane:
     counted: dict[tuple[str, Side], Counted] = field(default_factory=dict)
     used: dict[tuple[str, str, str], int] = field(default_factory=dict)
     let_in: dict[bytes, float] = field(default_factory=dict)
+    busy: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
     promises: "Lane[rules.Promise, Side]" = field(init=False)
     meters: Meters = field(init=False)
@@ -63,6 +67,25 @@ class Plane:
 
     def name(self, kind: str, *parts: str) -> bytes:
         return keyed_name(self.running, kind, *parts)
+
+    @contextmanager
+    def answering(self) -> Generator[None]:
+        """While a request is under way, comparisons stand back."""
+        self.busy += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.busy -= 1
+            if not self.busy:
+                self.idle.set()
+
+    async def calm(self) -> None:
+        """Returns when no request is under way, or after a moment."""
+        if self.busy:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CALM_SECONDS):
+                    await self.idle.wait()
 
     async def look(self) -> None:
         """Takes up rules that changed, of whichever replica."""

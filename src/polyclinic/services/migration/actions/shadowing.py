@@ -26,7 +26,7 @@ from polyclinic.services.migration.domain.diffing.comparing import compare, comp
 from polyclinic.services.migration.domain.diffing.noise import Wavered, without_noise
 from polyclinic.services.migration.domain.diffing.rules import Difference
 from polyclinic.services.migration.domain.routing import Match, Side
-from polyclinic.services.migration.gateways.upstreams import Question, Whole
+from polyclinic.services.migration.gateways.upstreams import Question, Whole, plain
 from polyclinic.services.migration.store import differences, rules
 
 QUEUE = 200
@@ -110,6 +110,8 @@ class Shadows:
 
     async def _compare(self, pair: Pair) -> None:
         """Asks the other side and notes what is different."""
+        await self._plane.calm()
+        pair = pair._replace(answer=plain(pair.answer))
         rule, route = pair.match.rule, pair.match.route
         try:
             answers = await self._both(pair)
@@ -119,6 +121,7 @@ class Shadows:
             return
         if answers is None:
             return
+        await self._plane.calm()
         found = self._differences(pair, *answers)
         self._count += 1
         if not found:

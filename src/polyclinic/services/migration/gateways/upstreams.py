@@ -1,19 +1,18 @@
 """The two sides behind the gateway, asked over HTTP; nobody's cookies are kept between requests."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
 
 import httpx
 
-from polyclinic.foundation.peers import no_cookies
+from polyclinic.foundation.wire import Wire
 from polyclinic.services.migration.domain.routing import Side
 
-Headers = Iterable[tuple[bytes, bytes]]
 # Answers longer than this are passed on, and not compared.
 WHOLE_MAX = 256 * 1024
 BROKEN = frozenset((500, 502, 503, 504))
-_LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
+CONNECTIONS = 256
 
 
 class TooMuch(httpx.TransportError):
@@ -41,16 +40,17 @@ class Whole(NamedTuple):
 
 
 class Upstreams:
-    """A client for each side."""
+    """The way to each side."""
 
     def __init__(self, legacy: str, candidate: str) -> None:
-        self._clients: dict[Side, httpx.AsyncClient] = {
-            "legacy": _client(legacy),
-            "candidate": _client(candidate or legacy),
+        self._urls: dict[Side, httpx.URL] = {
+            "legacy": httpx.URL(legacy.rstrip("/")),
+            "candidate": httpx.URL((candidate or legacy).rstrip("/")),
         }
+        self._wires: dict[Side, Wire] = {side: Wire(CONNECTIONS) for side in self._urls}
 
-    def client(self, side: Side) -> httpx.AsyncClient:
-        return self._clients[side]
+    def wire(self, side: Side) -> Wire:
+        return self._wires[side]
 
     def request(
         self,
@@ -62,7 +62,7 @@ class Upstreams:
         """Built by hand: a client would add its own Accept-Encoding, User-Agent and cookies."""
         return httpx.Request(
             asked.method,
-            self._clients[side].base_url,
+            self._urls[side],
             headers=asked.headers,
             content=stream if stream is not None else (asked.body or None),
             extensions={
@@ -73,13 +73,13 @@ class Upstreams:
 
     async def whole(self, side: Side, asked: Question, seconds: float) -> Whole:
         """An answer read to its end; raises httpx.TransportError."""
-        answer = await self._clients[side].send(self.request(side, asked, seconds), stream=True)
+        answer = await self._wires[side].handle_async_request(self.request(side, asked, seconds))
         async with aclosing(answer):
             return await read_whole(answer)
 
     async def close(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
+        for wire in self._wires.values():
+            await wire.aclose()
 
 
 async def read_whole(answer: httpx.Response) -> Whole:
@@ -93,12 +93,7 @@ async def read_whole(answer: httpx.Response) -> Whole:
     return Whole(answer.status_code, list(answer.headers.raw), b"".join(parts))
 
 
-def decoded(status: int, headers: Headers, raw: bytes) -> bytes:
-    """The body that a raw one stands for, whichever way it was compressed."""
-    return httpx.Response(status, headers=list(headers), content=raw).content
-
-
-def _client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=url.rstrip("/"), limits=_LIMITS, trust_env=False, cookies=no_cookies()
-    )
+def plain(answer: Whole) -> Whole:
+    """An answer kept as it went by, with the body that its bytes stand for."""
+    body = httpx.Response(answer.status, headers=answer.headers, content=answer.body).content
+    return answer._replace(body=body)

@@ -46,7 +46,6 @@ from polyclinic.services.migration.gateways.upstreams import (
     WHOLE_MAX,
     Question,
     Whole,
-    decoded,
     read_whole,
 )
 
@@ -109,7 +108,8 @@ class Gateway:
         visit = _Visit(scope, send, upload, match, number)
         token = telemetry.request_id.set(number)
         try:
-            await self._answer(visit)
+            with self.plane.answering():
+                await self._answer(visit)
         except Gone:
             return
         except TooLong:
@@ -149,9 +149,12 @@ class Gateway:
         answer = await self._asked(visit, "legacy", visit.question(), self._patience)
         if answer is None:
             return
-        self.plane.answered(rule, "legacy", answer.status_code, self._seconds(visit))
-        self._note_use(visit)
-        await self._stream(visit, answer, "legacy")
+        seconds = self._seconds(visit)
+        try:
+            await self._stream(visit, answer, "legacy")
+        finally:
+            self.plane.answered(rule, "legacy", answer.status_code, seconds)
+            self._note_use(visit)
 
     async def _new_side(self, visit: _Visit, match: Match) -> None:
         """The new system's answer; where it fails, reads are the old system's again."""
@@ -172,7 +175,7 @@ class Gateway:
             return
         request = self._request(visit, "candidate", question, seconds)
         try:
-            answer = await asked(self.plane.upstreams.client("candidate"), request, visit.upload)
+            answer = await asked(self.plane.upstreams.wire("candidate"), request, visit.upload)
         except httpx.TransportError:
             await self._failed_new(visit, match)
             return
@@ -239,8 +242,7 @@ class Gateway:
             await pass_back(answer, send, watch if comparing else None)
         if comparing and size <= WHOLE_MAX:
             headers = list(passed(answer.headers.raw, OWN_ANSWER))
-            body = decoded(answer.status_code, headers, b"".join(parts))
-            self._compare(visit, side, Whole(answer.status_code, headers, body))
+            self._compare(visit, side, Whole(answer.status_code, headers, b"".join(parts)))
 
     def _compare(self, visit: _Visit, side: Side, whole: Whole) -> None:
         if visit.match is not None and self.shadows.wants(visit.match, visit.scope["method"]):
@@ -254,7 +256,7 @@ class Gateway:
         request = self._request(visit, side, question, seconds)
         rule = visit.match.rule if visit.match else None
         try:
-            return await asked(self.plane.upstreams.client(side), request, visit.upload)
+            return await asked(self.plane.upstreams.wire(side), request, visit.upload)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             await never_sent(self.plane, visit.chosen)
             status, text = 503, "This was not carried out; try again shortly."
