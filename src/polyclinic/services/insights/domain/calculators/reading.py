@@ -55,6 +55,7 @@ class _Input(_Strict):
 class _Gate(_Strict):
     input: dict[str, Any]
     why: str
+    name: str = ""
 
 
 class _Output(_Strict):
@@ -171,17 +172,22 @@ def _input(name: str, said: Mapping[str, Any], where: str) -> Input:
     one = _typed(whole, _Input, place)
     return Input(
         name, one.words, one.kind, one.unit,
-        Codes(one.loinc, one.snomed, one.icd10, one.atc, one.names),
+        Codes(one.loinc, one.snomed, _undotted(one.icd10), one.atc, one.names),
         one.answers, one.analyte, one.analytes, one.look_back_days, one.take,
         one.plausible and Range(*one.plausible), one.valid and Range(*one.valid),
         one.optional, one.ever, one.derived, one.whole,
     )  # fmt: skip
 
 
+def _undotted(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """ICD-10 is compared without its dot."""
+    return tuple(code.replace(".", "") for code in codes)
+
+
 def _gates(said: _File, where: str) -> tuple[Gate, ...]:
     both = ((each, True) for each in said.requires), ((each, False) for each in said.excludes)
     return tuple(
-        Gate(_input(str(gate.input.get("like")), gate.input, where), must, gate.why)
+        Gate(_input(gate.name or str(gate.input.get("like")), gate.input, where), must, gate.why)
         for group in both
         for gate, must in group
     )

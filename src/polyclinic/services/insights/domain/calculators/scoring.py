@@ -144,7 +144,7 @@ def _scored(calculator: Calculator, gathered: _Gathered, safety: tuple[Action, .
     band = _band(calculator, outcome, {each.name: each.number for each in values})
     action = None if calculator.comparison_only or band is None else band.action
     used, lacking = gathered.used, tuple(gathered.optional)
-    return Scored(values, band, used, outcome.reasons, action, safety, lacking)
+    return Scored(values, band, used, outcome.reasons, action, safety, lacking, outcome.base)
 
 
 def rounded(number: float, digits: int) -> float:

@@ -34,11 +34,12 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a formula returns: numbers by output name, reasons, and a band where a cut-off of one
-    number does not decide it."""
+    number does not decide it. `base` is the constant to which a regression adds its reasons."""
 
     values: Mapping[str, float]
     reasons: tuple[Reason, ...] = ()
     band: str | None = None
+    base: float | None = None
 
 
 Formula = Callable[[Inputs], Outcome]
@@ -151,7 +152,8 @@ class Value:
 class Scored:
     """The score. `lacking` are optional inputs that would make it more exact.
 
-    `assumed` names inputs that count as no only because a kept list does not name them.
+    `assumed` names inputs that count as no only because a kept list does not name them. Of a
+    regression, `base` and the reasons sum to the logit of the deciding value.
     """
 
     values: tuple[Value, ...]
@@ -161,6 +163,7 @@ class Scored:
     action: Action | None
     safety: tuple[Action, ...] = ()
     lacking: tuple[Lack, ...] = ()
+    base: float | None = None
 
     @property
     def assumed(self) -> tuple[str, ...]:

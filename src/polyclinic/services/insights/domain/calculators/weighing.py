@@ -1,5 +1,6 @@
 """Which of several missing inputs would move a score furthest."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 
@@ -7,7 +8,7 @@ from polyclinic.services.insights.domain.calculators.values import Calculator
 from polyclinic.services.insights.domain.charts import Answer, Input, Lack
 
 # Beyond this many the question has no useful answer, and trying all ends would cost too much.
-_LACKS_MAX = 6
+_CHOICES_MAX = 256
 
 
 def most_telling(
@@ -21,7 +22,9 @@ def most_telling(
     names = {lack.input for lack in lacks}
     wanted = {each.name: each for each in calculator.inputs if each.name in names}
     ends = {name: _ends(each) for name, each in wanted.items()}
-    if not 0 < len(names) <= _LACKS_MAX or len(wanted) < len(names) or not all(ends.values()):
+    if len(wanted) < len(names) or not all(ends.values()):
+        return None
+    if math.prod(len(each) for each in ends.values()) > _CHOICES_MAX:
         return None
     if len(names) == 1:
         return next(iter(names))

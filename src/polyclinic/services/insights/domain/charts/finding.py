@@ -14,7 +14,15 @@ from polyclinic.services.insights.domain.charts.chart import Chart
 from polyclinic.services.insights.domain.charts.facts import Found, Lack, Used
 from polyclinic.services.insights.domain.charts.inputs import Answer, Input
 from polyclinic.services.insights.domain.charts.listed import find_condition, find_medicine
-from polyclinic.services.insights.domain.charts.resources import Measured, codings, moment, part_of
+from polyclinic.services.insights.domain.charts.resources import (
+    LOINC,
+    SNOMED,
+    Measured,
+    codings,
+    each_of,
+    moment,
+    part_of,
+)
 from polyclinic.services.insights.domain.charts.stays import find_stay, find_visits
 from polyclinic.services.insights.domain.charts.units import SYSTEM, UnitRefused, convert
 
@@ -44,6 +52,19 @@ def _find_sex(chart: Chart, wanted: Input) -> Found | Lack:
     if sex not in ("female", "male"):
         return lack(wanted, "the equation is made for female and male only", _patient(chart))
     return Found(sex, (Used(wanted.name, None, sex, "", None, _patient(chart)),))
+
+
+def _find_region(chart: Chart, wanted: Input) -> Found | Lack:
+    """Of the first address with a country: one of the named, else the answer that names none."""
+    countries = [
+        str(each["country"]) for each in each_of(chart.patient, "address") if each.get("country")
+    ]
+    if not countries:
+        return lack(wanted, "no address says the country", _patient(chart))
+    named = [a for a, codes in wanted.answers.items() if countries[0].upper() in codes]
+    other = [a for a, codes in wanted.answers.items() if not codes]
+    answer = (named or other)[0]
+    return Found(answer, (Used(wanted.name, None, answer, "", None, _patient(chart)),))
 
 
 def _patient(chart: Chart) -> str:
@@ -99,6 +120,11 @@ def _number(one: Measured, code: str, wanted: Input) -> float:
         plain = one.value.get("valueInteger")
         if isinstance(plain, int) and not isinstance(plain, bool):
             return float(plain)
+    if wanted.answers and "valueCodeableConcept" in one.value:
+        meaning = _meaning(one.value, wanted)
+        if meaning is None:
+            raise UnitRefused("The recorded answer has no meaning for this score.")
+        return float(meaning)
     quantity = part_of(one.value, "valueQuantity")
     number = quantity.get("value")
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
@@ -125,17 +151,16 @@ def _find_choice(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
 
 
 def _meaning(value: Any, wanted: Input) -> str | None:
-    said = {code for _, code in codings(value.get("valueCodeableConcept"))}
-    for name in ("valueInteger", "valueDecimal"):
-        if isinstance(value.get(name), int | float | Decimal):
-            said.add(f"{float(value[name]):g}")
-    number = part_of(value, "valueQuantity").get("value")
-    if isinstance(number, int | float | Decimal):
-        said.add(f"{float(number):g}")
-    if isinstance(value.get("valueBoolean"), bool):
-        said.add("yes" if value["valueBoolean"] else "no")
-    fitting = [a for a, codes in wanted.answers.items() if said.intersection((a, *codes))]
-    return fitting[0] if len(fitting) == 1 else None
+    """The one answer that a code of LOINC or SNOMED CT, a whole number or a boolean stands for."""
+    concept = codings(value.get("valueCodeableConcept"))
+    codes = {code for system, code in concept if system in (LOINC, SNOMED)}
+    fitting = {name for name, known in wanted.answers.items() if codes.intersection(known)}
+    plain = value.get("valueInteger", value.get("valueBoolean"))
+    if isinstance(plain, bool):
+        plain = "yes" if plain else "no"
+    if str(plain) in wanted.answers:
+        fitting.add(str(plain))
+    return next(iter(fitting)) if len(fitting) == 1 else None
 
 
 def _find_given(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
@@ -149,6 +174,7 @@ _Way = Callable[[Chart, Input, datetime], Found | Lack]
 _WAYS: dict[str, _Way] = {
     "age": _find_age,
     "sex": lambda chart, wanted, _: _find_sex(chart, wanted),
+    "region": lambda chart, wanted, _: _find_region(chart, wanted),
     "quantity": _find_quantity,
     "choice": _find_choice,
     "condition": find_condition,

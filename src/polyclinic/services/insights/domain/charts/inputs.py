@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal[
-    "age", "sex", "quantity", "choice", "condition", "medicine", "stay", "visits", "given"
+    "age", "sex", "region", "quantity", "choice", "condition", "medicine", "stay", "visits", "given"
 ]
 # How several values within the look-back become one.
 Take = Literal["latest", "mean-of-2"]
@@ -47,8 +47,9 @@ class Codes:
 class Input:
     """One value that a formula needs. `unit` is a UCUM code; `kind` says where it comes from.
 
-    quantity: an Observation's number. choice: a coded Observation, by `answers`. condition,
-    medicine: whether the lists name one. stay, visits: the latest or earlier Encounters.
+    quantity: an Observation's number, or the number that `answers` gives to a coded one. choice:
+    a coded Observation, by `answers`. condition, medicine: whether the lists name one. stay,
+    visits: the latest or earlier Encounters. region: by the country of the patient's address.
     given: only a person can judge it. `derived` names a calculator and its value instead.
     """
 
@@ -73,15 +74,13 @@ class Input:
 
     @property
     def is_number(self) -> bool:
-        return self.kind in ("age", "quantity", "visits") or (
-            self.kind == "stay" and bool(self.unit)
-        )
+        if self.kind in ("stay", "given"):
+            return bool(self.unit)
+        return self.kind in ("age", "quantity", "visits")
 
     @property
     def is_flag(self) -> bool:
         """Whether it is answered by yes or no."""
-        if self.kind == "choice":
-            return set(self.answers) <= {"yes", "no"}
-        return self.kind in ("condition", "medicine") or (
-            not self.is_number and not self.answers and self.kind != "sex"
-        )
+        if self.is_number or self.kind in ("sex", "region"):
+            return False
+        return set(self.answers) <= {"yes", "no"}

@@ -35,6 +35,7 @@ _UNITS: dict[str, _Unit] = {
     **_table("time", **{"a": "1", "mo": Fraction(1, 12)}),
     **_table("days", **{"d": "1", "wk": "7", "h": Fraction(1, 24)}),
     **_table("rate", **{"/min": "1"}),
+    **_table("flow", **{"L/min": "1"}),
     **_table("length", cm="1", m="100", mm="0.1", **{"[in_i]": "2.54", "[ft_i]": "30.48"}),
     **_table("weight", kg="1", g="0.001", **{"[lb_av]": "0.45359237"}),
     **_table("body mass index", **{"kg/m2": "1"}),
@@ -57,7 +58,7 @@ _UNITS: dict[str, _Unit] = {
 _SAME = {
     "mL/min/1.73.m2": "mL/min/{1.73_m2}", "mL/min/{1.73m2}": "mL/min/{1.73_m2}",
     "mL/min/1.73_m2": "mL/min/{1.73_m2}", "mL/min/1.73m2": "mL/min/{1.73_m2}",
-    "[iU]/L": "[IU]/L", "10*3/mm3": "10*3/uL", "{#}": "{count}", "": "",
+    "[iU]/L": "[IU]/L", "10*3/mm3": "10*3/uL", "{#}": "{count}", "1/min": "/min",
 }  # fmt: skip
 _COUNTS = re.compile(r"\{(?:score|INR|count|#|ratio|points?)\}|1", re.IGNORECASE).fullmatch
 _ANNOTATION = re.compile(r"\{[^{}]*\}")

@@ -1,6 +1,19 @@
-"""Kidney function, race-free: CKD-EPI 2021. https://doi.org/10.1056/NEJMoa2102953"""
+"""Kidney function, race-free (CKD-EPI 2021), and the risk of kidney failure (KFRE).
 
-from polyclinic.services.insights.domain.calculators.values import Inputs, Outcome
+https://doi.org/10.1056/NEJMoa2102953 and https://doi.org/10.1001/jama.2015.18202
+"""
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from polyclinic.services.insights.domain.calculators.values import Inputs, Outcome, Reason
+
+_FILE = Path(__file__).parents[1] / "coefficients" / "kfre.yaml"
 
 
 def ckd_epi_2021_creatinine(inputs: Inputs) -> Outcome:
@@ -20,3 +33,44 @@ def ckd_epi_2021_creatinine_cystatin(inputs: Inputs) -> Outcome:
     egfr = 135 * min(ratio, 1) ** alpha * max(ratio, 1) ** -0.544
     egfr *= min(cystatin, 1) ** -0.323 * max(cystatin, 1) ** -0.778
     return Outcome({"egfr": egfr * 0.9961 ** float(inputs["age"]) * (0.963 if female else 1)})
+
+
+@cache
+def _kfre() -> Mapping[str, Any]:
+    return yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+
+
+def kidney_failure_4(inputs: Inputs) -> Outcome:
+    """`egfr` in mL/min/1.73 m2, `uacr` in mg/g; kidney failure in percent, 2 and 5 years."""
+    return _kidney_failure(inputs, "four")
+
+
+def kidney_failure_6(inputs: Inputs) -> Outcome:
+    """As above, with diabetes and hypertension."""
+    return _kidney_failure(inputs, "six")
+
+
+def kidney_failure_8(inputs: Inputs) -> Outcome:
+    """As above, with albumin (g/dL), phosphate and calcium (mg/dL) and bicarbonate (mmol/L)."""
+    return _kidney_failure(inputs, "eight")
+
+
+def _kidney_failure(inputs: Inputs, form: str) -> Outcome:
+    """https://doi.org/10.1001/jama.2015.18202; reasons are parts of the logarithm of the hazard."""
+    scaled = {
+        **inputs,
+        "age": float(inputs["age"]) / 10,
+        "male": inputs["sex"] == "male",
+        "egfr": float(inputs["egfr"]) / 5,
+        "ln_uacr": math.log(float(inputs["uacr"])),
+    }
+    parts: dict[str, float] = {
+        name: coefficient * (float(scaled[name]) - mean)
+        for name, (coefficient, mean) in _kfre()["terms"][form].items()
+    }
+    hazard = math.exp(math.fsum(parts.values()))
+    survival = _kfre()["survival"][form][inputs["region"]]
+    values = {f"risk_{years}y": 100 * (1 - at**hazard) for years, at in survival.items()}
+    renamed = {"male": "sex", "ln_uacr": "uacr"}
+    reasons = (Reason(renamed.get(name, name), part, "log hazard") for name, part in parts.items())
+    return Outcome(values, tuple(reasons))
