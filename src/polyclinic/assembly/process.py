@@ -27,6 +27,8 @@ from polyclinic.foundation.revocations import Revocations
 from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.tokens import ServiceTokens
+from polyclinic.foundation.trail import door as trail_door
+from polyclinic.foundation.trail import reading as trails
 from polyclinic.foundation.vault import RootKey, Vault
 
 
@@ -72,7 +74,7 @@ async def assemble(
                 {each.name: each.document_scopes for each in SERVICES},
             )
             at_work[service.name] = running
-            apps[service.name] = App(running, feed.routes(service))
+            apps[service.name] = App(running, (*feed.routes(service), *trail_door.routes(service)))
             peers.add_local(service.name, apps[service.name])
         for running in at_work.values():
             await _set_to_work(stack, running)
@@ -107,7 +109,9 @@ def _peers_elsewhere(platform: Platform, names: tuple[str, ...]) -> Peers:
 
 
 async def _set_to_work(stack: AsyncExitStack, running: Running) -> None:
-    """Opens the service's state, then its feeds, then its clock."""
+    """Opens the service's trails and state, then its feeds, then its clock."""
+    for each in running.service.trails:
+        await trails.begin(running.database, each)
     if running.service.start is not None:
         running.state = await stack.enter_async_context(running.service.start(running))
     await _join_feeds(stack, running)

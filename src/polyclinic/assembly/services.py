@@ -5,6 +5,7 @@ from collections.abc import Collection
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.service import Service
 from polyclinic.services.appointments import service as appointments
+from polyclinic.services.audit import service as audit
 from polyclinic.services.billing import service as billing
 from polyclinic.services.identity import service as identity
 from polyclinic.services.insights import service as insights
@@ -21,6 +22,7 @@ SERVICES: tuple[Service, ...] = (
     billing,
     integration,
     insights,
+    audit,
     migration,
     portal,
 )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, LiteralString, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -86,6 +86,18 @@ class Reaction:
     about: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A log of who did what, as others may read it: see foundation/trail.
+
+    `rows` selects what a row says, with position and tx, and ends in `trail.WINDOW`.
+    """
+
+    name: str
+    rows: LiteralString
+    next_position: LiteralString
+
+
 Start = Callable[[Running], AbstractAsyncContextManager[Any]]
 ShowProblem = Callable[[Request, Problem, int], Awaitable[Response]]
 
@@ -114,6 +126,10 @@ class Service:
     # Whether it announces events; who says or hears mounts `outbox.SCHEMA`.
     says: bool = False
     reactions: tuple[Reaction, ...] = ()
+    # What it logs of who did what; who has trails mounts `trail.SCHEMA`.
+    trails: tuple[Trail, ...] = ()
+    # Whether it gathers the others' trails, and asks identity who is behind an account.
+    gathers: bool = False
     show_problem: ShowProblem | None = None
     dictionaries: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
@@ -125,4 +141,6 @@ class Service:
         """
         published = (f"system/{kind}.cru" for kind in self.writes)
         spoken_for = ("system/identity.delegations",) if self.delegated else ()
-        return (*published, *(f"system/{kind}.rs" for kind in self.reads), *spoken_for)
+        gathered = ("system/audit.trails", "system/identity.people") if self.gathers else ()
+        read = (f"system/{kind}.rs" for kind in self.reads)
+        return (*published, *read, *spoken_for, *gathered)

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem as show_fhir_problem
-from polyclinic.foundation import once, outbox
+from polyclinic.fhirserver.store.trail import access_trail
+from polyclinic.foundation import once, outbox, trail
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Job, Service
@@ -37,7 +38,7 @@ service = Service(
     routes=routes,
     fronts=("/appointments",),
     schema=Path(__file__).parent / "schema",
-    mounts=(outbox.SCHEMA, once.SCHEMA, dictionary.SCHEMA),
+    mounts=(outbox.SCHEMA, trail.SCHEMA, once.SCHEMA, dictionary.SCHEMA),
     settings=AppointmentsSettings,
     needs=("identity",),
     owns=("Schedule", "Slot", "Appointment", "AppointmentResponse"),
@@ -50,6 +51,7 @@ service = Service(
         Job("count terms", 120, count_terms),
         Job("keep log months", 6 * 3600, keep_log_months),
     ),
+    trails=(access_trail,),
     show_problem=_show_problem,
     dictionaries=dictionary.dictionaries(),
 )

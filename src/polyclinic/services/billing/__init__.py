@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem as show_fhir_problem
-from polyclinic.foundation import once, outbox
+from polyclinic.fhirserver.store.trail import access_trail
+from polyclinic.foundation import once, outbox, trail
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Service
@@ -39,7 +40,7 @@ service = Service(
     routes=routes,
     fronts=("/billing",),
     schema=Path(__file__).parent / "schema",
-    mounts=(outbox.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
+    mounts=(outbox.SCHEMA, trail.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
     settings=BillingSettings,
     needs=("identity", "records"),
     owns=OWNED,
@@ -49,6 +50,7 @@ service = Service(
     says=True,
     jobs=jobs,
     reactions=reactions,
+    trails=(access_trail,),
     show_problem=_show_problem,
     dictionaries=dictionary.dictionaries(),
 )

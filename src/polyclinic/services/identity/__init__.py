@@ -10,12 +10,14 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from polyclinic.foundation import trail
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.service import Service
 from polyclinic.services.identity import pages, routes
 from polyclinic.services.identity.actions.state import open_identity
 from polyclinic.services.identity.jobs import jobs
 from polyclinic.services.identity.settings import IdentitySettings
+from polyclinic.services.identity.store.events import security_trail
 
 
 async def _show_problem(request: Request, problem: Problem, status: int) -> Response:
@@ -32,8 +34,10 @@ service = Service(
     routes=(*routes.routes, *pages.page_routes),
     fronts=("/identity",),
     schema=Path(__file__).parent / "schema",
+    mounts=(trail.SCHEMA,),
     settings=IdentitySettings,
     start=open_identity,
     jobs=jobs,
+    trails=(security_trail,),
     show_problem=_show_problem,
 )

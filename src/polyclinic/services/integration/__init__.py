@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem as show_fhir_problem
-from polyclinic.foundation import once, outbox
+from polyclinic.fhirserver.store.trail import access_trail
+from polyclinic.foundation import once, outbox, trail
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Service
@@ -75,7 +76,7 @@ service = Service(
     routes=routes,
     fronts=("/integration",),
     schema=Path(__file__).parent / "schema",
-    mounts=(outbox.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
+    mounts=(outbox.SCHEMA, trail.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
     settings=IntegrationSettings,
     needs=("identity", "records", "appointments", "billing"),
     owns=OWNED,
@@ -86,6 +87,7 @@ service = Service(
     says=True,
     jobs=jobs,
     reactions=reactions,
+    trails=(access_trail,),
     show_problem=_show_problem,
     dictionaries=dictionary.dictionaries(),
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from polyclinic.fhirserver import dictionary
 from polyclinic.fhirserver.door import show_problem
-from polyclinic.foundation import once, outbox
+from polyclinic.fhirserver.store.trail import access_trail
+from polyclinic.foundation import once, outbox, trail
 from polyclinic.foundation.service import Job, Service
 from polyclinic.services.records.jobs import count_terms, keep_log_months, sweep
 from polyclinic.services.records.reactions import reactions
@@ -24,7 +25,7 @@ service = Service(
     routes=routes,
     fronts=("/fhir", "/records"),
     schema=_HERE / "schema",
-    mounts=(outbox.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
+    mounts=(outbox.SCHEMA, trail.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
     settings=RecordsSettings,
     needs=("identity",),
     start=start,
@@ -35,6 +36,7 @@ service = Service(
         Job("count terms", 120, count_terms),
         Job("keep log months", 6 * 3600, keep_log_months),
     ),
+    trails=(access_trail,),
     show_problem=show_problem,
     dictionaries=dictionary.dictionaries(),
 )

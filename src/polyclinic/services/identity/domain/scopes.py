@@ -19,7 +19,12 @@ ACCOUNTS = "system/identity.accounts"
 EVENTS = "system/events.read"
 # A service of ours may ask in the name of whoever asked it to; nobody else is registered for it.
 DELEGATIONS = "system/identity.delegations"
-ADMINISTRATION = frozenset({ACCOUNTS, "user/identity.accounts", EVENTS, DELEGATIONS})
+# What each service logs of who did what, and who is behind an account that stands there.
+TRAILS = "system/audit.trails"
+PEOPLE = "system/identity.people"
+ADMINISTRATION = frozenset(
+    {ACCOUNTS, "user/identity.accounts", EVENTS, DELEGATIONS, TRAILS, PEOPLE}
+)
 
 _SHAPE = re.compile(
     r"(patient|user|system)/(\*|[A-Z][A-Za-z]{1,63})\.(?=.)(\*|read|write|c?r?u?d?s?)", re.ASCII

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 from polyclinic.foundation import ids
 from polyclinic.foundation.database import Database, Transaction
+from polyclinic.foundation.service import Trail
+from polyclinic.foundation.trail import WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +40,11 @@ async def delete_expired(db: Database, now: datetime) -> None:
     await db.execute("DELETE FROM identity.session WHERE expires_at < $1", then)
     await db.execute("DELETE FROM identity.spent WHERE expires_at < $1", then)
     await db.execute("DELETE FROM identity.tries WHERE last_at < $1", now - timedelta(days=2))
+
+
+_ROWS: LiteralString = """
+    SELECT position, tx, at, id, kind, account_id, client_id, source AS address,
+           request_id
+    FROM identity.security_event WHERE """
+
+security_trail = Trail("security", _ROWS + WINDOW, "SELECT nextval('identity.security_position')")

@@ -1,0 +1,1 @@
+"""What audit does: gather, sign, prove, find and account."""

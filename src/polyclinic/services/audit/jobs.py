@@ -1,0 +1,26 @@
+"""What the clock does for audit."""
+
+from polyclinic.foundation.service import Job, Running
+from polyclinic.services.audit.actions import gathering, signing
+
+
+async def gather(running: Running) -> None:
+    """Takes in what was logged since; goes on at once while there is more."""
+    while await gathering.gather(running.state):
+        pass
+
+
+async def sign(running: Running) -> None:
+    await signing.sign(running.state)
+
+
+async def keep_log_months(running: Running) -> None:
+    """Makes the partitions of audit's own access log."""
+    await running.state.server.store.log.keep_months()
+
+
+jobs = (
+    Job("gather", 1, gather),
+    Job("sign", 10, sign),
+    Job("keep log months", 6 * 3600, keep_log_months),
+)

@@ -1,0 +1,5 @@
+"""The doors of audit: the tree and its proofs, AuditEvents, who saw what, and disclosures."""
+
+from polyclinic.services.audit.routes.tree import tree_routes
+
+routes = (*tree_routes,)

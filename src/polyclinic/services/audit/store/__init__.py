@@ -1,0 +1,1 @@
+"""What audit keeps: leaves, nodes, checkpoints and the ledger of disclosures."""

@@ -1,0 +1,1 @@
+"""Logs that prove what they hold: Merkle trees of RFC 6962, and checkpoints as signed notes."""
