@@ -109,7 +109,10 @@ def _refused(calculator: Calculator, gathered: _Gathered) -> OutOfRange | None:
     ]
     for wanted, found in numbers:
         for used in found.used:
-            if used.number is not None and not _holds(wanted.plausible, used.number):
+            # What a derived value rests on was checked by its own calculator.
+            if used.number is None or used.input != wanted.name:
+                continue
+            if not _holds(wanted.plausible, used.number):
                 return _out(wanted, used.number, wanted.plausible, used)
     for wanted, found in numbers:
         if not _holds(wanted.valid, float(found.answer)):
@@ -199,7 +202,9 @@ def _derived(wanted: Input, lack: Lack, answered: Answered) -> Found | Lack:
     if isinstance(answered, Missing):
         parts = ", ".join(f"{each.words} ({each.why})" for each in answered.what)
         return replace(lack, why=f"{lack.why}, and cannot be computed without {parts}")
-    return replace(lack, why=f"{lack.why}, and cannot be computed: {answered.why}")
+    behind = answered.reference if isinstance(answered, OutOfRange) else ""
+    why = f"{lack.why}, and cannot be computed: {answered.why}"
+    return replace(lack, why=why, reference=behind)
 
 
 def by_values(calculator: Calculator, inputs: Mapping[str, Given]) -> Answered:

@@ -26,9 +26,7 @@ _Listed = TypeVar("_Listed", Problem, Medicine)
 class Chart:
     """What is known of one patient. Newest first; nothing in it was entered in error.
 
-    `kept` holds "condition" and "medicine" where the chart shows that such a list is kept at all:
-    by an entry of any kind, or by a List that says that none is known. Only then does the absence
-    of an entry mean anything.
+    `empty` holds "condition" or "medicine" where a List says that none is known, and since when.
     """
 
     patient: Resource
@@ -36,7 +34,7 @@ class Chart:
     problems: tuple[Problem, ...]
     medicines: tuple[Medicine, ...]
     stays: tuple[Stay, ...]
-    kept: Mapping[str, datetime | None]
+    empty: Mapping[str, datetime]
 
     @staticmethod
     def of(patient: Resource, entries: Iterable[Resource]) -> "Chart":
@@ -54,10 +52,8 @@ class Chart:
         medicines = _medicines(by_type)
         stays = filter(None, map(resources.stay, by_type["Encounter"]))
         newest = sorted(stays, key=lambda each: (each.start, each.reference), reverse=True)
-        kept = _kept(by_type["List"])
-        kept |= {"condition": None} if problems else {}
-        kept |= {"medicine": None} if medicines else {}
-        return Chart(patient, _measured(by_type), problems, medicines, tuple(newest), kept)
+        empty = _empty(by_type["List"])
+        return Chart(patient, _measured(by_type), problems, medicines, tuple(newest), empty)
 
 
 def _check_subject(entry: Resource, patient: str) -> None:
@@ -100,14 +96,15 @@ def _sorted(entries: Iterable[_Listed | None]) -> tuple[_Listed, ...]:
     return tuple(sorted(there, key=lambda each: each.reference))
 
 
-def _kept(lists: list[Resource]) -> dict[str, datetime | None]:
-    """The lists that were looked at and found empty."""
-    found: dict[str, datetime | None] = {}
+def _empty(lists: list[Resource]) -> dict[str, datetime]:
+    """The lists that were looked at and found empty; one without a date says nothing."""
+    found: dict[str, datetime] = {}
     for each in lists:
         empty = {code for _, code in resources.codings(each.get("emptyReason"))}
         if each.get("status") != "current" or not empty.intersection(_NONE_KNOWN):
             continue
         for system, code in resources.codings(each.get("code")):
-            if system == resources.LOINC and code in _LISTS:
-                found[_LISTS[code]] = resources.moment(each.get("date"))
+            date = resources.moment(each.get("date"))
+            if system == resources.LOINC and code in _LISTS and date is not None:
+                found[_LISTS[code]] = date
     return found

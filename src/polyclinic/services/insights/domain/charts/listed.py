@@ -1,8 +1,9 @@
 """Whether a chart's lists name a diagnosis or a medicine, and when their silence says anything.
 
 A refuted or ended entry is a no of its own. Where no entry fits, that is a no only if the chart
-shows that such a list is kept (`Chart.kept`); the answer then says `assumed`, and people are shown
-it. Otherwise the input is lacking: absent is not negative.
+shows that such a list is kept at all: by an entry of any kind, or by a List that says that none is
+known. The answer then says `assumed`, and people are shown it. Otherwise the input is lacking:
+absent is not negative.
 """
 
 import re
@@ -26,7 +27,7 @@ def find_condition(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
     entries = [
         each
         for each in chart.problems
-        if (each.since is None or each.since <= at) and _is_named(each.codings, wanted.codes)
+        if _begun(each, at) and _is_named(each.codings, wanted.codes)
     ]
     counting = ("yes", "over") if wanted.ever else ("yes",)
     yes = [each for each in entries if each.standing in counting]
@@ -37,7 +38,7 @@ def find_condition(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
         return _lack(wanted, "it is only suspected", unsure[0].reference)
     if entries:
         return Found(answer=False, used=tuple(_used(wanted, each, "no") for each in entries))
-    return _silent(chart, wanted, "condition")
+    return _silent(chart, wanted, "condition", at)
 
 
 def find_medicine(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
@@ -55,17 +56,20 @@ def find_medicine(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
     ]
     if unreadable:
         return _lack(wanted, "a medicine on the list cannot be read", unreadable[0].reference)
-    return _silent(chart, wanted, "medicine")
+    return _silent(chart, wanted, "medicine", at)
 
 
-def _begun(one: Medicine, at: datetime) -> bool:
+def _begun(one: Problem | Medicine, at: datetime) -> bool:
     return one.since is None or one.since <= at
 
 
-def _silent(chart: Chart, wanted: Input, kind: str) -> Found | Lack:
-    if kind not in chart.kept:
+def _silent(chart: Chart, wanted: Input, kind: str, at: datetime) -> Found | Lack:
+    entries = chart.problems if kind == "condition" else chart.medicines
+    is_empty = kind in chart.empty and chart.empty[kind] <= at
+    if not is_empty and not any(_begun(each, at) for each in entries):
         return _lack(wanted, "not recorded: the chart keeps no such list", "")
-    used = Used(wanted.name, None, "no", "", chart.kept[kind], "", assumed=True)
+    date = chart.empty[kind] if is_empty else None
+    used = Used(wanted.name, None, "no", "", date, "", assumed=True)
     return Found(answer=False, used=(used,))
 
 

@@ -164,8 +164,10 @@ def problem(resource: Resource) -> Problem | None:
 
 
 def _since(resource: Resource) -> datetime | None:
+    """When it had begun and was also written down: before, nobody could know."""
     onset = resource.get("onsetDateTime") or part_of(resource, "onsetPeriod").get("start")
-    return moment(onset) or moment(resource.get("recordedDate"))
+    known = [moment(onset), moment(resource.get("recordedDate"))]
+    return max((each for each in known if each is not None), default=None)
 
 
 _ORDERS = ("order", "original-order", "instance-order", "filler-order", "reflex-order")
