@@ -112,9 +112,13 @@ class House:
 
     async def rested(self, seconds: float = 30) -> None:
         """Until nothing waits to be scored any more, and what was told has been noted."""
-        last = await self.sql("SELECT coalesce(max(seq), 0) AS seq FROM records.feed")
+        await until(self._numbered, seconds)
+        last = await self.sql("SELECT seq FROM records.feed")
         await until(lambda: self._noted(last[0]["seq"]), seconds)
         await until(self._done, seconds)
+
+    async def _numbered(self) -> bool:
+        return not await self.sql("SELECT FROM records.outbox LIMIT 1")
 
     async def _noted(self, seq: int) -> bool:
         rows = await self.sql("SELECT seq FROM insights.reading WHERE source = 'records'")

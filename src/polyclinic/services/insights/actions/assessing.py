@@ -8,6 +8,7 @@ from uuid import UUID
 
 from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.errors import Problem
+from polyclinic.services.insights.actions.reading import read
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import asking, assessments, ranking
 from polyclinic.services.insights.domain.assessments import Titled
@@ -17,7 +18,6 @@ from polyclinic.services.insights.domain.calculators import (
     Scored,
     answer,
     registry,
-    wanted,
 )
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.gateways.charts import Changed, Put
@@ -76,28 +76,17 @@ async def _told(engine: Engine, task: Task, attempts: int) -> _Done:
 
 async def _assess(engine: Engine, task: Task) -> _Done:
     due = asking.due(task.changed)
-    asked = wanted(due)
     now = clock.now()
-    urls = asking.urls_of(task.patient, asked, now.date())
-    looked = await charts.look(engine.running, [*urls, asking.assessments_url(task.patient)])
-    former = {each["id"]: each for each in charts.matches(looked.pop())}
-    patient, *found = looked
-    resources = [each for bundle in found for each in charts.matches(bundle)]
+    found = await read(engine, task.patient, due, now)
     done = _Done()
-    if patient is None or asking.is_gone(patient):
-        _end_all(done, former.values(), task)
+    if found.patient is None or asking.is_gone(found.patient):
+        _end_all(done, found.former.values(), task)
         return done
-    resources = asking.as_one_persons(task.patient, resources)
-    resources += await _medications(engine, resources)
     for each in engine.followers:
-        await each(task.patient, patient, resources)
-    await _score(engine, done, _Scene(task, Chart.of(patient, resources), former, now), due)
+        await each(task.patient, found.patient, found.resources)
+    chart = Chart.of(found.patient, found.resources)
+    await _score(engine, done, _Scene(task, chart, found.former, now), due)
     return done
-
-
-async def _medications(engine: Engine, resources: Sequence[Json]) -> list[Json]:
-    names = asking.medications_of(resources)
-    return [each for each in await charts.look(engine.running, names) if each is not None]
 
 
 @dataclass(frozen=True, slots=True)

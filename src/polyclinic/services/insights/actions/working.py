@@ -54,9 +54,10 @@ class Worker:
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # A wait that ends just as it is cancelled may keep the cancellation to itself.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=1)
             with contextlib.suppress(Unavailable):
                 await work.release(self._engine.database, self._lease)
 

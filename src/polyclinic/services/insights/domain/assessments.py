@@ -27,12 +27,13 @@ NOT_TO_PATIENT = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
     "code": "NOPAT",
 }
+RELEASED = "Released to the patient"
 UCUM = "http://unitsofmeasure.org"
 PERCENT = "%"
 REASONS_SHOWN = 3
 _URGENT = ("info", "warning", "critical")
 # These say when it was kept and who may see it, not what is said.
-_ASIDE = ("meta", "occurrenceDateTime", "text")
+_ASIDE = ("meta", "occurrenceDateTime", "text", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,27 @@ def proposed(scored: Scored) -> Action | None:
 
 def urgency(action: Action) -> int:
     return _URGENT.index(action.urgency) if action.urgency in _URGENT else 0
+
+
+def released(former: Mapping[str, Any], by: str, at: datetime) -> Resource:
+    """The same for the patient as well; the note says who let them see it, and since when."""
+    note = {
+        "authorReference": {"reference": by},
+        "time": at.isoformat(timespec="seconds"),
+        "text": RELEASED,
+    }
+    kept = {key: each for key, each in former.items() if key != "meta"}
+    return {**kept, "note": [note]}
+
+
+def withheld(former: Mapping[str, Any]) -> Resource:
+    """The same, and no longer for the patient."""
+    kept = {key: each for key, each in former.items() if key != "note"}
+    return {**kept, "meta": {"security": [NOT_TO_PATIENT]}}
+
+
+def is_released(assessment: Mapping[str, Any]) -> bool:
+    return any(each.get("text") == RELEASED for each in assessment.get("note") or ())
 
 
 def is_same(former: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -1,6 +1,8 @@
 """The doors of insights: work that waits, lists, charts, cards, calculators and models."""
 
+from polyclinic.services.insights.routes.calculators import calculator_routes
+from polyclinic.services.insights.routes.chart import chart_routes
 from polyclinic.services.insights.routes.waiting import waiting_routes
 from polyclinic.services.insights.routes.worklist import worklist_routes
 
-routes = (*waiting_routes, *worklist_routes)
+routes = (*waiting_routes, *worklist_routes, *chart_routes, *calculator_routes)
