@@ -58,6 +58,7 @@ def test_the_golden_chart_has_the_risk_of_the_worked_example_and_all_its_sources
     assert [scored.value(name).number for name in thirty] == [53.0, 35.4, 39.0]
     assert scored.band.name == "intermediate"
     assert scored.action.id == "statin"
+    assert scored.compared.number < 3
     behind = {used.reference for used in scored.used if used.reference.startswith("Observation/")}
     assert behind == {
         f"Observation/{name}" for name in ("sbp1", "sbp2", "tc", "hdl", "scr", "bmi", "smoke")

@@ -106,6 +106,28 @@ def test_a_creatinine_in_the_wrong_unit_is_refused_as_impossible(number, unit):
 
 
 @pytest.mark.parametrize(
+    ("name", "wanted", "number", "unit"),
+    [
+        ("prevent", "total_cholesterol", 5.2, "mg/dL"),
+        ("prevent", "hdl", 1.2, "mg/dL"),
+        ("prevent", "hba1c", 48, "%"),
+        ("prevent", "sbp", 16, "mm[Hg]"),
+        ("meld-3", "albumin", 38, "g/dL"),
+        ("news2", "temperature", 98.6, "Cel"),
+        ("body-mass-index", "height", 1.8, "cm"),
+        ("kidney-failure-8", "calcium", 2.4, "mg/dL"),
+        ("fib-4", "platelets", 250000, "10*9/L"),
+    ],
+)
+def test_a_usual_value_under_the_wrong_unit_is_refused_as_impossible(name, wanted, number, unit):
+    """What a laboratory's changed unit looks like: 5.2 mmol/L sent as 5.2 mg/dL."""
+    refused = compute(registry()[name], {wanted: Quantity(number, unit)})
+    assert isinstance(refused, OutOfRange), refused
+    assert refused.impossible
+    assert refused.input == wanted
+
+
+@pytest.mark.parametrize(
     "quantity",
     [
         {"value": 80},

@@ -42,6 +42,22 @@ def test_the_reasons_of_prevent_and_its_constant_sum_to_the_logit():
     assert top.input == "diabetes"
 
 
+def test_the_reasons_of_kidney_function_and_its_constant_sum_to_the_logarithm():
+    scored = score("ckd-epi-2021", age=70, sex="female", creatinine=1.8)
+    total = scored.base + math.fsum(reason.amount for reason in scored.reasons)
+    assert total == pytest.approx(math.log(scored.value("egfr").exact), abs=1e-12)
+    assert min(scored.reasons, key=lambda reason: reason.amount).input == "creatinine"
+
+
+def test_a_risk_is_compared_to_a_healthy_person_of_the_same_age_and_sex():
+    scored = score("prevent", **EXAMPLE, hba1c=7.5)
+    assert scored.compared.name == "total_cvd_10y"
+    assert scored.compared.number < scored.value("total_cvd_10y").number
+    well = {**EXAMPLE, **registry()["prevent"].healthy}
+    assert score("prevent", **well).value("total_cvd_10y") == scored.compared
+    assert score("fib-4", age=60, ast=80, alt=64, platelets=150).compared is None
+
+
 def test_above_59_years_prevent_says_nothing_of_thirty_years():
     scored = score("prevent", **{**EXAMPLE, "age": 60})
     assert {value.horizon_years for value in scored.values} == {10}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from polyclinic.services.insights.domain.calculators.values import Action, Calculator
-from polyclinic.services.insights.domain.charts import Input
+from polyclinic.services.insights.domain.charts import Answer, Input
 
 # Methods that the platform leaves out, and why. Nobody adds one without deciding on its licence.
 LEFT_OUT = (
@@ -80,6 +80,10 @@ def _section(one: Calculator) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for each in one.inputs:
         yield _row(each)
+    yield from _results(one)
+
+
+def _results(one: Calculator) -> Iterator[str]:
     yield ""
     yield "| output | unit | horizon |"
     yield "|---|---|---|"
@@ -92,9 +96,17 @@ def _section(one: Calculator) -> Iterator[str]:
     for band in one.bands:
         action = _action(band.action) if band.action else ""
         yield f"| {band.name}: {band.words} | {band.low:g} | {action} |"
+    if one.healthy:
+        shown = ", ".join(f"{name} {_said(value)}" for name, value in one.healthy.items())
+        yield ""
+        yield f"Compared to a person of the same age and sex with healthy values: {shown}."
     for rule in one.safety:
         yield ""
         yield f"Always, where {rule.input} is above {rule.above:g}: {_action(rule.action)}."
+
+
+def _said(value: Answer) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _row(each: Input) -> str:

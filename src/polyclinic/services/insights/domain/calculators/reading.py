@@ -114,6 +114,7 @@ class _File(_Strict):
     excludes: tuple[_Gate, ...] = ()
     safety: tuple[_Safety, ...] = ()
     comparison_only: bool = False
+    healthy: dict[str, float | bool | str] = {}
 
 
 @cache
@@ -132,6 +133,7 @@ def read_calculator(content: str, where: str) -> Calculator:
     inputs = tuple(_input(name, each, where) for name, each in said.inputs.items())
     names = {each.name for each in inputs}
     _known({rule.input for rule in said.safety}, names, f"{where}: safety.input")
+    _known(set(said.healthy), names, f"{where}: healthy")
     _known({said.decides}, said.outputs, f"{where}: decides")
     _known({said.formula}, FORMULAS, f"{where}: formula")
     wanted = {band.action for band in said.bands.values()} | {rule.action for rule in said.safety}
@@ -144,7 +146,7 @@ def read_calculator(content: str, where: str) -> Calculator:
         bands=_bands(said, actions, where),
         safety=tuple(Safety(each.input, each.above, actions[each.action]) for each in said.safety),
         formula=FORMULAS[said.formula], oracles=said.oracles, vectors=said.vectors,
-        comparison_only=said.comparison_only,
+        comparison_only=said.comparison_only, healthy=said.healthy,
     )  # fmt: skip
 
 

@@ -139,15 +139,32 @@ def _out(wanted: Input, number: float, limits: Range | None, used: Used) -> OutO
 
 def _scored(calculator: Calculator, gathered: _Gathered, safety: tuple[Action, ...]) -> Scored:
     outcome = calculator.formula(gathered.answers)
-    values = tuple(
+    values = _values(calculator, outcome)
+    band = _band(calculator, outcome, {each.name: each.number for each in values})
+    action = None if calculator.comparison_only or band is None else band.action
+    used, lacking = gathered.used, tuple(gathered.optional)
+    compared = _compared(calculator, gathered.answers)
+    why = outcome.reasons
+    return Scored(values, band, used, why, action, safety, lacking, outcome.base, compared)
+
+
+def _values(calculator: Calculator, outcome: Outcome) -> tuple[Value, ...]:
+    return tuple(
         Value(each.name, rounded(number, each.digits), number, each.unit, each.horizon_years)
         for each in calculator.outputs
         if (number := outcome.values.get(each.name)) is not None
     )
-    band = _band(calculator, outcome, {each.name: each.number for each in values})
-    action = None if calculator.comparison_only or band is None else band.action
-    used, lacking = gathered.used, tuple(gathered.optional)
-    return Scored(values, band, used, outcome.reasons, action, safety, lacking, outcome.base)
+
+
+def _compared(calculator: Calculator, answers: Mapping[str, Answer]) -> Value | None:
+    """The deciding value of the same person with the healthy values, without optional inputs."""
+    if not calculator.healthy:
+        return None
+    optional = {each.name for each in calculator.inputs if each.optional}
+    known = {name: value for name, value in answers.items() if name not in optional}
+    outcome = calculator.formula({**known, **calculator.healthy})
+    found = {each.name: each for each in _values(calculator, outcome)}
+    return found.get(calculator.decides)
 
 
 def rounded(number: float, digits: int) -> float:

@@ -1,7 +1,7 @@
 """What a calculator is, and the four answers that it can give."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from polyclinic.services.insights.domain.charts import Answer, Input, Lack, Used
 
@@ -129,6 +129,8 @@ class Calculator:
     oracles: tuple[str, ...]
     vectors: str
     comparison_only: bool = False
+    # The values of the healthy person of the same age and sex to whom a result is compared.
+    healthy: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -153,7 +155,8 @@ class Scored:
     """The score. `lacking` are optional inputs that would make it more exact.
 
     `assumed` names inputs that count as no only because a kept list does not name them. Of a
-    regression, `base` and the reasons sum to the logit of the deciding value.
+    regression, `base` and the reasons sum to the logit of the deciding value. `compared` is the
+    deciding value of the healthy person of the same age and sex (`Calculator.healthy`).
     """
 
     values: tuple[Value, ...]
@@ -164,6 +167,7 @@ class Scored:
     safety: tuple[Action, ...] = ()
     lacking: tuple[Lack, ...] = ()
     base: float | None = None
+    compared: Value | None = None
 
     @property
     def assumed(self) -> tuple[str, ...]:

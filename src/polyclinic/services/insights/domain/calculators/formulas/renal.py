@@ -17,12 +17,19 @@ _FILE = Path(__file__).parents[1] / "coefficients" / "kfre.yaml"
 
 
 def ckd_epi_2021_creatinine(inputs: Inputs) -> Outcome:
-    """`creatinine` in mg/dL, `age` in years, `sex`; eGFR in mL/min/1.73 m2."""
+    """`creatinine` in mg/dL, `age` in years, `sex`; eGFR in mL/min/1.73 m2.
+
+    It is a product: reasons are natural logarithms of its factors, and `base` of its constant.
+    """
     female = inputs["sex"] == "female"
     kappa, alpha = (0.7, -0.241) if female else (0.9, -0.302)
     ratio = float(inputs["creatinine"]) / kappa
-    egfr = 142 * min(ratio, 1) ** alpha * max(ratio, 1) ** -1.200 * 0.9938 ** float(inputs["age"])
-    return Outcome({"egfr": egfr * (1.012 if female else 1)})
+    factors = {
+        "creatinine": min(ratio, 1) ** alpha * max(ratio, 1) ** -1.200,
+        "age": 0.9938 ** float(inputs["age"]),
+        "sex": 1.012 if female else 1.0,
+    }
+    return _product(142, factors)
 
 
 def ckd_epi_2021_creatinine_cystatin(inputs: Inputs) -> Outcome:
@@ -30,9 +37,20 @@ def ckd_epi_2021_creatinine_cystatin(inputs: Inputs) -> Outcome:
     female = inputs["sex"] == "female"
     kappa, alpha = (0.7, -0.219) if female else (0.9, -0.144)
     ratio, cystatin = float(inputs["creatinine"]) / kappa, float(inputs["cystatin_c"]) / 0.8
-    egfr = 135 * min(ratio, 1) ** alpha * max(ratio, 1) ** -0.544
-    egfr *= min(cystatin, 1) ** -0.323 * max(cystatin, 1) ** -0.778
-    return Outcome({"egfr": egfr * 0.9961 ** float(inputs["age"]) * (0.963 if female else 1)})
+    factors = {
+        "creatinine": min(ratio, 1) ** alpha * max(ratio, 1) ** -0.544,
+        "cystatin_c": min(cystatin, 1) ** -0.323 * max(cystatin, 1) ** -0.778,
+        "age": 0.9961 ** float(inputs["age"]),
+        "sex": 0.963 if female else 1.0,
+    }
+    return _product(135, factors)
+
+
+def _product(constant: float, factors: Mapping[str, float]) -> Outcome:
+    logs = {name: math.log(factor) for name, factor in factors.items()}
+    reasons = tuple(Reason(name, part, "log") for name, part in logs.items() if part)
+    egfr = math.prod(factors.values(), start=constant)
+    return Outcome({"egfr": egfr}, reasons, base=math.log(constant))
 
 
 @cache
