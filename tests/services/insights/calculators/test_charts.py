@@ -101,6 +101,34 @@ def test_pressures_come_out_of_panels_as_the_mean_of_the_last_two():
     assert alone.answer == 180
 
 
+def test_a_measurement_under_two_codes_or_given_twice_is_still_one():
+    both = {"coding": [{"system": LOINC, "code": code} for code in ("2160-0", "38483-4")]}
+    lab = observation("a", "2160-0", 1.0, "mg/dL", code=both)
+    scored = answer(EGFR, chart(lab, lab), AT)
+    assert references(scored).count("Observation/a") == 1
+    first, second = panel("p1", 120, "2026-01-01"), panel("p2", 140, "2026-05-01")
+    pressure = found(chart(first, second, second), "sbp")
+    assert [used.reference for used in pressure.used] == ["Observation/p2", "Observation/p1"]
+    assert pressure.answer == 130
+
+
+def test_a_resource_that_comes_twice_counts_as_it_came_last():
+    old = observation("a", "2160-0", 1.0, "mg/dL")
+    corrected = observation(
+        "a", "2160-0", 2.0, "mg/dL", status="corrected", meta={"versionId": "2"}
+    )
+    scored = answer(EGFR, chart(old, corrected), AT)
+    used = next(each for each in scored.used if each.input == "creatinine")
+    assert (used.number, used.version) == (2.0, "2")
+
+
+def test_a_number_beyond_all_measure_is_missing_and_breaks_nothing():
+    lab = observation("a", "2160-0", Decimal("1e300"), "g/L")
+    missing = answer(EGFR, chart(lab), AT)
+    assert isinstance(missing, Missing)
+    assert missing.what[0].reference == "Observation/a"
+
+
 def test_decimals_as_the_store_keeps_them_are_numbers():
     lab = observation("a", "2160-0", Decimal("1.00"), "mg/dL")
     assert isinstance(answer(EGFR, chart(lab), AT), Scored)

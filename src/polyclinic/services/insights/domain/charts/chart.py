@@ -40,12 +40,13 @@ class Chart:
     def of(patient: Resource, entries: Iterable[Resource]) -> "Chart":
         """Of a Patient and its resources in any order; raises Invalid where that is no Patient.
 
-        A resource that names another patient is refused, too: one chart is one person's.
+        A resource that names another patient is refused, too: one chart is one person's. One that
+        comes twice counts once, as it came last.
         """
         if patient.get("resourceType") != "Patient" or not patient.get("id"):
             raise Invalid("A chart begins with a Patient that has an id.", place="Patient")
         by_type: dict[str, list[Resource]] = defaultdict(list)
-        for entry in entries:
+        for entry in {_name(each): each for each in entries}.values():
             _check_subject(entry, str(patient["id"]))
             by_type[str(entry.get("resourceType"))].append(entry)
         problems = _sorted(map(resources.problem, by_type["Condition"]))
@@ -54,6 +55,11 @@ class Chart:
         newest = sorted(stays, key=lambda each: (each.start, each.reference), reverse=True)
         empty = _empty(by_type["List"])
         return Chart(patient, _measured(by_type), problems, medicines, tuple(newest), empty)
+
+
+def _name(entry: Resource) -> str | int:
+    """What it is known by; one without an id is only itself."""
+    return resources.source(entry)[0] if entry.get("id") else id(entry)
 
 
 def _check_subject(entry: Resource, patient: str) -> None:

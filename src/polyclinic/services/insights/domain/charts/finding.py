@@ -95,12 +95,14 @@ def _used(
 
 def _within(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measured]] | Lack:
     """Newest first, by any of the input's codes; none, or none recent enough, is a Lack."""
-    past = [
-        (code, one)
+    # By the value itself: one that carries two of the codes is still one measurement.
+    by_value = {
+        id(one.value): (code, one)
         for code in wanted.codes.loinc
         for one in chart.measured.get(code, ())
         if one.at <= at
-    ]
+    }
+    past = list(by_value.values())
     past.sort(key=lambda each: (each[1].at, each[1].said, each[1].reference), reverse=True)
     if not past:
         return lack(wanted)

@@ -64,6 +64,10 @@ _COUNTS = re.compile(r"\{(?:score|INR|count|#|ratio|points?)\}|1", re.IGNORECASE
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 
 
+# Far beyond every measurement in any unit here, and far from where a float ends.
+_NUMBER_MAX = 1e15
+
+
 class Analyte(NamedTuple):
     """What is measured: grams a mole, and the charge of its ion."""
 
@@ -97,6 +101,8 @@ def known(unit: str) -> str | None:
 
 def convert(number: float, unit: str, to: str, analyte: str = "") -> float:
     """The number in the unit `to`; raises UnitRefused rather than guess."""
+    if not abs(number) < _NUMBER_MAX:
+        raise UnitRefused("No measurement is a number of that size.")
     if unit == to:
         return number
     given, wanted = known(unit), _UNITS[to]
