@@ -2,6 +2,7 @@
 
 from polyclinic.foundation import once
 from polyclinic.foundation.service import Job, Running
+from polyclinic.services.insights.actions import drifting
 from polyclinic.services.insights.actions.working import measure
 
 
@@ -15,4 +16,14 @@ async def measure_queue(running: Running) -> None:
     await measure(running.state)
 
 
-jobs = (Job("sweep", 600, sweep), Job("measure queue", 15, measure_queue))
+async def judge_models(running: Running) -> None:
+    """Settles what was foretold, and silences who is wrong too often or not validated any more."""
+    await drifting.mature(running.state)
+    await drifting.measure(running.state)
+
+
+jobs = (
+    Job("sweep", 600, sweep),
+    Job("measure queue", 15, measure_queue),
+    Job("judge models", 300, judge_models),
+)

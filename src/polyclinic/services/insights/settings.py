@@ -20,6 +20,7 @@ class InsightsSettings(Settings, frozen=True, kw_only=True):
     cds_issuers: str = ""
     cds_origins: str = ""
     time_zone: str = "UTC"
+    label_delay_days: int = 7
 
 
 NOTES = {
@@ -37,5 +38,7 @@ NOTES = {
     "cds_issuers": "The file (JSON) of EHRs that may call CDS Hooks: each `iss` with its `jwks`, "
     "or the `jku` that it may name; empty: nobody but this platform's own callers.",
     "cds_origins": "Web origins that may call CDS Hooks from a browser, with commas between them.",
+    "label_delay_days": "How many days after its time an outcome may still be reported; only then "
+    "a model's foretelling counts as not come true.",
     "time_zone": "The clinic's time zone: when a clinician's day begins.",
 }

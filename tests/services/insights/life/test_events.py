@@ -105,7 +105,7 @@ def test_names_and_shifts_are_keyed_and_a_new_generation_has_others(one, other):
     assert (KEYED.subject(one) == KEYED.subject(other)) == (one == other)
     for changed in (Pseudonyms(b"x" * 32, 1), Pseudonyms(b"k" * 32, 2)):
         assert changed.subject(one) != KEYED.subject(one)
-        assert changed.source(one) != KEYED.source(one)
+    assert Pseudonyms(b"x" * 32, 1).source(one) != KEYED.source(one)
     assert KEYED.subject(one) != KEYED.source(one)
     assert timedelta(weeks=-156) <= KEYED.shift(one) <= timedelta(weeks=-1)
 

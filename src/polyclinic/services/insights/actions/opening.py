@@ -4,13 +4,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from polyclinic.foundation.service import Running
+from polyclinic.services.insights.actions.following import Follower
 from polyclinic.services.insights.actions.meters import Meters
+from polyclinic.services.insights.actions.model_meters import ModelMeters
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.actions.working import Worker
 
 
 @asynccontextmanager
 async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
-    engine = Engine(running, Meters(running.metrics))
+    engine = Engine(running, Meters(running.metrics), ModelMeters(running.metrics))
+    engine.followers.append(Follower(engine).follow)
     async with Worker(engine).running():
         yield engine

@@ -12,6 +12,8 @@ from polyclinic.foundation.database import Database
 from polyclinic.foundation.once import Act, Once, Stored, carried
 from polyclinic.foundation.service import Running
 from polyclinic.services.insights.actions.meters import Meters
+from polyclinic.services.insights.actions.model_meters import ModelMeters
+from polyclinic.services.insights.domain.models import Model
 from polyclinic.services.insights.settings import InsightsSettings
 
 # Whoever else makes something of a chart that was just read: `Patient/<id>`, the Patient and its
@@ -38,11 +40,14 @@ class Engine:
 
     running: Running
     meters: Meters
+    model_meters: ModelMeters
     # Set when something new is in the queue.
     more: asyncio.Event = field(default_factory=asyncio.Event)
     # Devices (a version of a calculator each) that are known to be in records.
     devices: set[str] = field(default_factory=set[str])
     followers: list[Follower] = field(default_factory=list[Follower])
+    # Models by the SHA-256 of their bytes.
+    loaded: dict[bytes, Model] = field(default_factory=dict[bytes, Model])
     # Of the pool's five connections one is the reader's and one the worker's.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 

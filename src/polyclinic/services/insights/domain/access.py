@@ -22,6 +22,10 @@ class OperatorsOnly(Forbidden):
     """Only administrators and operators' programs run this."""
 
 
+class SignersOnly(Forbidden):
+    """Administrators and clinicians sign for a model; programs and patients do not."""
+
+
 class PatientsOnly(Forbidden):
     """This is what patients are shown of themselves."""
 
@@ -49,6 +53,22 @@ def check_operator(caller: Caller, interaction: str = "r") -> None:
     if caller.role != "system":
         raise OperatorsOnly
     check_scope(caller, interaction)
+
+
+def check_staff(caller: Caller) -> None:
+    """Who looks at models: whoever runs them, and clinicians who act on what they say."""
+    if caller.role == "clinician":
+        check_scope(caller, "r")
+    else:
+        check_operator(caller)
+
+
+def check_signer(caller: Caller) -> None:
+    """Who signs for a model: people who run the service, and clinicians who will act on it."""
+    if caller.role == "clinician":
+        check_scope(caller, "u")
+    elif caller.role != "administrator":
+        raise SignersOnly
 
 
 def check_patient(caller: Caller) -> str:

@@ -3,12 +3,11 @@
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 BIRTH, DEATH = "MEDS_BIRTH", "MEDS_DEATH"
 # Ages of 90 and above are one group (45 CFR 164.514(b)(2)(i)(C)).
 AGE_MAX = 90
-_YEAR_DAYS = 365.25
 # Whole weeks, so that Mondays stay Mondays; up to three years, always to the past: a date of the
 # future would say by itself how far it was moved.
 _WEEKS = 156
@@ -49,7 +48,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pseudonyms:
-    """Keyed names and shifts of one generation; another generation shares none of them."""
+    """Keyed names and shifts of one generation; those of another are others.
+
+    Only `source` stays, so that events can be moved from an older generation into the present one.
+    """
 
     secret: bytes
     generation: int
@@ -60,7 +62,8 @@ class Pseudonyms:
 
     def source(self, reference: str) -> bytes:
         """16 bytes for the resource that says something: told again, it replaces."""
-        return self._keyed("source", reference)[:16]
+        content = f"source|{reference}".encode()
+        return hmac.digest(self.secret, content, "sha256")[:16]
 
     def shift(self, patient: str) -> timedelta:
         """By how much all times of a patient are moved: 1 to 156 weeks to the past."""
@@ -89,8 +92,11 @@ class Pseudonyms:
 
 
 def _capped(fact: Fact, today: datetime) -> Fact:
-    """Nothing lies further back than 90 years: not the birth, and not what is dated like it."""
-    oldest = today - timedelta(days=AGE_MAX * _YEAR_DAYS)
+    """Nothing lies further back than 90 years: not the birth, and not what is dated like it.
+
+    By the year, so that the same chart read tomorrow says the same.
+    """
+    oldest = datetime(today.year - AGE_MAX, 1, 1, tzinfo=UTC)
     if fact.time >= oldest:
         return fact
     return replace(fact, time=oldest, known_at=max(fact.known_at, oldest))

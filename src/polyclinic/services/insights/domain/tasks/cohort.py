@@ -46,6 +46,25 @@ def samples(task: Task, events: Sequence[Moment], until: datetime | None = None)
     return found
 
 
+def asked(task: Task, events: Sequence[Moment], at: datetime) -> Moment | None:
+    """The trigger of the question that is open at a moment: the last one whose time is not over."""
+    timeline = Timeline(events)
+    for trigger in reversed(timeline.of(task.trigger.codes)):
+        index = trigger.time + task.index_offset
+        if index + task.horizon <= at:
+            return None
+        known = trigger.known_at <= index <= at and meets(trigger, task.trigger)
+        if known and _eligible(task, timeline, index):
+            return trigger
+    return None
+
+
+def came(task: Task, events: Sequence[Moment], index: datetime) -> bool:
+    """Whether these events say that the outcome came after the index within its time."""
+    first, last = index + task.gap, index + task.horizon
+    return _first(task.outcome, Timeline(events), first, last) is not None
+
+
 def _too_soon(task: Task, found: Sequence[Sample], index: datetime) -> bool:
     return task.pick == "yearly" and bool(found) and index - found[-1].index < _YEAR
 
@@ -75,9 +94,9 @@ def _has_history(task: Task, timeline: Timeline, index: datetime) -> bool:
 
 def _followed(task: Task, timeline: Timeline, trigger: Moment, end: datetime) -> Sample:
     index = trigger.time + task.index_offset
-    came = _first(task.outcome, timeline, index + task.gap, index + task.horizon)
-    if came is not None and came <= end:
-        return Sample(index, trigger, came - index, event=True)
+    first = _first(task.outcome, timeline, index + task.gap, index + task.horizon)
+    if first is not None and first <= end:
+        return Sample(index, trigger, first - index, event=True)
     competing = _first(task.competing, timeline, index, index + task.horizon)
     if competing is not None and competing <= end:
         return Sample(index, trigger, task.horizon, event=False)

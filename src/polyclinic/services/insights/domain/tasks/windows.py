@@ -99,6 +99,18 @@ def features(
     return row
 
 
+def basis(task: Task, timeline: Timeline, index: datetime) -> dict[str, tuple[str, ...]]:
+    """By feature, the resources behind it: the last one, and of counts and means all of them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for feature in task.features:
+        known = timeline.known(feature.codes, index, feature.days)
+        names = [str(getattr(each, "reference", "")) for each in known]
+        for part in feature.of:
+            wanted = names[-1:] if part in ("last", "age", "there") else names
+            found[f"{feature.name}.{part}"] = tuple(dict.fromkeys(each for each in wanted if each))
+    return found
+
+
 def _demographic(
     name: str, timeline: Timeline, index: datetime, trigger: Moment | None
 ) -> float | str | None:

@@ -1,0 +1,129 @@
+"""Models: what they are, how they fare, and the steps of their lives."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from polyclinic.foundation import http
+from polyclinic.foundation.errors import Invalid
+from polyclinic.foundation.once import Nothing, Once, Stored
+from polyclinic.services.insights.actions import modelling, remembered, stepping
+from polyclinic.services.insights.actions.modelling import Draft
+from polyclinic.services.insights.actions.state import Asker, Engine
+from polyclinic.services.insights.actions.stepping import Propose, Why
+from polyclinic.services.insights.routes.answers import (
+    PRIVATE,
+    asker_of,
+    engine_of,
+    once,
+    query,
+)
+
+Name = tuple[str, str]
+
+
+def _name(request: Request) -> Name:
+    return request.path_params["model"], request.path_params["version"]
+
+
+async def get_models(request: Request) -> Response:
+    asker = await asker_of(request)
+    return http.json(await modelling.shown(engine_of(request), asker), headers=PRIVATE)
+
+
+async def get_model(request: Request) -> Response:
+    """With its gates, the open proposal and every step."""
+    asker = await asker_of(request)
+    return http.json(
+        await modelling.one(engine_of(request), asker, _name(request)), headers=PRIVATE
+    )
+
+
+async def get_card(request: Request) -> Response:
+    """As JSON with all three checklists, or with `format=xml` as the card of CHAI."""
+    form = query(request, "format").get("format", "json")
+    if form not in ("json", "xml"):
+        raise Invalid("A card is json or xml.", place="format")
+    asker = await asker_of(request)
+    head, card = await modelling.card(engine_of(request), asker, _name(request))
+    if form == "xml":
+        return Response(card.as_xml(), headers=PRIVATE, media_type="application/xml")
+    return http.json({**head, **card.as_json()}, headers=PRIVATE)
+
+
+async def get_pictures(request: Request) -> Response:
+    """The numbers of the charts; who draws them is somebody else."""
+    asker, name = await asker_of(request), _name(request)
+    return http.json(await modelling.pictures(engine_of(request), asker, name), headers=PRIVATE)
+
+
+async def get_events(request: Request) -> Response:
+    """Of how many people which code is known; fewer than 11 are not counted out."""
+    asker = await asker_of(request)
+    return http.json(await remembered.counted(engine_of(request), asker), headers=PRIVATE)
+
+
+async def post_generation(request: Request) -> Response:
+    """Gives everybody another pseudonym, as their charts are read again."""
+
+    async def act(engine: Engine, asker: Asker, _: Nothing, key: Once) -> Stored:
+        return await remembered.rotate(engine, asker, key)
+
+    return await once(request, Nothing, act)
+
+
+async def post_model(request: Request) -> Response:
+    """A new version, as a draft."""
+
+    async def act(engine: Engine, asker: Asker, draft: Draft, key: Once) -> Stored:
+        return await modelling.take(engine, asker, draft, key)
+
+    return await once(request, Draft, act)
+
+
+async def post_proposal(request: Request) -> Response:
+    async def act(engine: Engine, asker: Asker, asked: Propose, key: Once) -> Stored:
+        return await stepping.propose(engine, asker, _name(request), asked, key)
+
+    return await once(request, Propose, act)
+
+
+async def post_signature(request: Request) -> Response:
+    """The second one, of another person, takes effect if every gate holds."""
+
+    async def act(engine: Engine, asker: Asker, _: Nothing, key: Once) -> Stored:
+        return await stepping.sign(engine, asker, _name(request), key)
+
+    return await once(request, Nothing, act)
+
+
+async def post_retirement(request: Request) -> Response:
+    async def act(engine: Engine, asker: Asker, asked: Why, key: Once) -> Stored:
+        return await stepping.retire(engine, asker, _name(request), asked, key)
+
+    return await once(request, Why, act)
+
+
+async def post_rollback(request: Request) -> Response:
+    """One person is enough to silence a model."""
+
+    async def act(engine: Engine, asker: Asker, asked: Why, key: Once) -> Stored:
+        return await stepping.roll_back(engine, asker, _name(request), asked, key)
+
+    return await once(request, Why, act)
+
+
+_ONE = "/insights/models/{model}/{version}"
+model_routes = (
+    Route("/insights/models", get_models, methods=["GET"]),
+    Route("/insights/models", post_model, methods=["POST"]),
+    Route(_ONE, get_model, methods=["GET"]),
+    Route(f"{_ONE}/card", get_card, methods=["GET"]),
+    Route(f"{_ONE}/pictures", get_pictures, methods=["GET"]),
+    Route(f"{_ONE}/proposal", post_proposal, methods=["POST"]),
+    Route(f"{_ONE}/signatures", post_signature, methods=["POST"]),
+    Route(f"{_ONE}/retirement", post_retirement, methods=["POST"]),
+    Route(f"{_ONE}/rollback", post_rollback, methods=["POST"]),
+    Route("/insights/events-known", get_events, methods=["GET"]),
+    Route("/insights/generations", post_generation, methods=["POST"]),
+)
