@@ -9,10 +9,12 @@ from polyclinic.foundation import clock, ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotFound, Unavailable
 from polyclinic.foundation.once import Once, Stored
+from polyclinic.services.insights.actions import following
 from polyclinic.services.insights.actions.reading import Read, read
 from polyclinic.services.insights.actions.state import Asker, Engine
 from polyclinic.services.insights.domain import access, asking, assessments, panel, plain
 from polyclinic.services.insights.domain.calculators import Chart, Scored, answer, registry
+from polyclinic.services.insights.domain.life.answering import as_calculator, as_scored
 from polyclinic.services.insights.domain.panel import Entry
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.gateways.charts import Put, Refused
@@ -57,6 +59,7 @@ async def show(engine: Engine, asker: Asker, asked: Asked) -> Json:
         raise NoPatient(place="patient")
     chart = Chart.of(found.patient, found.resources)
     entries = [_entry(engine, found, each.id, answer(each, chart, now)) for each in known]
+    entries += await _learned(engine, asker, found, patient)
     await _note(engine, asker, patient, entries)
     return {
         "patient": patient,
@@ -65,6 +68,21 @@ async def show(engine: Engine, asker: Asker, asked: Asked) -> Json:
         "empty": not found.resources,
         **panel.drawn(entries),
     }
+
+
+async def _learned(engine: Engine, asker: Asker, found: Read, patient: str) -> list[Entry]:
+    """What models that may speak say at this moment, a canary to its team alone."""
+    entries: list[Entry] = []
+    for said in await following.live(engine, patient, asker.token):
+        if said.team and asker.name not in said.team:
+            continue
+        number = str(engine.assessment_id(patient, said.model.model))
+        former = found.former.get(number)
+        kept = former is not None and former.get("status") == "final"
+        released = kept and assessments.is_released(former or {})
+        made = as_calculator(said), as_scored(said)
+        entries.append(Entry(*made, number if kept else None, released))
+    return entries
 
 
 def _entry(engine: Engine, found: Read, method: str, answered: Any) -> Entry:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from polyclinic.foundation import clock
-from polyclinic.services.insights.actions import remembering, scoring
+from polyclinic.services.insights.actions import remembering, scoring, signing, telling
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import asking
 from polyclinic.services.insights.domain.calculators import Wanted
@@ -25,28 +25,31 @@ class Follower:
         self._engine = engine
 
     async def follow(self, patient: str, who: Json, resources: Sequence[Json]) -> None:
-        """Remembers what was read; where a model's question is open, reads on and scores."""
+        """Remembers what was read; where a model's question is open, reads on and scores. What no
+        model says any more, or what nobody asks any more, is taken back."""
         engine, now = self._engine, clock.now()
+        rows = await models.list_models(engine.database)
         known = [who, *resources]
-        due = [task for task in await self._at_work() if asked(task, list(facts_of(known)), now)]
+        facts = list(facts_of(known))
+        at_work = {row["task"] for row in rows if row["state"] in scoring.SCORED}
+        due = [task for task in tasks().values() if task.id in at_work and asked(task, facts, now)]
         if due:
             known = await _read(engine, patient, due)
         async with engine.turn, engine.database.transaction() as tx:
             await remembering.remember(engine, tx, patient, known)
-        if due:
-            await scoring.score(engine, patient, known, now)
-
-    async def _at_work(self) -> list[Task]:
-        """Tasks for which some model scores, aloud or silently."""
-        busy = {row["task"] for row in await models.list_models(self._engine.database)
-                if row["state"] in scoring.SCORED}  # fmt: skip
-        return [task for task in tasks().values() if task.id in busy]
+        said = await scoring.score(engine, patient, known, now) if due else ()
+        if rows:
+            await telling.tell(engine, patient, said, now)
 
 
 async def live(engine: Engine, patient: str, token: str) -> tuple[ModelScore, ...]:
     """What models say of somebody now, of what the holder of the token may see; counts nobody."""
     now = clock.now()
-    known = await _read(engine, patient, list(tasks().values()), token)
+    rows = await models.list_models(engine.database)
+    heard = {row["task"] for row in rows if signing.registered(row).speaks(now)}
+    if not heard:
+        return ()
+    known = await _read(engine, patient, [tasks()[each] for each in heard], token)
     return await scoring.peek(engine, patient, known, now) if known else ()
 
 

@@ -24,6 +24,7 @@ from polyclinic.services.insights.domain.tasks import Task, Timeline, asked, bas
 from polyclinic.services.insights.store import models, scores
 
 Json = Mapping[str, Any]
+_EACH_MAX = 20  # resources behind one number
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ async def _foretold(
                       error=type(unusable).__name__)  # fmt: skip
         engine.model_meters.answered(row["model"], "unusable")
         return None
-    return _made(occasion, row, row_of_it, (strange, foretold))
+    return _made(occasion, row, row_of_it, (strange, foretold, model.features))
 
 
 async def _loaded(engine: Engine, tx: Database | Transaction, row: Row) -> foretelling.Model:
@@ -163,12 +164,26 @@ def _made(
     occasion: _Occasion,
     row: Row,
     values: Mapping[str, float | str | None],
-    said: tuple[tuple[guarding.Strange, ...], foretelling.Predicted | None],
+    said: tuple[
+        tuple[guarding.Strange, ...],
+        foretelling.Predicted | None,
+        tuple[foretelling.Feature, ...],
+    ],
 ) -> ModelScore:
-    strange, foretold = said
-    weights = foretold.contributions.items() if foretold else ()
-    parts = tuple(Part(name, values.get(name), amount) for name, amount in weights)
-    names = scored.behind(parts, occasion.sources)
+    strange, foretold, features_of = said
+    weights = foretold.contributions if foretold else {}
+    parts = tuple(
+        Part(
+            each.name,
+            values.get(each.name),
+            weights[each.name],
+            each.words,
+            each.unit,
+            occasion.sources.get(each.name, ())[:_EACH_MAX],
+        )
+        for each in (features_of if foretold else ())
+    )
+    names = scored.behind(parts)
     return ModelScore(
         model=signing.registered(row),
         title=occasion.task.title,
@@ -181,6 +196,8 @@ def _made(
         basis=tuple(dict.fromkeys((occasion.trigger.reference, *names))),
         strange=strange,
         shown=False,
+        action=occasion.task.action,
+        action_source=occasion.task.action_source,
     )
 
 

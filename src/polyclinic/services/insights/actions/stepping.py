@@ -18,7 +18,7 @@ from polyclinic.services.insights.domain import access
 from polyclinic.services.insights.domain.life import states
 from polyclinic.services.insights.domain.life.gates import Gate, judged
 from polyclinic.services.insights.domain.life.states import Proposal, Registered
-from polyclinic.services.insights.store import models
+from polyclinic.services.insights.store import assessments, models
 
 ITSELF = "polyclinic"
 TEAM_MAX = 50
@@ -200,6 +200,8 @@ async def step(
 ) -> None:
     """Changes the state, and leaves the trail of it."""
     await models.save_state(tx, model.model, model.version, to)
+    if model.state == "champion":
+        await assessments.end_method(tx, model.model, model.version)
     await _note(tx, model, ("moved", to, author, reason), facts)
 
 

@@ -56,6 +56,16 @@ async def end(tx: Transaction, assessments: Sequence[UUID]) -> None:
     )
 
 
+async def end_method(tx: Transaction, method: str, version: str) -> None:
+    """Nothing that this version of a model said stands in a list any more."""
+    await tx.execute(
+        "UPDATE insights.assessment SET ended = now(), changed = now()"
+        " WHERE method = $1 AND version = $2 AND ended IS NULL",
+        method,
+        version,
+    )
+
+
 async def find(database: Database, assessment: UUID) -> Row | None:
     return await database.fetchrow(
         "SELECT id, subject, method, version, band, action, urgency, benefit, changed, ended"

@@ -12,11 +12,14 @@ _BANDS = ((0, 18), (18, 40), (40, 65), (65, 80), (80, 200))
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one feature added to the logit, and the value that it had."""
+    """What one feature added to the logit, the value that it had, and the resources behind it."""
 
     feature: str
     value: float | str | None
     amount: float
+    words: str = ""
+    unit: str = ""
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class ModelScore:
     basis: tuple[str, ...]
     strange: tuple[Strange, ...]
     shown: bool
+    action: str = ""
+    action_source: str = ""
 
     @property
     def team(self) -> tuple[str, ...]:
@@ -67,10 +72,7 @@ def groups_of(row: Mapping[str, float | str | None]) -> list[str]:
     return found
 
 
-def behind(
-    parts: Sequence[Part], sources: Mapping[str, Sequence[str]], most: int = 50
-) -> tuple[str, ...]:
+def behind(parts: Sequence[Part], most: int = 50) -> tuple[str, ...]:
     """The resources behind the parts, the weightiest first, each once."""
     ordered = sorted(parts, key=lambda part: -abs(part.amount))
-    names = (name for part in ordered for name in sources.get(part.feature, ()))
-    return tuple(dict.fromkeys(names))[:most]
+    return tuple(dict.fromkeys(name for part in ordered for name in part.references))[:most]

@@ -78,6 +78,11 @@ class _Censoring(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True)
     competing: list[_Criterion] = []
 
 
+class _Action(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    text: str
+    source: str
+
+
 class _Task(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: str
     version: str
@@ -86,6 +91,7 @@ class _Task(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     outcome: _Outcome
     who: _Who
     censoring: _Censoring
+    action: _Action
     demographics: list[str] = []
     features: list[_Feature]
 
@@ -146,6 +152,8 @@ def _task(said: _Task, name: str) -> Task:
         ),
         competing=tuple(competing),
         censoring=said.censoring.weights,
+        action=said.action.text,
+        action_source=said.action.source,
         demographics=tuple(said.demographics),
         features=tuple(_feature(each, f"{name}: {each.name}") for each in said.features),
     )

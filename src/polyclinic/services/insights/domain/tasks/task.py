@@ -83,6 +83,8 @@ class Task:
     exclusions: tuple[Exclusion, ...]
     competing: tuple[Criterion, ...]
     censoring: str
+    action: str
+    action_source: str
     demographics: tuple[str, ...]
     features: tuple[Feature, ...]
 

@@ -102,6 +102,9 @@ def features(
 def basis(task: Task, timeline: Timeline, index: datetime) -> dict[str, tuple[str, ...]]:
     """By feature, the resources behind it: the last one, and of counts and means all of them."""
     found: dict[str, tuple[str, ...]] = {}
+    for name, codes in (("age", ("MEDS_BIRTH",)), ("sex", ("SEX//*",))):
+        said = timeline.known(codes, index, None)
+        found[name] = tuple(str(getattr(each, "reference", "")) for each in said[-1:])
     for feature in task.features:
         known = timeline.known(feature.codes, index, feature.days)
         names = [str(getattr(each, "reference", "")) for each in known]
