@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 
+from polyclinic.cli.audit_words import add_audit
 from polyclinic.cli.datafolder import default_folder
 from polyclinic.cli.migration_words import add_migration
 from polyclinic.foundation.errors import Problem
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _add_adopt(words)
     _add_token(words)
     add_migration(words, _add_platform, _run)
+    add_audit(words, _add_platform, _run)
     _add_channels(words)
     shown = words.add_parser("map", help="show the services and whom each one asks")
     shown.set_defaults(command=_map)

@@ -42,6 +42,11 @@ class DataFolder:
         return self.path / "operator.key"
 
     @property
+    def anchor_file(self) -> Path:
+        """Signed checkpoints of the audit log; a copy elsewhere makes them worth more."""
+        return self.path / "audit" / "anchors.txt"
+
+    @property
     def running_file(self) -> Path:
         return self.path / "running.json"
 

@@ -65,7 +65,8 @@ async def _run(wanted: Wanted) -> None:
         root = folder.open_keys(is_new=await server.hold())
         url = await server.start()
         async with _partners(wanted, folder) as settings_of_demo:
-            environ = {**settings_of_demo, **os.environ}
+            anchors = {"POLYCLINIC_AUDIT_ANCHOR_FILE": str(folder.anchor_file)}
+            environ = {**anchors, **settings_of_demo, **os.environ}
             async with _assembled(wanted, folder, url, environ) as process:
                 bills = await _seed(wanted, folder, process, root)
                 await first_of(_serve(wanted, folder, process), server.lost(), bills)

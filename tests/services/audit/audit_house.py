@@ -1,11 +1,12 @@
 """Audit with real services in one process, behind the front door, and a superuser beside it."""
 
 import base64
+import io
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,17 @@ import asyncpg
 import httpx
 
 from polyclinic.assembly.process import Process, assemble
-from polyclinic.foundation import jose
+from polyclinic.cli.auditing import verify
+from polyclinic.cli.datafolder import operator_seed
+from polyclinic.cli.operator import Operator
+from polyclinic.foundation import clock, jose
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 from polyclinic.services.audit.actions import gathering, signing
+from polyclinic.services.identity.actions.signing import signing_key
+from polyclinic.services.identity.domain import tokens
+from polyclinic.services.identity.domain.scopes import BY_ROLE
+from polyclinic.services.identity.domain.tokens import Holder
 
 EVERYTHING = "system/*.cruds"
 TRAILS = "system/audit.trails"
@@ -54,6 +62,25 @@ class House:
             assert answer.status_code == 200, answer.text
             self.tokens[key] = answer.json()["access_token"]
         return self.tokens[key]
+
+    async def sign_in(self, user: str, role: str, person: str | None, name: str) -> str:
+        """Makes an account and a token as identity gives one to whoever signs in by the portal."""
+        account = {"user": user, "password": f"{user}-Aa1!-long", "role": role, "name": name}
+        body = {"accounts": [{**account, "person": person}]}
+        making = await self.token("system/identity.accounts", "accounts")
+        answer = await self.client.post(
+            "/identity/operator/accounts", json=body, headers={"authorization": f"Bearer {making}"}
+        )
+        assert answer.status_code == 200, answer.text
+        identity: Any = self.process.running["identity"].state
+        holder = Holder(
+            answer.json()["accounts"][0]["id"], "portal", role, BY_ROLE[role], person
+        )  # fmt: skip
+        now = clock.now()
+        claims = tokens.access_claims(
+            holder, issuer=identity.issuer, token_id=str(uuid4()), now=now, minutes=15
+        )
+        return tokens.sign_access(claims, await signing_key(identity, now))
 
     async def send(
         self, method: str, path: str, body: Any = None, token: str = "", **headers: str
@@ -102,6 +129,25 @@ class House:
             after = page[-1]["seq"]
         return found
 
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """Nothing is gathered meanwhile, so that what is done to the rows stays as it is."""
+        engine = self.running.state
+        trails, engine.trails = engine.trails, Nobody()
+        try:
+            yield
+        finally:
+            engine.trails, engine.sound_until = trails, 0.0
+
+    async def verified(self, *anchors: Path, key: str | None = None) -> tuple[int, str]:
+        """What `polyclinic audit verify` ends with and prints."""
+        transport = httpx.ASGITransport(self.process.edge)  # pyright: ignore
+        operator = Operator("http://clinic.test", operator_seed(self.root), transport)
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            code = await verify(operator, anchors or (self.anchors,), key)
+        return code, printed.getvalue()
+
     async def sql(self, query: str, *values: Any) -> list[Any]:
         connection = await asyncpg.connect(self.url)
         try:
@@ -117,6 +163,13 @@ class House:
             return await connection.execute(statement, *values)
         finally:
             await connection.close()
+
+
+class Nobody:
+    """No service at all, as gathering sees it."""
+
+    def services(self) -> tuple[str, ...]:
+        return ()
 
 
 def body_of(entry: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from polyclinic.foundation import http
 from polyclinic.foundation.errors import Forbidden, Invalid
 from polyclinic.foundation.service import Service, Trail
 from polyclinic.foundation.trail import SCOPE
-from polyclinic.foundation.trail.reading import Spot, page
+from polyclinic.foundation.trail.reading import Spot, impossible, page
 
 PAGE_MAX = 1000
 
@@ -44,10 +44,24 @@ def _door_of(trail: Trail) -> Callable[[Request], Awaitable[Response]]:
     return get_trail
 
 
+def _impossible_of(trail: Trail) -> Callable[[Request], Awaitable[Response]]:
+    async def get_impossible(request: Request) -> Response:
+        await check_reader(request)
+        running = http.running(request)
+        source = f"{running.service.name}.{trail.name}"
+        rows = await impossible(running.database, source, trail)
+        return http.json({"source": source, "rows": [msgspec.Raw(row) for row in rows]})
+
+    return get_impossible
+
+
 def routes(service: Service) -> tuple[BaseRoute, ...]:
     """The doors that a service has because it keeps trails."""
     if not service.trails:
         return ()
     base = f"/{service.name}/trails"
-    each = (Route(f"{base}/{trail.name}", _door_of(trail)) for trail in service.trails)
-    return (Route(base, get_trails), *each)
+    found = [Route(base, get_trails)]
+    for trail in service.trails:
+        found.append(Route(f"{base}/{trail.name}", _door_of(trail)))
+        found.append(Route(f"{base}/{trail.name}/impossible", _impossible_of(trail)))
+    return tuple(found)

@@ -1,5 +1,6 @@
 """Reads pages of a trail, as the canonical bytes that others hash and compare."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -18,9 +19,14 @@ _LAST: LiteralString = """
     ORDER BY generation DESC LIMIT 1"""
 _BEGIN: LiteralString = """
     INSERT INTO trail_generation (trail, generation, cluster, first) VALUES ($1, $2, $3, $4)"""
+_XMAX: LiteralString = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
 _CLUSTER: LiteralString = """
     SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
         || (SELECT timeline_id FROM pg_control_checkpoint())"""
+
+# Positions that no sequence gives may stand there all the same: somebody may have put them.
+_FIRST, _LAST_POSITION = -(1 << 63), (1 << 63) - 1
+_SPOT = re.compile(r"\d{1,9}\.\d{1,19}\.-?\d{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,10 +43,9 @@ class Spot:
     @classmethod
     def read(cls, text: str) -> "Spot":
         """Raises Invalid for anything but three numbers with points between them."""
-        parts = text.split(".")
-        if len(parts) != 3 or not all(p.isascii() and p.isdigit() and len(p) < 20 for p in parts):
+        if not _SPOT.fullmatch(text):
             raise Invalid("A place in a trail is generation.transaction.position.", place="after")
-        return cls(*map(int, parts))
+        return cls(*map(int, text.split(".")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ async def begin(database: Database, trail: Trail) -> None:
         last = await tx.fetchrow(_LAST, trail.name)
         cluster = await tx.fetchval(_CLUSTER)
         if last is None:
-            await tx.execute(_BEGIN, trail.name, 1, cluster, 0)
+            await tx.execute(_BEGIN, trail.name, 1, cluster, _FIRST)
         elif last["cluster"] != cluster:
             first = await tx.fetchval(trail.next_position)
             await tx.execute(_BEGIN, trail.name, last["generation"] + 1, cluster, first)
@@ -80,6 +85,20 @@ async def page(database: Database, source: str, trail: Trail, after: Spot, limit
             last = Spot(generation, found[-1]["tx"], found[-1]["position"])
             return Page(rows, last, more=len(found) == limit or end is not None)
     return Page((), last, more=False)
+
+
+async def impossible(database: Database, source: str, trail: Trail) -> tuple[bytes, ...]:
+    """Rows of transactions that have not begun: nobody but a tamperer leaves such rows.
+
+    They would be handed on only when the transactions come that they pretend to be of.
+    """
+    known = await database.fetch(_GENERATIONS, trail.name)
+    generation, first = known[-1]
+    before = await database.fetchval(_XMAX)
+    found = await database.fetch(trail.rows, before, _FIRST, first, _LAST_POSITION, 100)
+    now = await database.fetchval(_XMAX)
+    late = [dict(row) for row in found if row["tx"] >= now]
+    return tuple(canonical(source, generation, row) for row in late)
 
 
 def canonical(source: str, generation: int, row: dict[str, Any]) -> bytes:

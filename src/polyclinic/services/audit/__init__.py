@@ -18,7 +18,7 @@ from polyclinic.foundation import once, outbox, trail
 from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.once.door import show_problem as show_json_problem
 from polyclinic.foundation.service import Service
-from polyclinic.services.audit.actions.opening import open_engine
+from polyclinic.services.audit.actions.opening import OWNED, open_engine
 from polyclinic.services.audit.jobs import jobs
 from polyclinic.services.audit.reactions import reactions
 from polyclinic.services.audit.routes import routes
@@ -42,6 +42,7 @@ service = Service(
     mounts=(outbox.SCHEMA, trail.SCHEMA, dictionary.SCHEMA, once.SCHEMA),
     settings=AuditSettings,
     needs=("identity",),
+    owns=OWNED,
     start=open_engine,
     jobs=jobs,
     reactions=reactions,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
@@ -30,9 +31,10 @@ from polyclinic.services.identity.domain.problems import (
     UnsupportedGrantType,
     error_of,
 )
-from polyclinic.services.identity.domain.scopes import ACCOUNTS
+from polyclinic.services.identity.domain.scopes import ACCOUNTS, PEOPLE
 
 FORM_MAX = 64 * 1024
+PEOPLE_MAX = 500
 # RFC 6749 section 5.1: tokens never lie in a cache.
 NEVER_KEPT = {"cache-control": "no-store", "pragma": "no-cache"}
 
@@ -67,6 +69,12 @@ class ClosedAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     user: str
     assertion: str | None = None
+
+
+class WantedPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /identity/people`."""
+
+    accounts: list[UUID]
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -179,6 +187,21 @@ async def post_operator_clients(request: Request) -> Response:
     return http.json({"client": client.id, "scope": " ".join(client.scopes), "keys": keys})
 
 
+async def post_people(request: Request) -> Response:
+    """Roles and names behind accounts, for the service that says who saw what."""
+    asked = await http.read(request, WantedPeople, FORM_MAX)
+    if PEOPLE not in (await http.caller(request)).scopes:
+        raise Forbidden(f"The scope {PEOPLE} is needed.")
+    if len(asked.accounts) > PEOPLE_MAX:
+        raise InvalidRequest(f"At most {PEOPLE_MAX} accounts at once.", place="accounts")
+    found = await accounts.people(_identity(request), asked.accounts)
+    told = [
+        {"id": str(each.id), "role": each.role, "name": each.display, "person": each.person}
+        for each in found
+    ]
+    return http.json({"people": told}, headers=NEVER_KEPT)
+
+
 async def show_problem(_: Request, problem: Problem, status: int) -> Response:
     """A refusal as OAuth 2 words it (RFC 6749 section 5.2)."""
     value: dict[str, Any] = {"error": error_of(problem), "error_description": problem.message}
@@ -225,5 +248,6 @@ routes: Sequence[Route] = (
     Route("/identity/operator/token", post_operator_token, methods=["POST"]),
     Route("/identity/operator/accounts", post_operator_accounts, methods=["POST"]),
     Route("/identity/operator/accounts/disable", post_operator_disable, methods=["POST"]),
+    Route("/identity/people", post_people, methods=["POST"]),
     Route("/identity/operator/clients", post_operator_clients, methods=["POST"]),
 )

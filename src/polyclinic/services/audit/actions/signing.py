@@ -102,4 +102,5 @@ async def _anchor(engine: Engine) -> None:
     after = _read(engine, note).size if note else 0
     while rows := await tree.list_checkpoints(engine.database, after, ANCHORED_AT_ONCE):
         engine.anchors.add([row["note"] for row in rows])
+        engine.anchors.pin(str(engine.signer.verifier))
         after = rows[-1]["size"]

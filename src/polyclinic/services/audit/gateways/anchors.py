@@ -28,6 +28,15 @@ class Anchors:
             raise Unavailable("The anchor file cannot be read.", place="anchor_file") from refused
         return note
 
+    def pin(self, key: str) -> None:
+        """Keeps the public key beside the file, unless one is there: the first one counts."""
+        beside = self._file.with_suffix(".key")
+        try:
+            if not beside.exists():
+                beside.write_text(key + "\n", encoding="utf-8")
+        except OSError as refused:
+            raise Unavailable("The audit key cannot be written.", place="anchor_file") from refused
+
     def add(self, notes: list[str]) -> None:
         """On disk when it returns. What a crash left half written is cut off first."""
         try:

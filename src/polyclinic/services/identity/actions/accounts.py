@@ -1,5 +1,6 @@
 """Making accounts and opening what is sealed about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -65,6 +66,12 @@ async def opened(identity: Identity, row: AccountRow) -> Account:
     """The account with its particulars unsealed."""
     kept = await _unseal(identity, row)
     return Account(row.id, row.role, kept.person, kept.display, kept.password_hash, row.is_disabled)
+
+
+async def people(identity: Identity, account_ids: Sequence[UUID]) -> list[Account]:
+    """Who is behind these accounts; unknown ones are left out."""
+    rows = await store.list_accounts(identity.database, account_ids)
+    return [await opened(identity, row) for row in rows]
 
 
 async def change_password_hash(identity: Identity, row: AccountRow, password_hash: str) -> None:

@@ -72,6 +72,7 @@ BY_ROLE: dict[str, tuple[str, ...]] = {
     ),
     "administrator": (
         "user/identity.accounts",
+        "user/AuditEvent.rs",  # what was done, and never the charts it was done to
         *(f"user/{kind}.rs" for kind in STAFF_READS.split()),
     ),
 }

@@ -47,6 +47,13 @@ async def find_account_by_id(db: Database | Transaction, account_id: UUID) -> Ac
     return None if row is None else AccountRow(*row.values())
 
 
+async def list_accounts(db: Database, account_ids: Sequence[UUID]) -> list[AccountRow]:
+    query = """
+        SELECT id, name_hash, particulars, role, is_disabled, version
+        FROM identity.account WHERE id = ANY ($1::uuid[])"""
+    return [AccountRow(*row.values()) for row in await db.fetch(query, list(account_ids))]
+
+
 async def add_account(tx: Transaction, account: AccountRow, now: datetime) -> bool:
     """Whether it is new: an account of the same name is left as it is."""
     query = """

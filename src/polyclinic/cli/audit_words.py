@@ -1,0 +1,35 @@
+"""The words of `polyclinic audit`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# ruff: noqa: PLC0415 - loaded when the word is given
+
+
+def add_audit(words: Any, add_platform: Callable[[Any], None], run: Callable[[Any], int]) -> None:
+    """Adds `audit` to the words of the command line."""
+    audit = words.add_parser("audit", help="prove who saw what, and that nobody changed it")
+    doing = audit.add_subparsers(required=True, metavar="WORD")
+    verify = doing.add_parser("verify", help="prove every log against the tree and its anchors")
+    add_platform(verify)
+    verify.add_argument(
+        "--anchors", type=Path, action="append", default=[], metavar="FILE",
+        help="a file of signed checkpoints; again for more (default: the data folder's)",
+    )  # fmt: skip
+    verify.add_argument("--audit-key", metavar="KEY", help="the key you trust: name+hash+key")
+
+    def prove(given: argparse.Namespace) -> int:
+        from polyclinic.cli.auditing import verify as verified
+        from polyclinic.cli.datafolder import DataFolder
+        from polyclinic.cli.operator import Operator
+
+        anchors: list[Path] = given.anchors
+        own = DataFolder(given.data.absolute()).anchor_file
+        if not anchors and given.url is None and own.exists():
+            anchors = [own]
+        operator = Operator.of(given.data, given.url, given.key_file)
+        return run(verified(operator, anchors, given.audit_key))
+
+    verify.set_defaults(command=prove)
