@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from honest_client import Honest
@@ -39,10 +40,10 @@ class Person:
     def __init__(self, number: int) -> None:
         self.number, self.mrn = number, f"K{number}"
         self._at = datetime(2026, 11, 1, 8, tzinfo=UTC)
-        letters = "".join(chr(97 + (number * 7 + n * n) % 26) for n in range(9))
-        given = "".join(chr(97 + (number // 26**n) % 26) for n in range(4))
-        born = datetime(1930, 1, 1, tzinfo=UTC) + timedelta(days=number * 13 % 30_000)
-        self._name = f"{letters.title()}^{given.title()}||{born:%Y%m%d}|F"
+        drawn = sha256(self.mrn.encode()).digest()  # nobody is like anybody else
+        letters = "".join(chr(97 + each % 26) for each in drawn)
+        born = datetime(1930, 1, 1, tzinfo=UTC) + timedelta(days=drawn[16] * 64 + drawn[17])
+        self._name = f"{letters[:9].title()}^{letters[9:16].title()}||{born:%Y%m%d}|F"
 
     def story(self) -> Iterator[bytes]:
         yield self._message("ADT^A04", self._pid(1), self._visit())
