@@ -36,12 +36,13 @@ LOCK_TO_DELETE: LiteralString = LOCK.replace("FOR KEY SHARE", "FOR UPDATE").repl
 )
 
 # Before new rows of the index are written, those of the version that ends are taken away.
-CLEAR: tuple[LiteralString, ...] = (
-    """DELETE FROM posting p USING resource r, unnest(r.terms) AS t(term)
-       WHERE r.pid = ANY ($1::bigint[]) AND p.term = t.term AND p.pid = r.pid""",
-    "DELETE FROM date_range WHERE pid = ANY ($1::bigint[])",
-    "DELETE FROM number_range WHERE pid = ANY ($1::bigint[])",
-)
+CLEAR: LiteralString = """
+WITH postings AS (
+    DELETE FROM posting p USING resource r, unnest(r.terms) AS t(term)
+    WHERE r.pid = ANY ($1::bigint[]) AND p.term = t.term AND p.pid = r.pid),
+dates AS (DELETE FROM date_range WHERE pid = ANY ($1::bigint[]))
+DELETE FROM number_range WHERE pid = ANY ($1::bigint[])
+"""
 
 WRITE: LiteralString = f"""
 WITH {GRANTS},
@@ -176,8 +177,7 @@ async def lock(
 async def clear(tx: Transaction, pids: list[int]) -> None:
     """Takes the index rows of ending versions away; must run before `write` replaces them."""
     if pids:
-        for statement in CLEAR:
-            await tx.execute(statement, pids)
+        await tx.execute(CLEAR, pids)
 
 
 async def write(place: Database | Transaction, changes: Sequence[Change]) -> list[Verdict]:

@@ -116,6 +116,8 @@ class Engine:
     practitioners: dict[tuple[str, str], tuple[float, str | None]] = field(
         default_factory=dict[tuple[str, str], tuple[float, str | None]]
     )
+    # The channels of the messages that are at work here, so that they need not be looked up.
+    at_work: dict[UUID, str] = field(default_factory=dict[UUID, str])
     # Of the pool's five connections the lanes use three; staff's transactions take turns.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     outward: Outward = field(init=False)

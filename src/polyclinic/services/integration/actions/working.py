@@ -126,6 +126,7 @@ class Worker:
     async def _work(self, row: Row) -> None:
         try:
             async with self._hands:
+                self._engine.at_work[row["id"]] = row["channel"]
                 settled = await self._worked(row)
             await self._lane.ask(settled)
             self._count.labels("integration", row["channel"], settled.state).inc()
@@ -133,6 +134,8 @@ class Worker:
             telemetry.log("message left to its lease", service="integration")
         except Exception as bug:  # noqa: BLE001 - its lease runs out, and it is tried again
             telemetry.log_bug("message not settled", bug, service="integration")
+        finally:
+            self._engine.at_work.pop(row["id"], None)
 
     async def _worked(self, row: Row) -> Settled:
         """What became of one message; whatever goes wrong is something that became of it."""
@@ -194,11 +197,10 @@ class Worker:
         return replace(settled, version=version, sealed=sealed)
 
     async def _settle(self, settled: list[Settled]) -> Sequence[None]:
-        async with self._engine.running.database.transaction() as tx:
-            rows = await queue.settle(tx, settled)
-            done = {key for row in rows if row["state"] == "done" for key in row["keys"]}
-            if done:
-                await queue.wake(tx, sorted(done), WOKEN_BY_OTHERS)
-        if len(rows) < len(settled):
-            telemetry.log("lease lost", service="integration", count=len(settled) - len(rows))
+        database = self._engine.running.database
+        held, woken = await queue.settle(database, settled, WOKEN_BY_OTHERS)
+        if held < len(settled):
+            telemetry.log("lease lost", service="integration", count=len(settled) - held)
+        if woken:
+            self._engine.more.set()
         return [None] * len(settled)

@@ -45,6 +45,20 @@ async def learn(database: Database, numbers: Sequence[bytes], patient: str, mess
         await database.execute(_LEARN, list(numbers), patient, message)
 
 
+async def told_and_known(
+    database: Database, person: bytes, numbers: Sequence[bytes]
+) -> tuple[dict[str, str], dict[bytes, str]]:
+    """`told` and `known` in one look: each message asks both."""
+    query = (
+        "SELECT NULL::bytea AS number, patient, word FROM integration.told WHERE person = $1"
+        " UNION ALL SELECT number, patient, '' FROM integration.crosswalk"
+        " WHERE number = ANY ($2::bytea[])"
+    )
+    rows = await database.fetch(query, person, list(numbers))
+    said = {row["patient"]: row["word"] for row in rows if row["number"] is None}
+    return said, {row["number"]: row["patient"] for row in rows if row["number"] is not None}
+
+
 async def told(database: Database, person: bytes) -> dict[str, str]:
     """What people said of somebody: for each patient same or different; '' is new."""
     query = "SELECT patient, word FROM integration.told WHERE person = $1"
@@ -135,6 +149,12 @@ async def await_(database: Database, message: UUID, terms: Sequence[bytes]) -> N
         " SELECT DISTINCT t, $2::uuid FROM unnest($1::bytea[]) AS n(t) ON CONFLICT DO NOTHING"
     )
     await database.execute(query, list(terms), message)
+
+
+async def is_awaited(database: Database, terms: Sequence[bytes]) -> bool:
+    """Whether anything waits for one of these: rarely, so that nearly always one look is all."""
+    query = "SELECT EXISTS (SELECT FROM integration.awaited WHERE term = ANY ($1::bytea[]))"
+    return await database.fetchval(query, list(terms))
 
 
 async def no_longer_awaited(tx: Transaction, terms: Sequence[bytes]) -> list[UUID]:

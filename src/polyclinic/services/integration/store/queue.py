@@ -64,20 +64,21 @@ WITH settled AS (
     FROM unnest($11::uuid[], $12::text[], $13::text[], $14::text[])
         AS e(message, name, version, did) JOIN settled s ON s.message = e.message
     ON CONFLICT (message, name, version) DO NOTHING
-)
-SELECT message, state, keys FROM settled"""
-# Something of the same patient was done: an order may be known now.
-_WAKE: LiteralString = """
-WITH woken AS (
-    UPDATE integration.message SET state = 'received', failures = 0, changed = now()
-    WHERE state = 'waiting' AND reason = ANY ($2::text[]) AND keys && $1::bigint[]
-    RETURNING id, coalesce(place, seq) AS seq, keys
-), queued AS (
+), woken AS (
+    -- Something of the same patient was done: an order may be known now.
+    UPDATE integration.message w SET state = 'received', failures = 0, changed = now()
+    WHERE w.state = 'waiting' AND w.reason = ANY ($15::text[])
+      AND w.id <> ALL ($1::uuid[])
+      AND EXISTS (SELECT FROM settled s WHERE s.state = 'done' AND s.keys && w.keys)
+    RETURNING w.id, coalesce(w.place, w.seq) AS seq, w.keys
+), requeued AS (
     INSERT INTO integration.queue (message, seq) SELECT id, seq FROM woken
     ON CONFLICT (message) DO NOTHING
+), returned AS (
+    INSERT INTO integration.turn (key, seq, message)
+    SELECT DISTINCT unnest(keys), seq, id FROM woken ON CONFLICT (key, seq) DO NOTHING
 )
-INSERT INTO integration.turn (key, seq, message) SELECT DISTINCT unnest(keys), seq, id FROM woken
-ON CONFLICT (key, seq) DO NOTHING"""
+SELECT count(*), (SELECT count(*) FROM woken) AS woken FROM settled"""
 _AGAIN: LiteralString = """
 WITH again AS (
     UPDATE integration.message m
@@ -159,24 +160,25 @@ async def release(database: Database, lease: UUID) -> None:
     )
 
 
-async def settle(tx: Transaction, settled: Sequence[Settled]) -> list[Row]:
-    """message, state, keys: of those whose lease still held."""
+async def settle(
+    database: Database, settled: Sequence[Settled], wakes: Sequence[str]
+) -> tuple[int, int]:
+    """How many leases still held, and how many messages are tried again: those that wait for one
+    of the reasons `wakes` and are about a patient for whom something was done now."""
     columns = zip(
         *((s.message, s.lease, s.state, s.reason, s.problem, s.wait, _texts(s.patients),
            _numbers(s.finds), s.version, s.sealed) for s in settled),
         strict=True,
     )  # fmt: skip
     effects = [(s.message, *effect) for s in settled for effect in s.effects]
-    return await tx.fetch(
+    row = await database.fetchrow(
         _SETTLE,
         *(list(column) for column in columns),
         *([each[n] for each in effects] for n in range(4)),
+        list(wakes),
     )
-
-
-async def wake(tx: Transaction, keys: Sequence[int], reasons: Sequence[str]) -> None:
-    """What waits for these reasons, of patients for whom something was done, is tried again."""
-    await tx.execute(_WAKE, list(keys), list(reasons))
+    assert row is not None
+    return row["count"], row["woken"]
 
 
 async def again(tx: Transaction, messages: Sequence[UUID], states: Sequence[str]) -> set[UUID]:

@@ -11,6 +11,7 @@ from polyclinic.services.integration.actions.effecting import (
     joining,
 )
 from polyclinic.services.integration.actions.effecting.work import Waits, Work
+from polyclinic.services.integration.actions.state import Engine
 from polyclinic.services.integration.domain.intents import (
     Block,
     Book,
@@ -39,9 +40,9 @@ async def carry_out(running: Running, message: UUID, translation: Any, /) -> Out
         return Outcome("ignored", "nothing to do", "This message asks for nothing here.")
     if not records.is_installed(running):
         return Outcome("waiting", "no records", "There is no records service to keep charts.")
-    row = await messages.find(running.database, message)
-    channel = row["channel"] if row is not None else ""
-    work = Work(running.state, message, translation, channel)
+    engine: Engine = running.state
+    channel = engine.at_work.get(message) or await _channel(running, message)
+    work = Work(engine, message, translation, channel)
     waits: list[Waits] = []
     for intent in sorted(translation.intents, key=_is_later):
         try:
@@ -55,6 +56,11 @@ async def carry_out(running: Running, message: UUID, translation: Any, /) -> Out
     if not work.effects:
         return _outcome(work, "ignored", "nothing to do", "What it asks for needs no change.")
     return _outcome(work, "done", "", "")
+
+
+async def _channel(running: Running, message: UUID) -> str:
+    row = await messages.find(running.database, message)
+    return row["channel"] if row is not None else ""
 
 
 def _is_later(intent: Intent) -> bool:

@@ -21,10 +21,10 @@ async def await_(work: Work, *terms: bytes) -> None:
 async def wake(work: Work, terms: Sequence[bytes]) -> None:
     if not terms:
         return
-    async with work.running.database.transaction() as tx:
-        if found := await rows.no_longer_awaited(tx, terms):
-            await queue.again(tx, found, ("waiting",))
-    if found:
+    if await rows.is_awaited(work.running.database, terms):
+        async with work.running.database.transaction() as tx:
+            if found := await rows.no_longer_awaited(tx, terms):
+                await queue.again(tx, found, ("waiting",))
         work.engine.more.set()
 
 

@@ -58,8 +58,9 @@ async def find(work: Work, person: Person, *, may_create: bool) -> Found:
 
 
 async def _find(work: Work, person: Person, who: bytes, *, may_create: bool) -> Found:
-    told = await rows.told(work.running.database, who)
-    known = await _charts(work, person, told)
+    hashes = work.numbers(matching.usable(person.identifiers))
+    told, numbers = await rows.told_and_known(work.running.database, who, hashes)
+    known = await _charts(work, person, told, numbers)
     verdict = matching.decide(person, known.to_judge(), told)
     if verdict.kind == "none" and "" not in told:
         await _add_alike(work, person, known)
@@ -109,10 +110,11 @@ async def by_number(work: Work, person: Person) -> dict[str, Resource]:
     }
 
 
-async def _charts(work: Work, person: Person, told: Mapping[str, str]) -> _Charts:
+async def _charts(
+    work: Work, person: Person, told: Mapping[str, str], known: Mapping[bytes, str]
+) -> _Charts:
     """Charts that have one of the numbers, or that people named; each as its last successor."""
     numbers = matching.usable(person.identifiers)
-    known = await rows.known(work.running.database, work.numbers(numbers))
     named = [*known.values(), *(patient for patient, word in told.items() if word == "same")]
     found = _Charts()
     successors = await _follow(work, await _seen(work, numbers, named), found)
