@@ -118,6 +118,8 @@ class Engine:
     )
     # The channels of the messages that are at work here, so that they need not be looked up.
     at_work: dict[UUID, str] = field(default_factory=dict[UUID, str])
+    # One long message at a time is translated beside the loop: the other thread is for passwords.
+    long_ones: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     # Of the pool's five connections the lanes use three; staff's transactions take turns.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     outward: Outward = field(init=False)
