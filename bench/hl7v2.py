@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from statistics import median
 
 import hl7
@@ -29,13 +30,16 @@ class Run:
 
 def admission() -> bytes:
     number = next(NUMBERS)
+    drawn = sha256(b"%d" % number).digest()  # people who are alike would wait for a person
+    letters = "".join(chr(97 + each % 26) for each in drawn).title()
+    born = f"19{drawn[16] % 90 + 10}0{drawn[17] % 9 + 1}{drawn[18] % 19 + 10}"
     return "".join(
         f"{line}\r"
         for line in (
             f"MSH|^~\\&|HIS|MAIN|POLY|CLINIC|20261128120000+0000||ADT^A01^ADT_A01|B{number}|P|2.5.1",
             "EVN|A01|20261128120000|||U1^Weber^Ina",
-            f"PID|1||{number}^^^MAIN&1.2.3&ISO^MR~999-{number}^^^USSSA^SS||Keller^Maria^Anna^^Ms"
-            "||19800229|F|||12 Elm Street^^Springfield^MA^01103^USA||^PRN^PH^^1^413^5550100"
+            f"PID|1||B{number}^^^MAIN&1.2.3&ISO^MR||{letters[:8]}^{letters[8:15]}^Anna^^Ms"
+            f"||{born}|F|||12 Elm Street^^Springfield^MA^01103^USA||^PRN^PH^^1^413^5550100"
             "|||M||V7|||||||N",
             "NK1|1|Keller^Otto|SPO|12 Elm Street^^Springfield^MA^01103|^PRN^PH^^1^413^5550101",
             "PV1|1|I|W1^101^A^MAIN||||1234^Ruiz^Ana^^^Dr|5678^Lang^Albert|||MED||||1|||1234^Ruiz"

@@ -20,7 +20,6 @@ from typing import Any
 
 import asyncpg
 import httpx
-import pytest
 from honest_client import Honest
 from message_effects import House, differences, look
 from message_senders import FEES, STORY, Mllp, Sender, Web
@@ -102,7 +101,7 @@ class Integration:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{moments}\n")
         self.process.stdin.close()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while time.monotonic() < end:
             if (code := self.process.poll()) is not None:
                 assert code == KILLED
@@ -187,7 +186,7 @@ class World:
         """Whoever has begun a story ends it."""
         self.stop.set()
         for each in self.senders:
-            each.join(180)
+            each.join(600)
         self.check_senders()
 
     @property
@@ -275,7 +274,7 @@ def killed(at_work: World, kills: int, events: int, senders: int) -> int:
     return hits
 
 
-async def settled(at_work: World, url: str, seconds: float = 120) -> list[str]:
+async def settled(at_work: World, url: str, seconds: float = 240) -> list[str]:
     """What is not as it must be, once everything had the time to become so."""
     end = time.monotonic() + seconds
     connection = await asyncpg.connect(url)
@@ -343,19 +342,3 @@ async def test_kills_on_a_messages_way_lose_none_that_was_acknowledged_and_do_no
         assert await settled(at_work, url) == []
         assert sum(each.unheard for each in at_work.senders) >= 1
         await broken_on_purpose(at_work, url)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-async def test_sixty_kills_among_a_thousand_messages_lose_none_and_do_none_twice(
-    tmp_path, new_database, key_file, free_port, record_property
-):
-    url = await new_database()
-    with world(tmp_path, url, key_file, free_port) as at_work:
-        hits = killed(at_work, 60, 1_000, senders=4)
-        assert hits >= 30
-        assert await settled(at_work, url) == []
-        record_property("kills at counted moments", hits)
-        record_property("messages acknowledged", at_work.events)
-        record_property("sent again before they were acknowledged",
-                        sum(each.unheard for each in at_work.senders))  # fmt: skip

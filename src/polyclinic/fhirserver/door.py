@@ -1,13 +1,15 @@
 """The door at `/fhir`: HTTP in, HTTP out; every refusal is an OperationOutcome."""
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from polyclinic.fhirserver.access import Access, access_of
 from polyclinic.fhirserver.bundle.batch import batch
@@ -36,6 +38,7 @@ from polyclinic.foundation.errors import (
 from polyclinic.foundation.service import Running
 from polyclinic.standards.fhir.definitions import resource_types
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 VERSION = importlib.metadata.version("polyclinic")
 _JSON = ("application/fhir+json", "application/json", "text/json")
 _FORM = "application/x-www-form-urlencoded"
@@ -117,6 +120,25 @@ async def door(server: FhirServer, request: Request) -> Response:
         if answer.status >= 500:
             telemetry.log("problem", error=type(problem).__name__, status=answer.status)
     return _response(answer, request)
+
+
+def owner_routes(
+    server_of: Callable[[Request], FhirServer], calling: ContextVar[Caller]
+) -> tuple[Route, ...]:
+    """`/fhir` and all below it, of a service whose registered actions ask `calling` who asks."""
+
+    async def fhir(request: Request) -> Response:
+        if request.path_params.get("path", "").strip("/") != "metadata":
+            try:
+                calling.set(await http.caller(request))
+            except Problem as problem:
+                return await show_problem(request, problem, http.status_of(problem))
+        return await door(server_of(request), request)
+
+    return (
+        Route("/fhir", fhir, methods=METHODS),
+        Route("/fhir/{path:path}", fhir, methods=METHODS),
+    )
 
 
 async def show_problem(_: Request, problem: Problem, status: int) -> Response:

@@ -256,3 +256,12 @@ def test_a_diagnosis_may_be_taken_back():
     made = only(translated("ADT^A08", WHO, VISIT, line), "Condition").resource
     assert made["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
     assert "clinicalStatus" not in made
+
+
+def test_a_groups_name_without_its_number_is_no_class_that_records_would_refuse():
+    for group, name in (("", "Mill hands"), ("G7", "Mill hands"), ("G7", "")):
+        line = f"IN1|1|PLAN1|PAYER9^^^NAIC|Good Health||||{group}|{name}|||20260101"
+        made = translated("ADT^A01", WHO, VISIT, line)  # what it makes is valid, or this fails
+        cover = only(made, "Coverage").resource
+        kept = cover.get("class", [])
+        assert [each["value"] for each in kept] == ([group] if group else [])

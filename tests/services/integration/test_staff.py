@@ -17,7 +17,7 @@ from integration_door import (
 
 from polyclinic.fhirserver.store.read import DENIED
 from polyclinic.foundation.errors import Invalid
-from polyclinic.services.integration.actions import watching
+from polyclinic.services.integration.actions import showing, watching
 from polyclinic.services.integration.domain.outcomes import Outcome
 from polyclinic.services.integration.store import relations
 
@@ -123,6 +123,20 @@ async def test_clinicians_read_messages_of_patients_whom_they_care_for_and_of_no
     page = (await door.ask(CLINICIAN, "GET", MESSAGES)).json()["messages"]
     assert {each["id"] for each in page} == {str(mine)}
     assert {outcome for _, outcome, _ in await logged(door, theirs)} == {DENIED}
+
+
+async def test_a_clinicians_page_is_full_although_others_messages_lie_between(door, monkeypatch):
+    monkeypatch.setattr(showing, "PAGE_MAX", 2)
+    await care(door, "Practitioner/ana", "Patient/full")
+    mine = [await done(door, patient="Patient/full")]
+    for _ in range(3):
+        await done(door, patient="Patient/no")
+    mine.append(await done(door, patient="Patient/full"))
+    told = (await door.ask(CLINICIAN, "GET", f"{MESSAGES}?limit=1")).json()
+    assert [each["id"] for each in told["messages"]] == [str(mine[1])]
+    path = f"{MESSAGES}?limit=1&before={told['next']}"
+    told = (await door.ask(CLINICIAN, "GET", path)).json()
+    assert [each["id"] for each in told["messages"]] == [str(mine[0])], "not a page with holes"
 
 
 @pytest.mark.parametrize("who", [DESK, PATIENT, SENDER], ids=["desk", "patient", "sender"])

@@ -22,6 +22,8 @@ from polyclinic.services.integration.store.messages import Filter
 from polyclinic.standards.hl7v2 import Malformed, Message, parse
 
 PAGE, PAGE_MAX = 50, 200
+# A clinician's page looks at so many times 200 messages at most.
+LOOKS_MAX = 20
 # What may be looked for, and the name under which it was hashed when the message came.
 FINDS = {
     "control": arriving.CONTROL,
@@ -50,12 +52,33 @@ async def page(
     for name, value in looked_for.items():
         wanted = replace(wanted, find=engine.number(FINDS[name], value))
     limit = max(1, min(limit, PAGE_MAX))
-    rows = await messages.page(engine.running.database, wanted, limit + 1)
-    shown, more = rows[:limit], rows[limit:]
     if asker.caller.role == "clinician":
-        shown = await _of_own_patients(engine, asker, shown)
+        shown, following = await _page_of_own(engine, asker, wanted, limit)
+    else:
+        rows = await messages.page(engine.running.database, wanted, limit + 1)
+        shown, more = rows[:limit], rows[limit:]
+        following = shown[-1]["seq"] if more else None
     await _log_page(engine, asker, shown, is_search=bool(looked_for))
-    return Page([told(row) for row in shown], rows[limit - 1]["seq"] if more else None)
+    return Page([told(row) for row in shown], following)
+
+
+async def _page_of_own(
+    engine: Engine, asker: Asker, wanted: Filter, limit: int
+) -> tuple[list[Row], int | None]:
+    """Looks on until the page is full: others' messages between their own leave no holes.
+
+    After so many looks the page is given as it is, with where to go on.
+    """
+    shown: list[Row] = []
+    for _ in range(LOOKS_MAX):
+        rows = await messages.page(engine.running.database, wanted, PAGE_MAX)
+        shown += await _of_own_patients(engine, asker, rows)
+        if len(shown) > limit:
+            return shown[:limit], shown[limit - 1]["seq"]
+        if len(rows) < PAGE_MAX:
+            return shown, None
+        wanted = replace(wanted, before=rows[-1]["seq"])
+    return shown, wanted.before
 
 
 async def _of_own_patients(engine: Engine, asker: Asker, rows: Sequence[Row]) -> list[Row]:

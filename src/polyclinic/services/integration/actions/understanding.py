@@ -11,8 +11,8 @@ from polyclinic.services.integration.domain.channels import Channel
 from polyclinic.services.integration.domain.translating import Translate
 from polyclinic.standards.hl7v2 import parse
 
-# Translating takes some 5 ms of CPU for each kB (500 results: 40 kB, 190 ms): longer ones would hold
-# up everybody else's requests, so they are translated beside the loop.
+# Translating takes some 5 ms of CPU for each kB (500 results: 40 kB, 190 ms): longer messages would
+# hold up everybody else's requests, so they are translated beside the loop.
 LONG_BYTES = 8 * 1024
 
 
