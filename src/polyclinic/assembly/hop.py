@@ -7,21 +7,59 @@ no process in between; whoever reaches it directly cannot say the same without t
 import base64
 import binascii
 import hmac
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
+from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.http import Message
+from polyclinic.foundation.vault import RootKey, readable_by_others
 
 HEADER = b"x-polyclinic-hop"
+KEY_BYTES = 32
 # Two machines' clocks differ a little, and a large body takes a while before its head is read.
 VALID_SECONDS = 120
 # Only the configured public address and a signed hop say where we are, never a stranger's header.
 STRANGERS_WORDS = frozenset(
     (b"forwarded", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port")
 )
+
+
+class BadEdgeKey(Invalid):
+    """The edge's key cannot be used."""
+
+
+def edge_key(root: RootKey) -> bytes:
+    """What front doors sign with; from it nothing else can be derived."""
+    return root.derive("front door hop")
+
+
+def write_edge_key(root: RootKey, file: Path) -> None:
+    """For a machine on which the root key should not lie; an existing file is not overwritten."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    except OSError as refused:
+        raise BadEdgeKey(f"{file} cannot be written: {refused.strerror}.") from refused
+    with os.fdopen(handle, "w") as out:
+        out.write(edge_key(root).hex() + "\n")
+
+
+def read_edge_key(file: Path) -> bytes:
+    """Raises BadEdgeKey, saying what to do."""
+    try:
+        if readable_by_others(file):
+            raise BadEdgeKey(f"The key file {file} is readable by others; make it `chmod 400`.")
+        key = bytes.fromhex(file.read_text().strip())
+    except (OSError, ValueError) as broken:
+        text = f"The key file {file} cannot be read; make one with `polyclinic key edge`."
+        raise BadEdgeKey(text) from broken
+    if len(key) != KEY_BYTES:
+        raise BadEdgeKey(f"The key in {file} is not of {KEY_BYTES} bytes; is it whole?")
+    return key
 
 
 class _Told(msgspec.Struct, frozen=True):

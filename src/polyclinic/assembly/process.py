@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from polyclinic.assembly import jobs
 from polyclinic.assembly.edge import Edge
-from polyclinic.assembly.hop import Hops
+from polyclinic.assembly.hop import Hops, edge_key, read_edge_key
 from polyclinic.assembly.services import SERVICES, named, owned_elsewhere
 from polyclinic.foundation import migrations, serving, settings, telemetry
 from polyclinic.foundation.caller import Callers
@@ -47,9 +47,7 @@ async def assemble(
 ) -> AsyncGenerator[Process, None]:
     """Starts services and stops them in the opposite order; migrations come first."""
     services = named(names)
-    if platform.database_url is None or platform.key_file is None:
-        raise Invalid("POLYCLINIC_DATABASE_URL and POLYCLINIC_KEY_FILE are both needed.")
-    root = RootKey.read(Path(platform.key_file))
+    url, root = _database_and_key(platform)
     peers = _peers_elsewhere(platform, names)
     revocations = Revocations(peers, time.monotonic)
     apps: dict[str, App] = {}
@@ -57,7 +55,7 @@ async def assemble(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(peers.close)
         for service in services:
-            database = await _own_database(platform.database_url, service, root)
+            database = await _own_database(url, service, root, may_change=platform.migrate)
             stack.push_async_callback(database.close)
             running = Running(
                 service,
@@ -79,9 +77,22 @@ async def assemble(
         for running in at_work.values():
             await _set_to_work(stack, running)
         await stack.enter_async_context(_watch_loop(at_work))
-        hops = Hops(root.derive("front door hop"))
+        hops = Hops(edge_key(root))
         _spare_the_collector()
         yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
+
+
+@asynccontextmanager
+async def front_door(platform: Platform) -> AsyncGenerator[Edge, None]:
+    """The edge alone: no service, no database, no root key; it only passes requests on."""
+    if platform.edge_key_file is None or not platform.peers:
+        raise Invalid("POLYCLINIC_EDGE_KEY_FILE and POLYCLINIC_PEERS are both needed.")
+    hops = Hops(read_edge_key(Path(platform.edge_key_file)))
+    peers = _peers_elsewhere(platform, ())
+    try:
+        yield Edge({}, peers, SERVICES, hops)
+    finally:
+        await peers.close()
 
 
 def _tokens(peers: Peers, root: RootKey, service: Service, platform: Platform) -> ServiceTokens:
@@ -135,12 +146,39 @@ async def serve(
     await serving.serve(process.edge, host, port, ready)
 
 
-async def _own_database(url: str, service: Service, root: RootKey) -> Database:
-    """Brings the service's schema up to date and opens it under the service's own role."""
-    password = root.derive(f"database role|{service.name}").hex()
-    folders = [*service.mounts, *([service.schema] if service.schema else [])]
-    await migrations.migrate(url, service.name, password, folders)
-    return await Database.connect(_as_role(url, service.name, password), service.name)
+async def migrate(platform: Platform, names: tuple[str, ...]) -> None:
+    """Brings the services' roles, schemas and tables up to date, and starts nothing."""
+    url, root = _database_and_key(platform)
+    for service in named(names):
+        await _bring_up_to_date(url, service, root)
+
+
+def _database_and_key(platform: Platform) -> tuple[str, RootKey]:
+    if platform.database_url is None or platform.key_file is None:
+        raise Invalid("POLYCLINIC_DATABASE_URL and POLYCLINIC_KEY_FILE are both needed.")
+    return platform.database_url, RootKey.read(Path(platform.key_file))
+
+
+async def _own_database(url: str, service: Service, root: RootKey, *, may_change: bool) -> Database:
+    """Opens the service's schema under its own role, once it is of this release."""
+    own = _as_role(url, service.name, _password(service, root))
+    if may_change:
+        await _bring_up_to_date(url, service, root)
+    else:
+        await migrations.check(own, service.name, _folders(service))
+    return await Database.connect(own, service.name)
+
+
+async def _bring_up_to_date(url: str, service: Service, root: RootKey) -> None:
+    await migrations.migrate(url, service.name, _password(service, root), _folders(service))
+
+
+def _password(service: Service, root: RootKey) -> str:
+    return root.derive(f"database role|{service.name}").hex()
+
+
+def _folders(service: Service) -> list[Path]:
+    return [*service.mounts, *([service.schema] if service.schema else [])]
 
 
 def _as_role(url: str, role: str, password: str) -> str:

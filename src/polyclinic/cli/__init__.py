@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     words = top.add_subparsers(required=True, metavar="COMMAND")
     _add_up(words)
     _add_serve(words)
+    _add_edge(words)
+    _add_migrate(words)
+    _add_key(words)
     _add_seed(words)
     _add_import(words)
     _add_adopt(words)
@@ -78,6 +81,39 @@ def _add_serve(words: Any) -> None:
     serve.add_argument("--port", type=_port, required=True, metavar="N")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     serve.set_defaults(command=_serve)
+
+
+def _add_edge(words: Any) -> None:
+    edge = words.add_parser(
+        "edge",
+        help="run the front door alone, before services that run elsewhere",
+        epilog="Reads POLYCLINIC_PEERS and POLYCLINIC_EDGE_KEY_FILE; needs no database.",
+    )
+    edge.add_argument("--port", type=_port, required=True, metavar="N")
+    edge.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    edge.set_defaults(command=_edge)
+
+
+def _add_migrate(words: Any) -> None:
+    migrate = words.add_parser(
+        "migrate",
+        help="bring roles, schemas and tables up to date, and start nothing",
+        epilog="Reads POLYCLINIC_DATABASE_URL (the owner's) and POLYCLINIC_KEY_FILE.",
+    )
+    migrate.add_argument("names", nargs="+", metavar="NAME")
+    migrate.set_defaults(command=_migrate)
+
+
+def _add_key(words: Any) -> None:
+    key = words.add_parser("key", help="make the key files of an installation")
+    doing = key.add_subparsers(required=True, metavar="WORD")
+    new = doing.add_parser("new", help="make a root key, for an installation without `up`")
+    new.add_argument("file", type=Path, metavar="FILE", help="the new file")
+    new.set_defaults(command=_key_new)
+    edge = doing.add_parser("edge", help="make the key of a front door that runs alone")
+    edge.add_argument("file", type=Path, metavar="FILE", help="the new file")
+    edge.add_argument("--key-file", type=Path, required=True, metavar="FILE", help="the root key")
+    edge.set_defaults(command=_key_edge)
 
 
 def _add_seed(words: Any) -> None:
@@ -166,6 +202,30 @@ def _serve(given: argparse.Namespace) -> int:
     from polyclinic.cli.serving import serve_named
 
     return _run(serve_named(tuple(given.names), given.host, given.port))
+
+
+def _edge(given: argparse.Namespace) -> int:
+    from polyclinic.cli.edging import serve_edge
+
+    return _run(serve_edge(given.host, given.port))
+
+
+def _migrate(given: argparse.Namespace) -> int:
+    from polyclinic.cli.serving import migrate_named
+
+    return _run(migrate_named(tuple(given.names)))
+
+
+def _key_new(given: argparse.Namespace) -> int:
+    from polyclinic.cli.keys import make_root_key
+
+    return make_root_key(given.file)
+
+
+def _key_edge(given: argparse.Namespace) -> int:
+    from polyclinic.cli.keys import make_edge_key
+
+    return make_edge_key(given.key_file, given.file)
 
 
 def _seed(given: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import os
 
-from polyclinic.assembly.process import assemble, serve
+from polyclinic.assembly.process import assemble, migrate, serve
 from polyclinic.cli.waiting import until_stopped
 from polyclinic.foundation import settings, telemetry
 from polyclinic.foundation.serving import check_port
@@ -25,3 +25,10 @@ async def _run(names: tuple[str, ...], host: str, port: int) -> None:
 
     async with assemble(platform, names, os.environ) as process:
         await serve(process, host, port, ready)
+
+
+async def migrate_named(names: tuple[str, ...]) -> int:
+    """What a job does once before the new release's processes start."""
+    await migrate(settings.load(Platform, None, os.environ), names)
+    print(f"Up to date: {', '.join(names)}")
+    return 0

@@ -32,8 +32,10 @@ from polyclinic.foundation.errors import (
     Unavailable,
     WrongMediaType,
 )
+from polyclinic.foundation.reaching import DEADLINE, read_deadline, waited_for
 from polyclinic.foundation.service import Running, Service
 
+DEADLINE_HEADER = DEADLINE.encode()
 BODY_MAX = 32 * 1024 * 1024
 
 T = TypeVar("T")
@@ -188,8 +190,10 @@ class App:
         token = telemetry.request_id.set(request_id_of(scope))
         started = time.perf_counter()
         answer = _Answer(send)
+        waits = read_deadline(_header(scope, DEADLINE_HEADER))
         try:
-            await self._inner(scope, receive, answer)
+            with waited_for(waits):
+                await self._inner(scope, receive, answer)
         except ClientDisconnect:
             answer.status = 499
         except Exception as bug:  # noqa: BLE001 - the last wall: an answer without detail, a log with the place

@@ -30,6 +30,10 @@ class NewerData(CannotStart):
     """The data was written by a newer release."""
 
 
+class OlderData(CannotStart):
+    """The data was written by an older release, and this process may not change it."""
+
+
 async def migrate(url: str, name: str, password: str, folders: Sequence[Path]) -> None:
     """Brings role, schema and tables of a service up to date; safe to run from many processes."""
     if not SERVICE_NAME.fullmatch(name):
@@ -48,6 +52,28 @@ async def migrate(url: str, name: str, password: str, folders: Sequence[Path]) -
                     await _apply(connection, name, (title, number), sql)
     finally:
         await connection.close()
+
+
+async def check(url: str, name: str, folders: Sequence[Path]) -> None:
+    """Refuses data that are not of this release; `url` is the service's own role's.
+
+    For processes that are not given the owner of the database: `migrate` ran before them.
+    """
+    steps = {_title(folder): _steps(folder) for folder in folders}
+    connection: Any = await _connect(url)
+    try:
+        versions = await _versions(connection, name)
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+        versions = {}
+    finally:
+        await connection.close()
+    _refuse_newer(name, versions, steps)
+    behind = [title for title, texts in steps.items() if versions.get(title, 0) < len(texts)]
+    if behind:
+        raise OlderData(
+            f"The data of {name} is of an older release ({', '.join(behind)}), and this process "
+            f"does not change it. Run `polyclinic migrate {name}` with the owner's address first."
+        )
 
 
 async def _connect(url: str) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import re
 import sys
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -11,10 +12,10 @@ import httpx
 
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.errors import Invalid, Unavailable
-from polyclinic.foundation.wire import Wire
+from polyclinic.foundation.reaching import Replicas, waited_for
 
 TIMEOUT = httpx.Timeout(15, connect=2)
-CONNECTIONS = 64
+_ADDRESS = re.compile(r"https?://[^\s|]+")
 if importlib.util.find_spec("sniffio") is None:
     # httpcore tries to import it four times a request, each time through the whole path when it
     # is not there. An entry that says so at once halves the processor time of a request passed on
@@ -31,7 +32,7 @@ class Peers:
 
     def __init__(self) -> None:
         self._clients: dict[str, httpx.AsyncClient] = {}
-        self._wires: dict[str, Wire] = {}
+        self._wires: dict[str, Replicas] = {}
         self.addresses: dict[str, str] = {}
 
     def add_local(self, name: str, app: Any) -> None:
@@ -44,10 +45,12 @@ class Peers:
         )
 
     def add_remote(self, name: str, url: str) -> None:
-        self.addresses[name] = url.rstrip("/")
-        self._wires[name] = Wire(CONNECTIONS)
+        """`url` is one address, or those of several replicas with `|` between them."""
+        urls = [each.rstrip("/") for each in url.split("|")]
+        self.addresses[name] = urls[0]
+        self._wires[name] = Replicas(urls)
         self._clients[name] = httpx.AsyncClient(
-            base_url=self.addresses[name],
+            base_url=urls[0],
             timeout=TIMEOUT,
             transport=self._wires[name],
             trust_env=False,
@@ -62,16 +65,20 @@ class Peers:
             raise Absent(f"The {name} service is not part of this installation.", place=name)
         return self._clients[name]
 
-    def wire(self, name: str) -> Wire:
+    def wire(self, name: str) -> Replicas:
         """The connections to a service elsewhere, for what is passed on as it came."""
         return self._wires[name]
 
     async def send(self, name: str, method: str, path: str, **request: Any) -> httpx.Response:
-        """One request to a peer; raises Unavailable, naming the peer, when it does not answer."""
+        """One request to a peer; raises Unavailable, naming the peer, when it does not answer.
+
+        It is given TIMEOUT, or what is left of the time that whoever asked us will wait.
+        """
         headers = dict(request.pop("headers", None) or {})
         headers.setdefault("x-request-id", telemetry.request_id.get())
         try:
-            return await self.client(name).request(method, path, headers=headers, **request)
+            with waited_for(TIMEOUT.read):
+                return await self.client(name).request(method, path, headers=headers, **request)
         except httpx.TransportError as lost:
             raise Unavailable(f"The {name} service does not answer.", place=name) from lost
 
@@ -87,11 +94,13 @@ def no_cookies() -> CookieJar:
 
 
 def parse(text: str) -> Mapping[str, str]:
-    """Reads `name=url,name=url`."""
+    """Reads `name=url,name=url|url`: a name, and the addresses of one or several replicas."""
     found: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, separator, url = part.partition("=")
-        if not separator or not url.startswith(("http://", "https://")):
-            raise Invalid(f"POLYCLINIC_PEERS: {part!r} is not name=url.", place="POLYCLINIC_PEERS")
+        urls = url.strip().split("|")
+        if not separator or not all(_ADDRESS.fullmatch(each) for each in urls):
+            text = f"POLYCLINIC_PEERS: {part!r} is not name=url, or name=url|url for replicas."
+            raise Invalid(text, place="POLYCLINIC_PEERS")
         found[name.strip()] = url.strip()
     return found

@@ -16,8 +16,10 @@ class Platform(Settings, frozen=True, kw_only=True):
     """What every process of the platform is told, whichever services it runs."""
 
     database_url: str | None = None
+    migrate: bool = True
     peers: str = ""
     key_file: str | None = None
+    edge_key_file: str | None = None
     public_url: str | None = None
 
     def __post_init__(self) -> None:
@@ -29,8 +31,10 @@ class Platform(Settings, frozen=True, kw_only=True):
 
 PLATFORM_NOTES = {
     "database_url": "PostgreSQL address of a role that may create roles and schemas.",
+    "migrate": "Whether a process brings its tables up to date; false after `polyclinic migrate`.",
     "peers": "Services that run elsewhere: name=url, comma-separated.",
     "key_file": "The file of the root key, from which every other key comes.",
+    "edge_key_file": "The key of a front door that runs alone: `polyclinic edge`.",
     "public_url": "The address people see; the tokens' issuer. A slash at its end does not matter.",
 }
 
