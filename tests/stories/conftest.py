@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from polyclinic.foundation.postgres import EmbeddedPostgres
-from polyclinic.foundation.vault import RootKey
 
 sys.path.insert(0, str(Path(__file__).parent))
 from story_clinic import NAMES, OPENED, Clinic, Program, a_folder, free_port
+from story_topologies import apart
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             params: dict[str, str] = getattr(getattr(item, "callspec", None), "params", {})
             fixtures = [params.get("topology"), *getattr(item, "fixturenames", ())]
-            for name in ("one_process", "per_service"):
+            for name in ("one_process", "per_service", "replicated"):
                 if name in fixtures:
                     item.add_marker(pytest.mark.xdist_group(name))
 
@@ -68,33 +68,25 @@ async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
 def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
     """`polyclinic serve NAME` for each, told three variables, and where messages come in."""
     with a_folder() as folder:
-        key = folder / "root.key"
-        RootKey.create(key)
-        ports = {name: free_port() for name in NAMES}
-        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        mllp = free_port()
-        surroundings = {
-            "POLYCLINIC_INTEGRATION_MLLP_PORT": str(mllp),
-            "POLYCLINIC_DATABASE_URL": story_postgres[1],
-            "POLYCLINIC_KEY_FILE": str(key),
-            "POLYCLINIC_PEERS": ",".join(f"{name}={url}" for name, url in urls.items()),
-        }
-        operator = ("--url", urls["portal"], "--key-file", str(key))
-        log = folder / "portal.txt"
-        clinic = Clinic("per_service", urls["portal"], operator, folder, log, key=key)
-        clinic.urls, clinic.surroundings, clinic.mllp_port = urls, surroundings, mllp
-        clinic.postgres = story_postgres[0].data / "postgres"
+        yield from apart(folder, story_postgres, "per_service", copies=1)
+
+
+@pytest.fixture(scope="session")
+async def other_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
+    """Roles are the cluster's: a second clinic with another root key needs one of its own."""
+    with a_folder() as folder:
+        server = EmbeddedPostgres(folder / "data", settings=FAST)
         try:
-            for name, port in ports.items():
-                words = ("serve", name, "--port", str(port))
-                clinic.programs[name] = Program(folder / f"{name}.txt", *words, **surroundings)
-            clinic.await_ready(*ports)
-            seeded = clinic.command("seed")
-            assert seeded.returncode == 0, seeded.stderr
-            yield clinic
+            yield server, await server.start()
         finally:
-            for program in clinic.programs.values():
-                program.stop()
+            await server.stop()
+
+
+@pytest.fixture(scope="session")
+def replicated(other_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
+    """Two of each service behind an edge that has no data and no root key."""
+    with a_folder() as folder:
+        yield from apart(folder, other_postgres, "replicated", copies=2)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +96,9 @@ def closed_doors() -> Iterator[None]:
         OPENED.pop().close()
 
 
-@pytest.fixture(params=["one_process", "per_service"])
+@pytest.fixture(
+    params=["one_process", "per_service", pytest.param("replicated", marks=pytest.mark.long)]
+)
 def topology(request: pytest.FixtureRequest) -> Clinic:
-    """Every story that takes it is told twice."""
+    """Every story that takes it is told twice, and a third time in the long run."""
     return request.getfixturevalue(request.param)
