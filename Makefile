@@ -44,3 +44,4 @@ lock: setup ## resolve the dependencies anew within pyproject.toml (ARGS="--upgr
 	@$(COMPILE) $(ARGS) pyproject.toml --extra dev -o requirements-dev.lock
 	@$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	@echo uv | $(COMPILE) $(ARGS) - -o requirements-uv.lock
+	@echo hatchling | $(COMPILE) $(ARGS) - -c requirements-dev.lock -o requirements-build.lock

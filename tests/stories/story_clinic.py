@@ -72,6 +72,10 @@ class Program:
                 start_new_session=True,
             )
 
+    def again(self, **more: str) -> "Program":
+        """The same command, told more."""
+        return Program(self.said, *self._words, **self._environ, **more)
+
     def stop(self, word: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:
             self.process.send_signal(word)

@@ -41,7 +41,8 @@ def token_of(clinic: Clinic, user: str, password: str | None = None) -> str:
 def _exchanged(clinic: Clinic, code: str, back: str) -> str:
     assert clinic.key is not None
     seed = RootKey.read(clinic.key).derive("client|portal")
-    proof = jose.assertion(seed, issuer="portal", audience=NO_ISSUER, now=int(time.time()))
+    audience = clinic.surroundings.get("POLYCLINIC_PUBLIC_URL", NO_ISSUER)
+    proof = jose.assertion(seed, issuer="portal", audience=audience, now=int(time.time()))
     form = {
         "grant_type": "authorization_code", "code": code, "redirect_uri": back,
         "code_verifier": VERIFIER, "client_assertion_type": ASSERTION, "client_assertion": proof,

@@ -27,9 +27,10 @@ def apart(
     surroundings = {
         "POLYCLINIC_DATABASE_URL": postgres[1],
         "POLYCLINIC_KEY_FILE": str(key),
-        "POLYCLINIC_PUBLIC_URL": front,
         "POLYCLINIC_PEERS": ",".join(f"{each}={url}" for each, url in urls.items()),
     }
+    if copies > 1:
+        surroundings["POLYCLINIC_PUBLIC_URL"] = front
     log = folder / ("edge.txt" if copies > 1 else "portal.txt")
     clinic = Clinic(name, front, ("--url", front, "--key-file", str(key)), folder, log, key=key)
     clinic.urls = {n: url.partition("|")[0] for n, url in urls.items()}

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
 import pytest
-from story_clinic import Clinic, Program, free_port, until
+from story_clinic import Clinic, free_port, until
 from story_people import Person, token_of
 
 from polyclinic.demo import billing, people
@@ -37,8 +36,6 @@ def partners(topology: Clinic) -> Iterator[None]:
     if "billing" not in topology.programs:
         yield
         return
-    plain = topology.programs["billing"]
-    port = urlsplit(topology.urls["billing"]).port
     hook = f"{topology.url}/billing/webhooks/cards"
     with (
         beside("polyclinic.demo.cards", "--hook", hook) as cards,
@@ -47,17 +44,26 @@ def partners(topology: Clinic) -> Iterator[None]:
         told = billing.settings(topology.folder, topology.url, cards)
         del told["POLYCLINIC_BILLING_EXCHANGE_FOLDER"]
         told["POLYCLINIC_BILLING_EXCHANGE_URL"] = insurer
-        plain.stop()
-        words = ("serve", "billing", "--port", str(port))
-        topology.programs["billing"] = Program(plain.said, *words, **topology.surroundings, **told)
-        try:
-            topology.await_ready("billing")
+        with told_more(topology, "billing", told):
             yield
-        finally:
-            topology.programs["billing"].stop()
-            topology.programs["billing"] = plain
-            plain.start()
-            topology.await_ready("billing")
+
+
+@contextmanager
+def told_more(clinic: Clinic, name: str, told: dict[str, str]) -> Iterator[None]:
+    """Restarts a service, all its replicas, with more settings, and in the end without them."""
+    plain = {n: p for n, p in clinic.programs.items() if n in (name, f"{name}-2")}
+    for called, program in plain.items():
+        program.stop()
+        clinic.programs[called] = program.again(**told)
+    try:
+        clinic.await_ready(name)
+        yield
+    finally:
+        for called, program in plain.items():
+            clinic.programs[called].stop()
+            clinic.programs[called] = program
+            program.start()
+        clinic.await_ready(name)
 
 
 @contextmanager

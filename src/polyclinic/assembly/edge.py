@@ -1,9 +1,11 @@
 """The front door: each request goes to the service that owns its path, in memory or by proxy."""
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from prometheus_client import generate_latest
 from starlette.responses import Response
 
 from polyclinic.assembly import answers
@@ -30,6 +32,7 @@ class Edge:
         self._apps = dict(apps)
         self._peers = peers
         self._hops = hops
+        self._metrics = telemetry.Metrics("edge")
         reachable = set(apps) | set(peers.addresses)
         self._services = tuple(service for service in services if service.name in reachable)
         fronts: list[tuple[str, str | None]] = [
@@ -77,7 +80,23 @@ class Edge:
             telemetry.log("passed on to the wrong process", kind=name)
             await answers.lost(scope, name)(scope, receive, send)
         else:
-            await proxy(self._peers, self._hops, name, scope, receive, send)
+            await self._pass_on(name, scope, receive, send)
+
+    async def _pass_on(self, name: str, scope: Message, receive: Receive, send: Send) -> None:
+        """To a process elsewhere; counted here too, for what never arrives is not counted there."""
+        began, status = time.perf_counter(), 499
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await proxy(self._peers, self._hops, name, scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - began
+            self._metrics.answered(f"/{name}", scope["method"], status, seconds)
 
     def _owner(self, path: str) -> str | None:
         for front, name in self._fronts:
@@ -114,6 +133,7 @@ class Edge:
         for name in self._apps:
             answer = await self._peers.send(name, "GET", f"/{name}/metrics")
             parts.append(answer.content)
+        parts.append(generate_latest(self._metrics.registry))
         return Response(_merged(parts), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

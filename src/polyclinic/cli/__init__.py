@@ -109,10 +109,12 @@ def _add_key(words: Any) -> None:
     doing = key.add_subparsers(required=True, metavar="WORD")
     new = doing.add_parser("new", help="make a root key, for an installation without `up`")
     new.add_argument("file", type=Path, metavar="FILE", help="the new file")
+    new.add_argument("--once", action="store_true", help="leave a file that is there as it is")
     new.set_defaults(command=_key_new)
     edge = doing.add_parser("edge", help="make the key of a front door that runs alone")
     edge.add_argument("file", type=Path, metavar="FILE", help="the new file")
     edge.add_argument("--key-file", type=Path, required=True, metavar="FILE", help="the root key")
+    edge.add_argument("--once", action="store_true", help="leave a file that is there as it is")
     edge.set_defaults(command=_key_edge)
 
 
@@ -219,13 +221,13 @@ def _migrate(given: argparse.Namespace) -> int:
 def _key_new(given: argparse.Namespace) -> int:
     from polyclinic.cli.keys import make_root_key
 
-    return make_root_key(given.file)
+    return make_root_key(given.file, once=given.once)
 
 
 def _key_edge(given: argparse.Namespace) -> int:
     from polyclinic.cli.keys import make_edge_key
 
-    return make_edge_key(given.key_file, given.file)
+    return make_edge_key(given.key_file, given.file, once=given.once)
 
 
 def _seed(given: argparse.Namespace) -> int:

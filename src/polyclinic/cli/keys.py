@@ -11,8 +11,11 @@ class KeyNotWritten(Invalid):
     """The key file cannot be written."""
 
 
-def make_root_key(file: Path) -> int:
+def make_root_key(file: Path, *, once: bool) -> int:
     """Never over another one: what that one sealed would be lost."""
+    if once and file.exists():
+        print(f"There already: {file}")
+        return 0
     try:
         RootKey.create(file)
     except FileExistsError as there:
@@ -23,8 +26,11 @@ def make_root_key(file: Path) -> int:
     return 0
 
 
-def make_edge_key(key_file: Path, file: Path) -> int:
+def make_edge_key(key_file: Path, file: Path, *, once: bool) -> int:
     """Whoever has the edge's key cannot come back to the root key."""
+    if once and file.exists():
+        print(f"There already: {file}")
+        return 0
     write_edge_key(RootKey.read(key_file), file)
     print(f"Written: {file}. It lets a front door say who is asking: guard it like a password.")
     return 0
