@@ -130,7 +130,9 @@ def test_numbers_are_valid_for_each_service_and_for_the_whole(topology: Clinic):
     maria = PEOPLE["maria"]
     with topology.api() as api:
         for path in ("/metrics", *(f"/{name}/metrics" for name in NAMES)):
-            text = api.get(path).text
+            answer = api.get(path)
+            text = answer.text
+            assert answer.status_code == 200, (path, text[:500])
             assert maria.person.partition("/")[2] not in text
             families = list(text_string_to_metric_families(text))
             names = [family.name for family in families]

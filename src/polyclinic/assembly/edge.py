@@ -32,7 +32,7 @@ class Edge:
         self._apps = dict(apps)
         self._peers = peers
         self._hops = hops
-        self._metrics = telemetry.Metrics("edge")
+        self._numbers = telemetry.Metrics("edge")
         reachable = set(apps) | set(peers.addresses)
         self._services = tuple(service for service in services if service.name in reachable)
         fronts: list[tuple[str, str | None]] = [
@@ -96,7 +96,7 @@ class Edge:
             await proxy(self._peers, self._hops, name, scope, receive, noting)
         finally:
             seconds = time.perf_counter() - began
-            self._metrics.answered(f"/{name}", scope["method"], status, seconds)
+            self._numbers.answered(f"/{name}", scope["method"], status, seconds)
 
     def _owner(self, path: str) -> str | None:
         for front, name in self._fronts:
@@ -133,7 +133,7 @@ class Edge:
         for name in self._apps:
             answer = await self._peers.send(name, "GET", f"/{name}/metrics")
             parts.append(answer.content)
-        parts.append(generate_latest(self._metrics.registry))
+        parts.append(generate_latest(self._numbers.registry))
         return Response(_merged(parts), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
