@@ -85,8 +85,10 @@ def test_every_long_test_has_a_line_of_a_run_that_it_passed(root, sources_of):
             and any(map(_is_long, node.decorator_list))
             and node.name.startswith("test_")
         ]
-        # Where a fixture's parameters carry the mark, one line of the file must do.
-        ends = [f"(../../{source.name})"] if _is_long(source.tree) else []
+        # Where a fixture's parameters carry the mark, one line of the file must do; those of a
+        # conftest are used by the files beside it.
+        folder = source.name.removesuffix("conftest.py")
+        ends = [f"(../../{folder}"] if _is_long(source.tree) else []
         for name in marked:
             text = name.removeprefix("test_").replace("_", " ")
             ends.append(f"| [{text[0].upper()}{text[1:]}](../../{source.name})")
