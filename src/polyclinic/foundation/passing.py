@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 import httpx
 
 from polyclinic.foundation.http import BODY_MAX, Message, Receive, Send
-from polyclinic.foundation.wire import Wire
 
 # RFC 9110 section 7.6.1: these belong to one connection and are not passed on.
 _HOP = frozenset(
@@ -65,7 +64,9 @@ class Upload:
             pass
 
 
-async def asked(wire: Wire, request: httpx.Request, upload: Upload) -> httpx.Response:
+async def asked(
+    wire: httpx.AsyncBaseTransport, request: httpx.Request, upload: Upload
+) -> httpx.Response:
     """The head of the answer; raises Gone as soon as nobody waits for it any more."""
     asking = asyncio.ensure_future(wire.handle_async_request(request))
     leaving = asyncio.ensure_future(upload.gone())
