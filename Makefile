@@ -28,6 +28,7 @@ check: setup ## format, lint, types, import contracts, rules of the house
 test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock"; WORKERS=0: one by one)
 	@sh scripts/browser.sh
 	@sh scripts/helm.sh
+	@sh scripts/prometheus.sh
 	@$(BIN)/pytest -m 'not long' -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: setup ## the big numbers; the last ones stand in docs/reference/long-runs.md
