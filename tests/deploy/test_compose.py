@@ -54,7 +54,7 @@ def test_ports_are_open_on_this_machine_alone_and_the_database_to_nobody(compose
 
 def test_no_password_stands_in_the_files(compose: dict[str, Any]):
     text = yaml.safe_dump(compose)
-    assert "POSTGRES_PASSWORD: ${POLYCLINIC_DATABASE_PASSWORD:?" in text
+    assert "POSTGRES_PASSWORD: ${DATABASE_PASSWORD:?" in text
     assert "GF_SECURITY_ADMIN_PASSWORD: ${GRAFANA_PASSWORD:?" in text
 
 
