@@ -30,9 +30,9 @@ class NotDone(Problem):
 class Aside:
     """A few workers; who asks waits for the first that is free."""
 
-    def __init__(self, work: str, workers: int) -> None:
+    def __init__(self, work: str, workers: int, seconds: float = SECONDS) -> None:
         self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
-        self._workers = [_Worker(work) for _ in range(workers)]
+        self._workers = [_Worker(work, seconds) for _ in range(workers)]
         for worker in self._workers:
             self._free.put_nowait(worker)
 
@@ -50,9 +50,12 @@ class Aside:
 
 
 @asynccontextmanager
-async def aside(work: str, workers: int) -> AsyncGenerator[Aside, None]:
-    """Workers start with the first question: a process that asks nothing pays nothing."""
-    at_work = Aside(work, workers)
+async def aside(work: str, workers: int, seconds: float = SECONDS) -> AsyncGenerator[Aside, None]:
+    """Workers start with the first question: a process that asks nothing pays nothing.
+
+    `seconds` is how long one answer may take.
+    """
+    at_work = Aside(work, workers, seconds)
     try:
         yield at_work
     finally:
@@ -62,8 +65,8 @@ async def aside(work: str, workers: int) -> AsyncGenerator[Aside, None]:
 class _Worker:
     """One process, asked for one thing at a time."""
 
-    def __init__(self, work: str) -> None:
-        self._work = work
+    def __init__(self, work: str, seconds: float) -> None:
+        self._work, self._seconds = work, seconds
         self._process: asyncio.subprocess.Process | None = None
 
     async def ask(self, content: bytes) -> bytes:
@@ -71,12 +74,12 @@ class _Worker:
         for last in (False, True):
             process = await self._started()
             try:
-                async with asyncio.timeout(SECONDS):
+                async with asyncio.timeout(self._seconds):
                     return await _asked(process, content)
             except (OSError, EOFError, TimeoutError) as lost:
                 await self.stop()
                 if last:
-                    raise Unavailable("Documents cannot be made at the moment.") from lost
+                    raise Unavailable("This cannot be made at the moment.") from lost
             except asyncio.CancelledError:
                 # Its answer would be taken for the next one's.
                 await self.stop()

@@ -7,10 +7,11 @@ from starlette.routing import Route
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Nothing, Once, Stored
-from polyclinic.services.insights.actions import modelling, remembered, stepping
+from polyclinic.services.insights.actions import modelling, remembered, stepping, training
 from polyclinic.services.insights.actions.modelling import Draft
 from polyclinic.services.insights.actions.state import Asker, Engine
 from polyclinic.services.insights.actions.stepping import Propose, Why
+from polyclinic.services.insights.actions.training import Train
 from polyclinic.services.insights.routes.answers import (
     PRIVATE,
     asker_of,
@@ -81,6 +82,15 @@ async def post_model(request: Request) -> Response:
     return await once(request, Draft, act)
 
 
+async def post_training(request: Request) -> Response:
+    """Learns from the clinic's own events; the answer comes when it is done."""
+
+    async def act(engine: Engine, asker: Asker, asked: Train, key: Once) -> Stored:
+        return await training.train(engine, asker, asked, key)
+
+    return await once(request, Train, act)
+
+
 async def post_proposal(request: Request) -> Response:
     async def act(engine: Engine, asker: Asker, asked: Propose, key: Once) -> Stored:
         return await stepping.propose(engine, asker, _name(request), asked, key)
@@ -117,6 +127,7 @@ _ONE = "/insights/models/{model}/{version}"
 model_routes = (
     Route("/insights/models", get_models, methods=["GET"]),
     Route("/insights/models", post_model, methods=["POST"]),
+    Route("/insights/models/training", post_training, methods=["POST"]),
     Route(_ONE, get_model, methods=["GET"]),
     Route(f"{_ONE}/card", get_card, methods=["GET"]),
     Route(f"{_ONE}/pictures", get_pictures, methods=["GET"]),

@@ -84,8 +84,7 @@ async def list_events(database: Database, after: bytes, limit: int) -> list[Row]
     """The events of the next subjects in the order of their names: up to `limit` subjects."""
     return await database.fetch(
         "SELECT subject, time, known_at, code, numeric_value, unit FROM insights.event"
-        " WHERE generation = (SELECT max(number) FROM insights.generation) AND subject IN ("
-        " SELECT DISTINCT subject FROM insights.event WHERE subject > $1"
+        " WHERE subject IN (SELECT DISTINCT subject FROM insights.event WHERE subject > $1"
         " ORDER BY subject LIMIT $2) ORDER BY subject, time",
         after,
         limit,
