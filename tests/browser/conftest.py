@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from browser_door import ARGUMENTS, VIEWPORTS, Demo, Seen, open_page
+from moving_clinic import leaving
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -25,11 +26,12 @@ START_SECONDS = 180
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The demo clinic is started by one worker alone; its modules know of each other's visits."""
+    """A clinic is started by one worker alone; its modules know of each other's visits."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and "platform" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("demo clinic"))
+        for clinic in ("platform", "moving_platform"):
+            if here in item.path.parents and clinic in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(f"{clinic} of the browser"))
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,17 @@ def paying_platform() -> Iterator[Demo]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def moving_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo clinic that leaves an old system: one capability moved in part, others compared."""
+    with leaving(tmp_path_factory.mktemp("harbor"), demo_clinic) as started:
+        yield started
+
+
 @contextlib.contextmanager
-def demo_clinic(*, is_public: bool = False) -> Iterator[Demo]:
+def demo_clinic(
+    *, is_public: bool = False, surroundings: Mapping[str, str] | None = None
+) -> Iterator[Demo]:
     folder = Path(tempfile.mkdtemp(prefix="polyclinic-browser-"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -81,7 +92,11 @@ def demo_clinic(*, is_public: bool = False) -> Iterator[Demo]:
         [*command, "--port", str(port), "--seed", "demo"],
         stdout=output,
         stderr=output,
-        env={**os.environ, **({"POLYCLINIC_PUBLIC_URL": url} if is_public else {})},
+        env={
+            **os.environ,
+            **({"POLYCLINIC_PUBLIC_URL": url} if is_public else {}),
+            **(surroundings or {}),
+        },
     )
     try:
         _wait(started, url, folder / "output.txt")

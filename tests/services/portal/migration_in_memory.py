@@ -139,6 +139,7 @@ class MigrationInMemory:
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     refuses: tuple[int, str] | None = None
     is_empty: bool = False
+    many: int = 0
 
     def beside(self, door: Door) -> Door:
         """Makes migration part of the installation."""
@@ -212,7 +213,9 @@ class MigrationInMemory:
                         "verdict": None, "until": None, "note": None}  # fmt: skip
                 other = {**made, "severity": 3, "path": "phone", "verdict": "expected",
                          "until": ago(days=-9), "owner": "Ana", "note": "No spaces."}  # fmt: skip
-                return {"differences": [{**made, "severity": 1}, other] if some else []}
+                more = [{**other, "id": f"{DIFFERENCE[:-4]}{n:04}"} for n in range(2, self.many)]
+                found = [{**made, "severity": 1}, other, *more]
+                return {"differences": found if some else []}
             case ["decisions"]:
                 made = [{"number": n, "at": ago(days=60 - n), "author": "subject-administrator",
                          "kind": "step", "subject": "allergies", "text": "Due.", "value": {},

@@ -1,5 +1,6 @@
 """Staff see to messages in the portal: what stands where, what it says, and whose it is."""
 
+import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -38,7 +39,7 @@ async def tom(portal_door: Door, integration: IntegrationInMemory) -> Visitor:
 
 async def test_who_runs_queues_sees_counts_and_states_and_nobodys_name(admin: Visitor):
     page = (await admin.get("/messages")).text
-    assert '<b class="num">2</b><span class="n">Waits for a person</span>' in page
+    assert re.search(r'<b class="num">2</b><span class="n">.{,400}Waits for a person</span>', page)
     assert "An owner refused it: Invalid." in page
     assert 'href="/messages?before=5"' in page
     assert "KELLER" not in page
@@ -81,12 +82,47 @@ async def test_a_clinician_reads_a_message_field_by_field_with_its_way_into_the_
     assert '<span class="num">PID-5</span> Name</dt><dd>Keller^Maria' in page
     assert "<code><b>PID</b>|1||204^^^MAIN^MR||Keller^Maria" in page
     assert "Keep in the chart" in page
-    assert "Patient, Encounter" in page
+    assert "Person, Stay" in page
     assert "Patient.name" in page
     assert "No birth date." in page
     assert f'href="/patients/{sample.MARIA}"' in page
     assert f'href="/patients/{sample.MARIA}/results"' in page
     assert "Set aside" not in page
+
+
+async def test_a_field_is_taken_over_to_be_mended_by_its_link(ana: Visitor):
+    page = (await ana.get(f"/messages/{ONE}")).text
+    assert f'href="/messages/{ONE}?mend=PID-5#field1"' in page
+    chosen = (await ana.get(f"/messages/{ONE}?mend=PID-5")).text
+    assert re.search(r'id="field1"[^>]* value="PID-5.1"', chosen)
+    assert re.search(r'id="text1"[^>]* value="Keller"', chosen)
+    unknown = (await ana.get(f"/messages/{ONE}?mend=PID-77")).text
+    assert re.search(r'id="field1"[^>]* value=""', unknown)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "station", "words"),
+    [
+        ("parked", "Refused", "Understood", "What it says makes no sense here."),
+        ("parked", "malformed", "Read", "It cannot be read."),
+        ("parked", "refused: 422", "Taken over", "refused it."),
+        ("waiting", "unknown person", "Person found", "Nobody here fits."),
+    ],
+)
+async def test_a_page_shows_how_far_its_message_came_and_what_helps(
+    admin: Visitor,
+    integration: IntegrationInMemory,
+    state: str,
+    reason: str,
+    station: str,
+    words: str,
+):
+    integration.messages[0] |= {"state": state, "reason": reason, "patients": []}
+    page = (await admin.get(f"/messages/{ONE}")).text
+    now = page.partition('aria-current="step"')[2].partition("</li>")[0]
+    assert f"<b>{station}</b>" in now
+    assert words in page
+    assert ("no clinician can open it" in page) == (state == "parked")
 
 
 async def test_a_message_is_tried_again_with_a_reason_and_once_for_each_press(
@@ -138,6 +174,7 @@ async def test_the_desk_sees_both_side_by_side_and_says_who_is_meant(
     assert "2 messages wait for a person" in page
     assert "1 is late." in page
     assert "The number is known here, but name or birth date differ." in page
+    assert page.index("Who is meant?") < page.index("The order is not known here")
     asked = (await tom.get(f"/messages/waiting/{ONE}")).text
     assert "<td>KELLER, Marie</td>" in asked
     assert "KELLER, Maria <span" in asked

@@ -34,7 +34,10 @@ async def test_the_overview_shows_stages_incidents_burn_down_and_what_was_put_as
     assert "25 % on the new side" in page
     assert "Notes: burned its error budget." in page
     assert re.search(r"Rows put aside</dt><dd class=\"num\">20<", page)
-    assert "<polyline" in page
+    assert page.count('<rect class="bar"') == 89
+    assert "on the busiest day" in page
+    assert "2 serious differences without a verdict" in page
+    assert "Used within 30 days: 1 route, 1 feed" in page
     assert 'href="/move"' in (await sam.get("/admin")).text
 
 
@@ -104,7 +107,8 @@ async def test_a_term_of_the_plan_is_changed_and_a_gate_is_noted_with_its_eviden
 ):
     page = (await sam.get("/move/plan")).text
     assert "how often it answers with a fault" in page
-    assert "&#34;service&#34;: &#34;records&#34;" in page or '"service": "records"' in page
+    assert "service records" in page
+    assert '<svg viewBox="0 0 100 14"' in page
     form = {"system": "harbor", "capability": "labs", "term": "harm"}
     assert "0 to 100" in (await sam.post("/move/plan", **form, value="much")).text
     await sam.post("/move/plan", **form, value="60 %")
@@ -122,11 +126,39 @@ async def test_a_difference_shows_shapes_and_takes_a_verdict(sam: Visitor, move:
     assert "S1 · somebody" in page
     assert "Xxxxxxxxxx" in page
     form = {"difference": DIFFERENCE, "note": "Ours is right.", "turn": "t"}
-    assert "Choose what" in (await sam.post("/move/differences", **form)).text
+    unsaid = (await sam.post("/move/differences", **form)).text
+    assert f'<a href="#v-{DIFFERENCE}">Choose what this difference is.' in unsaid
+    assert 'value="Ours is right."' in unsaid
+    when = await sam.post("/move/differences", **form, verdict="expected", until="soon")
+    assert f'<a href="#u-{DIFFERENCE}">' in when.text
     await sam.post("/move/differences", **form, verdict="expected", until="2031-01-02")
     _, path, body = move.asked[-1]
     assert path == f"differences/{DIFFERENCE}/verdict"
     assert body["until"].startswith("2031-01-02T00:00:00")
+
+
+async def test_many_differences_come_page_by_page(sam: Visitor, move: MigrationInMemory):
+    move.many = 45
+    first = (await sam.get("/move/differences?capability=allergies")).text
+    assert first.count('class="panel diff') == 20
+    assert "1 to 20 of 45" in first
+    assert 'href="/move/differences?capability=allergies&amp;after=20"' in first
+    last = (await sam.get("/move/differences?after=40")).text
+    assert "41 to 45 of 45" in last
+    assert "The next ones" not in last
+    assert "no more differences" in (await sam.get("/move/differences?after=60")).text
+
+
+async def test_a_step_that_is_not_due_has_no_button_and_says_what_is_missing(
+    sam: Visitor, move: MigrationInMemory
+):
+    waits = (await sam.get("/move/routes/allergies")).text
+    assert "Not due yet" in waits
+    assert "Go to 50 %" not in waits
+    assert "Back to 5 % …" in waits
+    due = (await sam.get("/move/routes/labs")).text
+    assert "Begin with 1 % …" in due
+    assert "226 % used" in waits
 
 
 async def test_data_show_what_differs_and_can_be_reconciled_and_directed(

@@ -10,8 +10,9 @@ from polyclinic.services.portal.domain import migration_words as words
 from polyclinic.services.portal.domain.session import Session
 from polyclinic.services.portal.gateways.migration import NAME, Body
 
-MANY = 40
 PAGE = 50
+# Each difference is asked for its examples.
+DIFFERENCES = 20
 Listed = list[Body]
 
 
@@ -31,6 +32,12 @@ class Overview:
     @property
     def aside(self) -> int:
         return sum(pair["quarantined"] for each in self.sources for pair in each["pairs"])
+
+    @property
+    def needs(self) -> list[words.Need]:
+        """What waits for a person, capability by capability."""
+        of = {each["capability"]: each for each in self.numbers}
+        return [need for rule in self.rules for need in words.needs(rule, of[rule["capability"]])]
 
     @property
     def open(self) -> Listed:
@@ -61,7 +68,7 @@ async def open_overview(portal: Portal, session: Session) -> Overview:
         get(portal, session, "routes"), get(portal, session, "incidents"), data(portal, session)
     )
     names = [rule["capability"] for rule in rules["routes"]]
-    found = await asyncio.gather(*(get(portal, session, "routes", n) for n in names[:MANY]))
+    found = await asyncio.gather(*(get(portal, session, "routes", n) for n in names))
     numbers = [each["numbers"] for each in found]
     return Overview(rules["routes"], numbers, incidents["incidents"], sources)
 
@@ -114,6 +121,7 @@ async def open_route(portal: Portal, session: Session, capability: str) -> dict[
         "signals": words.signals(numbers["sides"], rule["slo"]),
         "forward": words.forward(rule),
         "backward": words.backward(rule),
+        "waits": words.waits_for(rule, numbers),
         "feedback": said,
         "incidents": incidents["incidents"],
     }
@@ -135,14 +143,29 @@ async def deed(
     return ("routes", capability, found.path), dict(found.body), found.words
 
 
-async def open_differences(portal: Portal, session: Session, capability: str) -> Listed:
-    """The most serious first, each with the shapes of its examples."""
+@dataclass(frozen=True)
+class Differences:
+    """A page of differences with the shapes of their examples, and where the next one begins."""
+
+    found: Listed
+    total: int
+    after: int
+    later: int | None
+
+
+async def open_differences(
+    portal: Portal, session: Session, capability: str, after: int
+) -> Differences:
+    """The most serious first."""
     asked = {"capability": capability} if capability else {}
-    found = (await get(portal, session, "differences", **asked))["differences"][:PAGE]
+    listed = (await get(portal, session, "differences", **asked))["differences"]
+    found = listed[after : after + DIFFERENCES]
     shown = await asyncio.gather(
         *(get(portal, session, "differences", each["id"], "examples") for each in found)
     )
-    return [{**each, "examples": one["examples"]} for each, one in zip(found, shown, strict=True)]
+    full = [{**each, "examples": one["examples"]} for each, one in zip(found, shown, strict=True)]
+    end = after + len(found)
+    return Differences(full, len(listed), after, end if end < len(listed) else None)
 
 
 async def open_decisions(portal: Portal, session: Session, before: str) -> Listed:

@@ -1,10 +1,9 @@
 """Billing's states, queues and codes in the words of those who work with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from polyclinic.services.portal.domain.billing_work import Claim, Finding, Item, Told
+from polyclinic.services.portal.domain.steps import Step
 from polyclinic.standards.x12.codes import (
     ADJUSTMENT_GROUPS,
     ADJUSTMENT_REASONS,
@@ -140,16 +139,6 @@ _BY_CONTRACT = ("45", "253")
 # The straight way of a claim.
 _WAY = ("draft", "checked", "submitted", "accepted", "paid")
 _AHEAD: Mapping[str, str] = {"submitted": "Sent", "accepted": "Taken", "paid": "Decided"}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One station of a claim's life: done, now or ahead, with the moment it was reached."""
-
-    word: str
-    mark: str
-    tone: str = ""
-    at: datetime | None = None
 
 
 def life(status: str, history: Sequence[Told], left: int) -> list[Step]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from polyclinic.services.portal.domain.messages import Channel, Effect
+from polyclinic.services.portal.domain.messages import Channel, Effect, Message
+from polyclinic.services.portal.domain.steps import Step, stations
 
 # state → (word, tone, icon)
 STATES: Mapping[str, tuple[str, str, str]] = {
@@ -49,7 +50,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unknown person": ("Nobody here fits", "Register the person, or say that it is somebody new."),
     "order": ("The order is not known here", "Wait for the order, or file the result without it."),
     "wrong order": ("The order is another patient's", "Mend the message."),
-    "directory": ("A name that we do not know", "Enter it in the directory, then try again."),
+    "directory": (
+        "A name that we do not know",
+        "An administrator enters it in the directory, then tries it again.",
+    ),
     "booking": ("The booking does not fit", "Move one of the two visits, then try again."),
     "charge": ("Billing does not take a line", "See to it in billing, then set it aside."),
     "money": ("A payment of other books", "See to it in billing, then set it aside."),
@@ -58,7 +62,36 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "no records": ("Records is not installed", "Add the service, then try again."),
     "block": ("Nobody keeps that calendar", "Enter closed times in the clinic's week."),
 }
-ASKS_WHO = ("person", "unknown person", "merge")
+# reason of stopping → (what is wrong, what helps)
+STOPS: Mapping[str, tuple[str, str]] = {
+    "Refused": ("What it says makes no sense here", "Have the named field mended, or sent anew."),
+    "malformed": ("It cannot be read", "Ask the sender to send it anew, then set this one aside."),
+    "unreadable": ("It cannot be read", "Ask the sender to send it anew, then set this one aside."),
+    "sealed": ("Its seal does not open", "Whoever keeps the key file has to see to it."),
+    "control id": (
+        "Its control id was used before, for something else",
+        "Ask the sender to give each message an id of its own.",
+    ),
+}
+_REFUSED = ("The part of the clinic that keeps it refused it", "Have it mended, then try again.")
+# The way of a message, and the station at which a reason stops it; others stop at the last one.
+WAY = ("Came in", "Read", "Understood", "Person found", "Taken over")
+_STATION: Mapping[str, int] = {
+    "malformed": 1, "unreadable": 1, "sealed": 1, "control id": 1,
+    "Refused": 2, "unsupported": 2,
+    "person": 3, "unknown person": 3, "merge": 3,
+}  # fmt: skip
+# What an alert says → (what is wrong, what to do)
+ALERTS: Mapping[str, tuple[str, str]] = {
+    "silent": (
+        "It is silent: nothing comes although something should.",
+        "Ask the sender whether it sends, and look at the network between you.",
+    ),
+    "control id used again": (
+        "A control id was used again for something else.",
+        "Look at what stopped, and ask the sender to give each message an id of its own.",
+    ),
+}
 DOUBTS: Mapping[str, str] = {
     "identifier contradicted": "The number is known here, but name or birth date differ.",
     "identifiers of several": "The numbers belong to more than one chart.",
@@ -91,30 +124,14 @@ KINDS: Mapping[str, str] = {
     "BAR": "Account",
     "MFN": "Master file",
 }
-SEGMENTS: Mapping[str, str] = {
-    "MSH": "Message header", "EVN": "Event", "PID": "Patient", "PD1": "More on the patient",
-    "NK1": "Next of kin", "PV1": "Visit", "PV2": "More on the visit", "OBR": "Ordered service",
-    "OBX": "Result", "ORC": "Order", "NTE": "Note", "AL1": "Allergy", "DG1": "Diagnosis",
-    "IN1": "Insurance", "GT1": "Who pays", "SCH": "Appointment", "AIS": "Service booked",
-    "AIP": "Person booked", "AIL": "Place booked", "FT1": "Charge", "MRG": "Former number",
-    "RXA": "Vaccine given", "TXA": "Document", "PR1": "Procedure", "SPM": "Specimen",
-}  # fmt: skip
-FIELDS: Mapping[str, str] = {
-    "MSH-3": "Sending program", "MSH-4": "Sending place", "MSH-5": "Receiving program",
-    "MSH-6": "Receiving place", "MSH-7": "Sent", "MSH-9": "Kind", "MSH-10": "Control id",
-    "MSH-11": "Processing", "MSH-12": "Version", "MSH-18": "Characters",
-    "EVN-2": "Recorded", "PID-3": "Record numbers", "PID-5": "Name", "PID-7": "Born",
-    "PID-8": "Sex", "PID-11": "Address", "PID-13": "Phone", "PID-18": "Account",
-    "PV1-2": "Class", "PV1-3": "Place", "PV1-7": "Attending", "PV1-19": "Visit number",
-    "PV1-44": "Admitted", "PV1-45": "Discharged", "ORC-1": "What to do", "ORC-2": "Placer's order",
-    "ORC-3": "Filler's order", "OBR-2": "Placer's order", "OBR-3": "Filler's order",
-    "OBR-4": "Service", "OBR-7": "Taken", "OBR-16": "Ordered by", "OBR-22": "Reported",
-    "OBR-25": "State", "OBX-2": "Kind of value", "OBX-3": "What was measured", "OBX-5": "Value",
-    "OBX-6": "Unit", "OBX-7": "Range", "OBX-8": "Flag", "OBX-11": "State", "OBX-14": "Taken",
-    "SCH-1": "Placer's number", "SCH-2": "Filler's number", "SCH-11": "Time", "NTE-3": "Text",
-    "MRG-1": "Former number", "DG1-3": "Diagnosis", "AL1-3": "To what", "FT1-2": "Number",
-    "FT1-4": "Day", "FT1-6": "Kind", "FT1-7": "Code", "FT1-10": "Units", "NK1-2": "Name",
-    "NK1-3": "Relation",
+_THINGS: Mapping[str, str] = {
+    "Patient": "Person", "Encounter": "Stay", "Observation": "Result",
+    "DiagnosticReport": "Report", "Appointment": "Appointment", "Slot": "Opening",
+    "ServiceRequest": "Order", "AllergyIntolerance": "Allergy", "Condition": "Diagnosis",
+    "Coverage": "Insurance", "RelatedPerson": "Next of kin", "ChargeItem": "Charge",
+    "MedicationRequest": "Medicine", "Immunization": "Vaccination", "Specimen": "Specimen",
+    "DocumentReference": "Document", "Binary": "File", "Procedure": "Procedure",
+    "Provenance": "Where it is from",
 }  # fmt: skip
 LIKES: Mapping[str, tuple[str, str, str]] = {
     "same": ("Same", "ok", "check"),
@@ -133,6 +150,35 @@ _PLACES: Mapping[str, str] = {
     "Appointment": "/visits",
     "Encounter": "/visits",
 }
+
+
+def trouble(message: Message) -> tuple[str, str]:
+    """What is wrong and what helps, in words; empty where nobody has to do anything."""
+    if message.state == "waiting":
+        return REASONS.get(message.reason, (message.reason.capitalize(), ""))
+    if message.state != "parked":
+        return "", ""
+    return STOPS.get(message.reason, _REFUSED)
+
+
+def way(message: Message) -> list[Step]:
+    """How far a message came: all the way, or to the station that stopped it."""
+    state = message.state
+    if state == "done":
+        return stations(WAY, len(WAY))
+    tone = "warn" if state in ("waiting", "parked") else ""
+    if state == "received":
+        return stations(WAY, 1)
+    return stations(WAY, _STATION.get(message.reason, len(WAY) - 1), tone)
+
+
+def thing(kind: str) -> str:
+    """Encounter → Stay"""
+    return _THINGS.get(kind, kind)
+
+
+def alert_words(kind: str) -> tuple[str, str]:
+    return ALERTS.get(kind, (f"Look at this: {kind}.", ""))
 
 
 def kind_words(kind: str) -> str:
@@ -188,6 +234,11 @@ _INTENTS: Mapping[str, str] = {
     "Miss": "Note that nobody came",
     "Block": "Close or open a time",
     "Charge": "Charge a service",
+    # A line of FT1 goes by its own kind.
+    "CG": "Charge a service",
+    "CD": "Give a charge back",
+    "PY": "Take a payment",
+    "AJ": "Adjust an amount",
     "Void": "Take something back",
 }
 
@@ -198,7 +249,7 @@ def meant(translation: Mapping[str, Any]) -> list[Meant]:
         kinds: dict[str, int] = {"Patient": 1} if intent.get("person") else {}
         for each in intent.get("documents") or ():
             kinds[each["kind"]] = kinds.get(each["kind"], 0) + 1
-        things = ", ".join(f"{name} × {n}" if n > 1 else name for name, n in kinds.items())
+        told = [f"{thing(name)} × {n}" if n > 1 else thing(name) for name, n in kinds.items()]
         kind = str(intent.get("kind", ""))
-        found.append(Meant(_INTENTS.get(kind, kind or "Keep"), things))
+        found.append(Meant(_INTENTS.get(kind, kind or "Keep"), ", ".join(told)))
     return found

@@ -1,9 +1,11 @@
 """The move from an old system in words and pictures: stages, steps, severities, decisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
+
+from polyclinic.services.portal.domain.migration_pictures import used_up
+from polyclinic.services.portal.domain.steps import Step, stations
 
 Body = Mapping[str, Any]
 MODES = ("off", "shadow", "canary", "live", "retired")
@@ -40,26 +42,55 @@ GATE_STATES: Mapping[str, tuple[str, str, str]] = {
     "waived": ("Waived", "warn", "dash"),
 }
 ROLLBACKS: Mapping[str, str] = {
-    "A": "A · turn the route back",
-    "B": "B · turn back and carry rows home",
-    "C": "C · no way back",
+    "A": "turn the route",
+    "B": "turn it and carry rows home",
+    "C": "none",
 }
+_FORWARD: Mapping[str, str] = {
+    "shadow": "Begin to compare",
+    "canary": "Begin with some patients",
+    "live": "Go live",
+    "retired": "Retire the old way",
+}
+WHOLE = 100
 # counted → (its name, counted of what, the promise that it is held against)
 SIGNALS: tuple[tuple[str, str, str, str], ...] = (
     ("failed", "Failed", "requests", "unavailable"),
     ("slow", "Slow", "requests", "slow"),
     ("mismatched", "Differed", "compared", "mismatched"),
 )
-DAYS = 90
-WIDTH, HEIGHT = 720, 120
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One rung of the ladder: done, now or ahead."""
-
-    word: str
-    mark: str
+# kind of difference → what it is
+KINDS: Mapping[str, str] = {
+    "value": "Another value",
+    "missing": "Missing on the new side",
+    "extra": "Only on the new side",
+    "unreadable": "One side cannot be read",
+    "capitals": "Only capitals differ",
+    "spacing": "Only spaces differ",
+    "order": "Another order",
+    "status": "Another status of the answer",
+}
+DECISIONS: Mapping[str, str] = {
+    "rollout": "Rollout",
+    "direction": "Direction of rows",
+    "source": "Old database or findings",
+    "inventory": "Inventory",
+    "mapping": "Service confirmed",
+    "member": "Endpoint put elsewhere",
+    "plan": "Plan",
+    "gate": "Gate",
+    "difference": "Verdict",
+    "examples opened": "Patients' values looked at",
+}
+_AUTHORS: Mapping[str, str] = {
+    "migration-cli": "the command line",
+    "migration": "the platform itself",
+}
+_USES: Mapping[str, tuple[str, str]] = {
+    "route": ("route", "routes"),
+    "credential": ("sign-in", "sign-ins"),
+    "feed": ("feed", "feeds"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +101,11 @@ class Signal:
     legacy: str
     candidate: str
     budget: str
-    is_over: bool
+    used: int | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.used is not None and self.used > WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +115,18 @@ class Ahead:
     path: str
     body: Mapping[str, Any]
     words: str
+    button: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that waits for whoever leads the move, and where it is dealt with."""
+
+    tone: str
+    icon: str
+    words: str
+    href: str
+    button: str
 
 
 def share(rule: Body) -> int:
@@ -101,8 +148,7 @@ def steps(rule: Body) -> list[Step]:
     now = {"off": 0, "shadow": 1, "live": len(words) - 2, "retired": len(words) - 1}.get(
         rule["mode"], 1 + max(1, sum(each <= rule["percent"] for each in percents))
     )
-    marks = ["done" if at < now else "now" if at == now else "ahead" for at in range(len(words))]
-    return [Step(word, mark) for word, mark in zip(words, marks, strict=True)]
+    return stations(words, now, "warn" if rule["held"] else "")
 
 
 def forward(rule: Body) -> Ahead | None:
@@ -110,14 +156,16 @@ def forward(rule: Body) -> Ahead | None:
     mode, percents = rule["mode"], _percents(rule)
     higher = [each for each in percents if each > rule["percent"]]
     if mode == "canary" and higher:
-        return Ahead("step", {}, f"The new side answers {higher[0]} % of the patients.")
+        text = f"The new side answers {higher[0]} % of the patients."
+        return Ahead("step", {}, text, f"Go to {higher[0]} %")
     at = MODES.index(mode) + 1
     if at == len(MODES):
         return None
-    words = STAGES[MODES[at]][3]
+    words, button = STAGES[MODES[at]][3], _FORWARD[MODES[at]]
     if MODES[at] == "canary" and percents:
         words = f"The new side answers {percents[0]} % of the patients."
-    return Ahead("mode", {"mode": MODES[at]}, words)
+        button = f"Begin with {percents[0]} %"
+    return Ahead("mode", {"mode": MODES[at]}, words, button)
 
 
 def backward(rule: Body) -> Ahead | None:
@@ -126,9 +174,69 @@ def backward(rule: Body) -> Ahead | None:
     lower = [each for each in _percents(rule) if each < rule["percent"]]
     if mode == "canary" and lower:
         words = f"The new side answers {lower[-1]} % of the patients; the others go back at once."
-        return Ahead("step", {"percent": lower[-1]}, words)
+        return Ahead("step", {"percent": lower[-1]}, words, f"Back to {lower[-1]} %")
     at = MODES.index(mode) - 1
-    return Ahead("mode", {"mode": MODES[at]}, STAGES[MODES[at]][3]) if at >= 0 else None
+    if at < 0:
+        return None
+    word, _, _, words = STAGES[MODES[at]]
+    return Ahead("mode", {"mode": MODES[at]}, words, f"Back to {word.lower()}")
+
+
+def waits_for(rule: Body, numbers: Body) -> list[str]:
+    """What keeps the next step from being taken; comparing may begin at any time."""
+    return [] if rule["mode"] == "off" else list(numbers["waits_for"])
+
+
+def needs(rule: Body, numbers: Body) -> Iterable[Need]:
+    """What one capability waits for from a person; a hold has a notice of its own."""
+    name = str(rule["capability"])
+    if count := int(numbers["open_differences"]):
+        text = f"{name.capitalize()}: {counted(count, 'serious difference')} without a verdict."
+        yield Need("warn", "warning", text, f"/move/differences?capability={name}", "Judge")
+    ahead = forward(rule)
+    if ahead is None or rule["held"] or rule["mode"] == "off" or numbers["waits_for"]:
+        return
+    if ahead.body.get("mode") == "retired" and not numbers["burn_down"]["may_retire"]:
+        return
+    text = f"{name.capitalize()}: the next step is due. {ahead.words}"
+    yield Need("info", "up", text, f"/move/routes/{name}", "Look")
+
+
+def used_words(used: Iterable[Body]) -> str:
+    """2 routes, 1 sign-in"""
+    many: dict[str, int] = {}
+    for each in used:
+        many[each["kind"]] = many.get(each["kind"], 0) + 1
+    named = ((_USES.get(kind, (kind, kind)), n) for kind, n in many.items())
+    return ", ".join(f"{n} {words[n > 1]}" for words, n in named)
+
+
+def use_words(use: Body) -> str:
+    """Accounts are known by a keyed name alone: its first signs are enough to tell two apart."""
+    word = _USES.get(use["kind"], (str(use["kind"]), ""))[0].capitalize()
+    name = str(use["name"])
+    return f"{word} {name[:8] if use['kind'] == 'credential' else name[:60]}"
+
+
+def author_words(author: str) -> str:
+    return _AUTHORS.get(author, author)
+
+
+def counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def evidence_words(evidence: Body) -> str:
+    """What made the platform stop a rollout by itself, and what shows that a gate is passed."""
+    if places := evidence.get("differences"):
+        told = (f"{KINDS.get(d['kind'], d['kind'])} at {d['path'] or 'the answer'}" for d in places)
+        return f"{evidence['route']}: {'; '.join(told)}"
+    said = {key: value for key, value in evidence.items() if not isinstance(value, list | dict)}
+    if {"signal", "bad", "total"} <= said.keys():
+        return f"{said['bad']} of {said['total']}: {said['signal']}"
+    if said.keys() == {"said"}:
+        return str(said["said"])
+    return ", ".join(f"{key} {value}" for key, value in said.items())
 
 
 def _percents(rule: Body) -> list[int]:
@@ -141,9 +249,10 @@ def signals(sides: Body, slo: Body) -> list[Signal]:
     for counted, name, of, promise in SIGNALS:
         old, new = (_share(sides.get(side, {}), counted, of) for side in ("legacy", "candidate"))
         budget = float(slo[promise])
-        over = new is not None and new > budget
         title = f"Slower than {slo['slow_ms']} ms" if counted == "slow" else name
-        made.append(Signal(title, percent(old), percent(new), percent(budget), over))
+        made.append(
+            Signal(title, percent(old), percent(new), percent(budget), used_up(new, budget))
+        )
     return made
 
 
@@ -155,29 +264,3 @@ def _share(side: Body, counted: str, of: str) -> float | None:
 def percent(value: float | None) -> str:
     """0.05 → 5 %; nothing counted yet is a dash."""
     return "–" if value is None else f"{value * 100:.3g} %"
-
-
-def burn(days: Sequence[Body], today: date) -> str:
-    """Answers of the old side in the last ninety days, as the points of a line."""
-    counted = totals(days)
-    line = [counted.get(today - timedelta(days=DAYS - 1 - at), 0) for at in range(DAYS)]
-    most = max(line) or 1
-    points = (
-        (at * WIDTH / (DAYS - 1), HEIGHT - 4 - count / most * (HEIGHT - 12))
-        for at, count in enumerate(line)
-    )
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def totals(days: Sequence[Body]) -> dict[date, int]:
-    found: dict[date, int] = {}
-    for each in days:
-        day = date.fromisoformat(str(each["day"]))
-        found[day] = found.get(day, 0) + int(each["count"])
-    return found
-
-
-def bars(score: Body) -> list[tuple[str, float]]:
-    """The three sides of a priority, from 0 to 100."""
-    sides = ("urgency", "ease", "risk")
-    return [(side, round(float(score[side]) * 100, 1)) for side in sides]

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from polyclinic.foundation.errors import Invalid, NotFound
 from polyclinic.services.portal.actions import messages
+from polyclinic.services.portal.domain import message_fields as fields
 from polyclinic.services.portal.domain import message_words as words
 from polyclinic.services.portal.domain.messages import Body
 from polyclinic.services.portal.domain.session import Signed
@@ -68,9 +69,13 @@ async def _page(
     opened = await messages.open_one(portal(request), signed.session, name)
     m, role = opened.message, signed.session.role
     may = [verb for verb, who in VERBS.items() if who == role and m.state in words.CAN[verb]]
+    parts = fields.shown(opened.content.parsed) if opened.content else []
+    place, text = fields.first_part(parts, request.query_params.get("mend", ""))
     return show(
         request, "one", signed, errors, m=m, opened=opened, named=opened.named, may=may,
-        typed=given or {}, lines=LINES, meant=words.meant,
+        typed=given or {"field1": place, "text1": text}, segments=parts, is_mending=bool(place),
+        lines=LINES, meant=words.meant, way=words.way(m),
+        trouble=words.trouble(m),
         done=_DONE.get(request.query_params.get("done", ""), ""),
         chart=lambda effect: words.chart_address(effect, m.patients) if role == "clinician" else "",
     )  # fmt: skip

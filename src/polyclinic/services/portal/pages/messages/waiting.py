@@ -17,6 +17,8 @@ from polyclinic.services.portal.pages.messages.reading import (
     show,
 )
 
+# As many as integration tells at once.
+MOST = 200
 _DONE = {
     "same": "The message goes into that patient's chart.",
     "different": "It is kept that this is somebody else; the message is looked at again.",
@@ -66,9 +68,14 @@ def _said(name: str, word: str, patient: str) -> tuple[tuple[str, ...], Body]:
 
 async def _list(request: Request, signed: Signed, errors: Errors = ()) -> Response:
     found = await messages.open_waiting(portal(request), signed.session)
+    may_say = signed.session.role == "front-desk"
+    if may_say:
+        # What the desk can answer stands before what others have to see to; both oldest first.
+        found = sorted(found, key=lambda each: not (each.question or each.reason == "order"))
     return show(
         request, "waiting", signed, errors, waiting=found, late=sum(each.late for each in found),
-        hours=words.age_words, may_say=signed.session.role == "front-desk",
+        is_full=len(found) >= MOST, hours=words.age_words,
+        may_say=may_say,
         done=_DONE.get(request.query_params.get("done", ""), ""),
     )  # fmt: skip
 
@@ -88,6 +95,14 @@ async def _question(request: Request, signed: Signed, errors: Errors = ()) -> Re
     )  # fmt: skip
 
 
-def _numbers(resource: Body | None) -> str:
+def _numbers(resource: Body | None) -> list[tuple[str, str]]:
+    """What each number is, where it says so, and the number."""
     found = (resource or {}).get("identifier") or ()
-    return ", ".join(str(each["value"]) for each in found if each.get("value"))
+    return [(_kind(each), str(each["value"])) for each in found if each.get("value")]
+
+
+def _kind(identifier: Body) -> str:
+    for coding in (identifier.get("type") or {}).get("coding") or ():
+        if coding.get("display") or coding.get("code"):
+            return str(coding.get("display") or coding["code"])
+    return ""

@@ -1,12 +1,16 @@
 """The overview, differences with their verdicts, data on the move, and what was decided."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime, time
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from polyclinic.foundation.errors import Invalid
 from polyclinic.services.portal.actions import migration
+from polyclinic.services.portal.domain import migration_pictures as pictures
 from polyclinic.services.portal.domain import migration_words as words
 from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.session import Signed
@@ -25,9 +29,8 @@ from polyclinic.services.portal.pages.migration.reading import (
 async def get_overview(request: Request, signed: Signed) -> Response:
     at_work = portal(request)
     found = await migration.open_overview(at_work, signed.session)
-    picture = words.burn(found.days, at_work.today())
-    total = sum(words.totals(found.days).values())
-    return show(request, "overview", signed, found=found, picture=picture, total=total)
+    picture = pictures.burn_down(found.days, at_work.today())
+    return show(request, "overview", signed, found=found, picture=picture)
 
 
 @administrators_only
@@ -49,27 +52,53 @@ async def post_verdict(request: Request, signed: Signed) -> Response:
         key = f"verdict-{name}-{given.get('turn', '')}"
         await migration.post(at_work, signed.session, key, body, "differences", name, "verdict")
     except (Invalid, *REFUSED) as refused:
-        return await _differences(request, signed, wrong(refused))
-    return redirect("/move/differences?done=verdict")
+        place = f"{'u' if refused.place == 'until' else 'v'}-{name}"
+        return await _differences(request, signed, [(place, refused.message)], given)
+    return redirect(address(request, done="verdict"))
 
 
 def _known(verdict: str) -> None:
     if verdict not in words.VERDICTS:
-        raise Invalid("Choose what this difference is.")
+        raise Invalid("Choose what this difference is.", place="verdict")
 
 
 def _end(text: str, zone: str) -> str:
     """The end of a day, by the clinic's clock."""
     day = times.read_day(text)
     if day is None:
-        raise Invalid("Enter the day as it stands in a calendar.")
+        raise Invalid("Enter the day as it stands in a calendar.", place="until")
     return datetime.combine(day, time(), times.midnight(day, zone).tzinfo).isoformat()
 
 
-async def _differences(request: Request, signed: Signed, errors: Errors = ()) -> Response:
-    asked = request.query_params.get("capability", "")[:80]
-    found = await migration.open_differences(portal(request), signed.session, asked)
-    return show(request, "differences", signed, errors, found=found, which=asked)
+def address(request: Request, **changed: object) -> str:
+    """The list as it is looked at now, elsewhere or with a word about what was done."""
+    asked: dict[str, object] = {"capability": _capability(request), "after": _after(request)}
+    said = {name: str(value) for name, value in {**asked, **changed}.items() if value}
+    return f"/move/differences?{urlencode(said)}" if said else "/move/differences"
+
+
+def _capability(request: Request) -> str:
+    return request.query_params.get("capability", "")[:80]
+
+
+def _after(request: Request) -> int:
+    asked = request.query_params.get("after", "")[:6]
+    return int(asked) if asked.isascii() and asked.isdecimal() else 0
+
+
+async def _differences(
+    request: Request, signed: Signed, errors: Errors = (), typed: Mapping[str, str] | None = None
+) -> Response:
+    at_work, which = portal(request), _capability(request)
+    shown, rules = await asyncio.gather(
+        migration.open_differences(at_work, signed.session, which, _after(request)),
+        migration.get(at_work, signed.session, "routes"),
+    )
+    return show(
+        request, "differences", signed, errors, shown=shown, which=which, typed=typed or {},
+        capabilities=[rule["capability"] for rule in rules["routes"]],
+        to=lambda **changed: address(request, **changed),
+    )  # fmt: skip
 
 
 @administrators_only

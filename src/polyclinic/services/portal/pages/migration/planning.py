@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from polyclinic.foundation.errors import Invalid
 from polyclinic.services.portal.actions import migration
+from polyclinic.services.portal.domain import migration_pictures as pictures
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.gateways.migration import Body
 from polyclinic.services.portal.pages.door import form, portal, redirect
@@ -65,5 +66,6 @@ async def _plan(request: Request, signed: Signed, asked: str, errors: Errors = (
     listed, name, found = await migration.open_plan(portal(request), signed.session, asked)
     return show(
         request, "plan", signed, errors, listed=listed, name=name, plan=found.get("plan"),
+        spans=pictures.spans(found["plan"]["waves"]) if found else [], pictures=pictures,
         version=found.get("version"),
     )  # fmt: skip

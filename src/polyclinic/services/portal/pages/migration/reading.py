@@ -32,11 +32,12 @@ def show(
         422 if errors else 200,
         words=words,
         errors=errors,
+        wrong=dict(reversed(errors)),
         turn=secrets.token_urlsafe(12),
         done=request.query_params.get("done", ""),
         when=lambda at: times.short_moment(datetime.fromisoformat(at), zone, today),
         day=lambda of: times.short_day(date.fromisoformat(of)),
-        by=lambda author: "you" if author == signed.session.subject else author,
+        by=lambda author: "you" if author == signed.session.subject else words.author_words(author),
         **values,
     )
 
