@@ -40,7 +40,7 @@ def admission() -> bytes:
             "EVN|A01|20261128120000|||U1^Weber^Ina",
             f"PID|1||B{number}^^^MAIN&1.2.3&ISO^MR||{letters[:8]}^{letters[8:15]}^Anna^^Ms"
             f"||{born}|F|||12 Elm Street^^Springfield^MA^01103^USA||^PRN^PH^^1^413^5550100"
-            "|||M||V7|||||||N",
+            f"|||M||V{number}|||||||N",
             "NK1|1|Keller^Otto|SPO|12 Elm Street^^Springfield^MA^01103|^PRN^PH^^1^413^5550101",
             "PV1|1|I|W1^101^A^MAIN||||1234^Ruiz^Ana^^^Dr|5678^Lang^Albert|||MED||||1|||1234^Ruiz"
             f"^Ana|INP|V{number}|||||||||||||||||||||||||20261128115500",

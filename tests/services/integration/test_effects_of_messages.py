@@ -155,6 +155,24 @@ async def test_somebody_elses_number_files_nothing(house: House) -> None:
     assert await house.found("Encounter?patient.identifier=W5") == []
 
 
+async def test_a_visits_number_used_for_somebody_else_moves_no_visit_to_their_chart(house) -> None:
+    await done(house, raw("ADT^A04", pid("W50", "Weiss^Nora"), VISIT.format("V50")))
+    other = raw("ADT^A04", pid("W51", "Brandt^Otto", "19511203"), VISIT.format("V50"))
+    assert await stands(house, other) == ("waiting", "wrong patient")
+    [kept] = await house.found("Encounter?patient.identifier=W50")
+    assert kept["meta"]["versionId"] == "1"
+    assert await house.found("Encounter?patient.identifier=W51") == []
+
+
+async def test_a_visit_of_a_chart_that_was_given_up_goes_on(house: House) -> None:
+    await done(house, raw("ADT^A04", pid("W52", "Costa^Ines"), VISIT.format("V52")))
+    await done(house, raw("ADT^A04", pid("W53", "Costa^Inez", "19840321")))
+    await done(house, raw("ADT^A40", pid("W53", "Costa^Ines"), "MRG|W52^^^WEST^MR"))
+    later = raw("ADT^A03", pid("W53", "Costa^Inez", "19840321"), VISIT.format("V52"),
+                at="20261102100000+0000")  # fmt: skip
+    assert "updated Encounter" in await done(house, later)
+
+
 async def test_merges_go_one_way_within_one_register(house: House) -> None:
     await done(house, raw("ADT^A04", pid("W6", "Silva^Marta")))
     await done(house, raw("ADT^A04", pid("W7", "Silva^Martha", "19840321")))

@@ -50,6 +50,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unknown person": ("Nobody here fits", "Register the person, or say that it is somebody new."),
     "order": ("The order is not known here", "Wait for the order, or file the result without it."),
     "wrong order": ("The order is another patient's", "Mend the message."),
+    "wrong patient": ("Its visit or document is another patient's", "Mend the message."),
     "directory": (
         "A name that we do not know",
         "An administrator enters it in the directory, then tries it again.",

@@ -85,6 +85,7 @@ async def _keep_once(work: Work, intent: Keep, found: Found) -> None:
     if (done := seen.kept[f"Provenance/{witness}"]) is not None:
         _did_before(work, done)
         return
+    await _check_whose(work, _names_of(intent), found, seen)
     plan = _Plan([], [])
     _plan_person(work, intent, found, (seen, plan))
     for document in intent.documents:
@@ -94,6 +95,20 @@ async def _keep_once(work: Work, intent: Keep, found: Found) -> None:
     await _carry(work, plan, witness)
 
 
+def _names_of(intent: Keep) -> list[str]:
+    """The names of the documents, in their order."""
+    return [f"{each.kind}/{document_id(each.kind, each.key)}" for each in intent.documents]
+
+
+async def _check_whose(work: Work, mine: Sequence[str], found: Found, seen: _Seen) -> None:
+    """A number that was used again for somebody else must not move a document to their chart."""
+    whose = {_subject(kept) for name in mine if (kept := seen.kept[name]) is not None}
+    for patient in whose - {found.patient, ""}:
+        if await who.stands_for(work, patient) != found.patient:
+            text = "What has the same number here, such as the visit, is another patient's."
+            raise Waits("wrong patient", text)
+
+
 def _part(intent: Any, patient: str) -> str:
     """Another translation of the same message is another deed."""
     return blake2b(msgspec.json.encode([intent, patient]), digest_size=16).hexdigest()
@@ -101,7 +116,7 @@ def _part(intent: Any, patient: str) -> str:
 
 async def _look(work: Work, intent: Keep, found: Found, witness: str) -> _Seen:
     """One look at all that is needed; raises Waits for an order that nobody knows."""
-    mine = [f"{each.kind}/{document_id(each.kind, each.key)}" for each in intent.documents]
+    mine = _names_of(intent)
     links = set[str]().union(*(keeping.placeholders(each.resource) for each in intent.documents))
     known = {PERSON: found.patient} | {
         f"#{each.kind}/{each.key}": name for each, name in zip(intent.documents, mine, strict=True)
@@ -151,7 +166,9 @@ async def _find_awaited(
 
 
 def _subject(resource: Resource) -> str:
-    subject = resource.get("subject") or resource.get("patient") or {}
+    subject = (
+        resource.get("subject") or resource.get("patient") or resource.get("beneficiary") or {}
+    )
     return str(subject.get("reference") or "")
 
 

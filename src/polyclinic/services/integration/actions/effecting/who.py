@@ -162,6 +162,14 @@ async def _follow(work: Work, charts: Mapping[str, Resource], into: _Charts) -> 
     return successors
 
 
+async def stands_for(work: Work, name: str) -> str:
+    """The chart that goes on where this one was given up for another; else its own name."""
+    (chart,) = await records.look(work.running, [name])
+    if chart is None:
+        return name
+    return (await _follow(work, {name: chart}, _Charts()))[name]
+
+
 def _successor(chart: Resource) -> str | None:
     for link in chart.get("link", ()):
         if link.get("type") == "replaced-by":
