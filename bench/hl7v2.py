@@ -42,7 +42,7 @@ def admission() -> bytes:
             f"||{born}|F|||12 Elm Street^^Springfield^MA^01103^USA||^PRN^PH^^1^413^5550100"
             f"|||M||V{number}|||||||N",
             "NK1|1|Keller^Otto|SPO|12 Elm Street^^Springfield^MA^01103|^PRN^PH^^1^413^5550101",
-            "PV1|1|I|W1^101^A^MAIN||||1234^Ruiz^Ana^^^Dr|5678^Lang^Albert|||MED||||1|||1234^Ruiz"
+            "PV1|1|I|W1^101^A^MAIN||||1234^Ruiz^Ana^^^Dr|5678^Lang^Albert|||MED||||1||1234^Ruiz"
             f"^Ana|INP|V{number}|||||||||||||||||||||||||20261128115500",
             "AL1|1|DA|70618^Penicillin^RXN|SV|Hives~Wheeze|20100101",
             "DG1|1|I10|I10^Essential hypertension^I10|||A",
