@@ -72,7 +72,7 @@ async def test_an_address_and_its_headers_arrive_as_they_were_written(wire):
             assert heads[-1].startswith(b"GET " + target + b" HTTP/1.1\r\n")
         for value in (b"caf\xe9", "café".encode(), b'W/"3"'):
             await read(wire, request("GET", url, headers=[(b"x-as-it-is", value)]))
-        assert b"\r\nx-as-it-is: " + value.lower() + b"\r\n" in heads[-1].lower()
+            assert b"\r\nx-as-it-is: " + value + b"\r\n" in heads[-1]
 
 
 async def test_a_change_on_a_connection_that_breaks_is_not_sent_again(wire):

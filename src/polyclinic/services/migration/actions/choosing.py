@@ -23,11 +23,15 @@ _PROMISING = ("shadow", "canary")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Where a request goes; `key` is set while a change's Idempotency-Key is bound to that side."""
+    """Where a request goes; `key` is set while a change's Idempotency-Key is bound to that side.
+
+    `repeated`: that key came before.
+    """
 
     side: Side
     unit: bytes | None = None
     key: bytes | None = None
+    repeated: bool = False
 
 
 async def choose_side(plane: Plane, match: Match, asked: Asked) -> Chosen:
@@ -47,7 +51,8 @@ async def choose_side(plane: Plane, match: Match, asked: Asked) -> Chosen:
         return Chosen(side, unit)
     name = plane.name("key", asked.headers.get("authorization", ""), rule.capability, key)
     try:
-        return Chosen(await rules.sent(plane.running.database, name, side), unit, name)
+        first, repeated = await rules.sent(plane.running.database, name, side)
+        return Chosen(first, unit, name, repeated)
     except Problem:
         telemetry.log("key not kept", service="migration")
         return Chosen(side, unit)

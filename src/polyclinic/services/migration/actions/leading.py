@@ -9,12 +9,12 @@ from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.service import Running
-from polyclinic.services.migration.actions import rolling
+from polyclinic.services.migration.actions import gating, rolling
 from polyclinic.services.migration.actions.plane import keyed_name
 from polyclinic.services.migration.domain import moving
 from polyclinic.services.migration.domain.burn import Slo
 from polyclinic.services.migration.domain.ladder import LADDER, Step
-from polyclinic.services.migration.domain.routing import Mode, Route, RouteRule, Table, Unit
+from polyclinic.services.migration.domain.routing import MODES, Mode, Route, RouteRule, Table, Unit
 from polyclinic.services.migration.store import counts, rules
 
 
@@ -42,6 +42,11 @@ async def declare(
     rule = RouteRule(capability=capability, **fields)
     if any(route.candidate.own and not route.candidate.guard for route in said.routes):
         raise Invalid("A route that asks in our own name needs a guard.", place="routes")
+    reading = {route.name for route in said.routes if not route.changes}
+    if any(route.kept and route.kept.read not in reading for route in said.routes):
+        raise Invalid(
+            "What shows a change is read at a route of the same capability.", place="routes"
+        )
     try:
         Table([rule])
     except Exception as wrong:
@@ -57,11 +62,16 @@ async def declare(
 
 
 async def move(
-    tx: Transaction, why: tuple[str, str], at: tuple[str, Mode], now: datetime
+    tx: Transaction, why: tuple[str, str], at: tuple[str, Mode], now: datetime, override: str = ""
 ) -> RouteRule:
-    """To another mode; what goes forward must be due, and what is retired must be out of use."""
+    """To another mode; what goes forward must be due, and what is retired must be out of use.
+
+    Towards patients and into retirement also the plan's gates must be passed, or overridden.
+    """
     capability, mode = at
-    _, where = await rolling.standing(tx, capability, now)
+    kept, where = await rolling.standing(tx, capability, now)
+    if MODES.index(mode) > MODES.index(kept.rule.mode):
+        await gating.ask_gates(tx, capability, gating.side_of(kept.rule.mode), why, override)
     if mode == "retired":
         used = await counts.uses(tx, capability, now)
         if used:
@@ -79,10 +89,13 @@ async def step(
     why: tuple[str, str],
     at: tuple[str, int | None],
     now: datetime,
+    override: str = "",
 ) -> RouteRule:
-    """Up when it is due, down at any time."""
+    """Up when it is due and the plan's gates are passed, or overridden; down at any time."""
     capability, percent = at
-    _, where = await rolling.standing(tx, capability, now)
+    kept, where = await rolling.standing(tx, capability, now)
+    if percent is None or percent > kept.rule.percent:
+        await gating.ask_gates(tx, capability, gating.side_of(kept.rule.mode), why, override)
 
     def act(rule: RouteRule) -> RouteRule:
         return moving.stepped(rule, percent, where, now)

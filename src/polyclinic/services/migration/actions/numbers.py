@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from polyclinic.foundation.service import Running
-from polyclinic.services.migration.actions import rolling
+from polyclinic.services.migration.actions import gating, rolling
 from polyclinic.services.migration.domain.burn import events_needed, usual_rate
 from polyclinic.services.migration.domain.ladder import next_percent, reasons_to_wait
 from polyclinic.services.migration.store import counts, rollouts, rules
@@ -37,6 +37,7 @@ async def numbers(running: Running, capability: str, now: datetime) -> dict[str,
     legacy = sides.get("legacy", counts.Counted())
     budget = kept.rule.slo.unavailable
     usual = usual_rate((legacy.failed, legacy.requests), budget)
+    gates = await gating.open_gates(running.database, capability, gating.side_of(kept.rule.mode))
     said = await rollouts.feedback(running.database, capability)
     return {
         "capability": capability,
@@ -47,7 +48,10 @@ async def numbers(running: Running, capability: str, now: datetime) -> dict[str,
         "events_needed": events_needed(usual, budget),
         "open_differences": where.open_differences,
         "next_percent": next_percent(kept.rule.ladder, kept.rule.percent),
-        "waits_for": reasons_to_wait(kept.rule.ladder, where, now),
+        "waits_for": [
+            *reasons_to_wait(kept.rule.ladder, where, now),
+            *(gate.sentence for gate in gates),
+        ],
         "feedback": [dict(row) for row in said],
         "burn_down": await burn_down(running, capability, now),
     }

@@ -11,6 +11,7 @@ from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import NotFound
 from polyclinic.foundation.service import Running
 from polyclinic.services.migration.actions.deciding import decide
+from polyclinic.services.migration.actions.gating import open_gates
 from polyclinic.services.migration.domain import burn, moving
 from polyclinic.services.migration.domain.diffing.rules import Difference
 from polyclinic.services.migration.domain.ladder import Standing, next_percent, reasons_to_wait
@@ -130,6 +131,8 @@ async def _watch(running: Running, kept: Kept, now: datetime) -> None:
 async def _climb(running: Running, rule: RouteRule, now: datetime) -> None:
     _, here = await standing(running.database, rule.capability, now)
     if reasons_to_wait(rule.ladder, here, now):
+        return
+    if await open_gates(running.database, rule.capability, "entry"):
         return
     async with running.database.transaction() as tx:
         kept = await rules.lock(tx, rule.capability)

@@ -15,8 +15,9 @@ import msgspec
 
 from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.errors import Problem
-from polyclinic.services.migration.actions import finding, rolling
+from polyclinic.services.migration.actions import finding, proving, rolling
 from polyclinic.services.migration.actions.plane import Plane
+from polyclinic.services.migration.actions.proving import Change
 from polyclinic.services.migration.actions.translating import (
     NotTranslated,
     to_candidate,
@@ -61,7 +62,7 @@ class Shadows:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._queue: asyncio.Queue[Pair] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[Pair | Change] = asyncio.Queue(QUEUE)
         self._learned: dict[tuple[str, str], tuple[float, dict[str, Wavered]]] = {}
         self._count = 0
 
@@ -86,10 +87,18 @@ class Shadows:
         # Which requests are sampled must tell nobody anything; chance need not be secret.
         if random.random() * 100 >= rule.shadow_percent:  # noqa: S311
             return
+        self._put(pair)
+
+    def offer_change(self, change: Change) -> None:
+        """Every acknowledged change of a route that says where it shows; never waits or fails."""
+        if change.match.route.kept is not None and change.asked.body is not None:
+            self._put(change)
+
+    def _put(self, offered: Pair | Change) -> None:
         try:
-            self._queue.put_nowait(pair)
+            self._queue.put_nowait(offered)
         except asyncio.QueueFull:
-            self._plane.compared(rule, "dropped")
+            self._plane.compared(offered.match.rule, "dropped")
 
     async def idle(self) -> None:
         """Returns when everything offered so far was compared."""
@@ -99,7 +108,7 @@ class Shadows:
         while True:
             pair = await self._queue.get()
             try:
-                await self._compare(pair)
+                await (self._prove(pair) if isinstance(pair, Change) else self._compare(pair))
             except (Problem, httpx.HTTPError):
                 self._plane.compared(pair.match.rule, "dropped")
             except Exception as bug:  # noqa: BLE001 - one strange answer must not end the comparing
@@ -131,7 +140,16 @@ class Shadows:
                 await self._twice(pair, answers[0])
             return
         result = _Found(found) if route.changes else await self._again(pair, answers[0], found)
-        await self._note(pair, result)
+        await self._note(pair.match, pair.unit, result)
+
+    async def _prove(self, change: Change) -> None:
+        """Looks for an acknowledged change; a new side that loses one sends everybody back."""
+        await self._plane.calm()
+        lost = await proving.not_kept(self._plane, change)
+        if lost:
+            await self._note(change.match, change.unit, _Found(lost))
+        elif lost is not None:
+            self._plane.compared(change.match.rule, "same")
 
     async def _both(self, pair: Pair) -> tuple[Whole, Whole] | None:
         """(legacy, candidate); None when the new side failed, which is counted as such."""
@@ -215,30 +233,30 @@ class Shadows:
             self._learned[place] = (time.monotonic() + WAVERING_SECONDS, known)
         return known
 
-    async def _note(self, pair: Pair, found: _Found) -> None:
+    async def _note(self, match: Match, unit: bytes | None, found: _Found) -> None:
         """Counts, keeps and, where a patient could be harmed, sends the rollout back."""
-        running, rule = self._plane.running, pair.match.rule
+        running, rule = self._plane.running, match.rule
         now = clock.now()
-        loud = await finding.note(running, _place(pair), (found.lasting, found.passing), now)
+        loud = await finding.note(
+            running, (rule.capability, match.route.name), (found.lasting, found.passing), now
+        )
         serious = [d for d in loud.lasting if d.severity <= 2]
         self._plane.compared(rule, "mismatched" if serious else "different")
         if rule.mode != "canary":
             return
         grave = [d for d in serious if d.severity == 1]
         if grave:
-            await rolling.send_back(running, rule, rolling.because_of(pair.match, grave), now)
+            await rolling.send_back(running, rule, rolling.because_of(match, grave), now)
             await self._plane.look()
-        elif any(d.severity == 1 for d in loud.passing) and not await self._just_written(pair):
-            await rolling.hold_back(
-                running, rule, rolling.because_of(pair.match, loud.passing), now
-            )
+        elif any(d.severity == 1 for d in loud.passing) and not await self._just_written(unit):
+            await rolling.hold_back(running, rule, rolling.because_of(match, loud.passing), now)
 
-    async def _just_written(self, pair: Pair) -> bool:
+    async def _just_written(self, unit: bytes | None) -> bool:
         """The other side may not have heard of a change yet; that is no wavering of its own."""
-        if pair.unit is None:
+        if unit is None:
             return False
         seconds = self._plane.settings.sync_seconds
-        return await rules.was_written(self._plane.running.database, pair.unit, seconds)
+        return await rules.was_written(self._plane.running.database, unit, seconds)
 
 
 def _place(pair: Pair) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """What the new side is asked instead, and its answer in the old side's shape."""
 
 import re
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
@@ -31,7 +32,7 @@ async def to_candidate(running: Running, match: Match, asked: Question) -> Quest
         target = (path + (f"?{query}" if query else "")).encode()
     headers, body = asked.headers, asked.body
     if new.request is not None and asked.body:
-        body = msgspec.json.encode(shaped(new.request, _json(asked.body), match.path))
+        body = msgspec.json.encode(shaped(new.request, document(asked.body), match.path))
         headers = [(k, v) for k, v in headers if k not in _OF_THE_BODY]
         headers.append((b"content-type", b"application/json"))
     if new.own:
@@ -58,6 +59,17 @@ def _json(body: bytes) -> object:
         return msgspec.json.decode(body)
     except _UNREADABLE as unreadable:
         raise NotTranslated from unreadable
+
+
+def document(body: bytes) -> Any:
+    """What was sent, as JSON or as the fields of a form; raises NotTranslated."""
+    try:
+        return msgspec.json.decode(body)
+    except _UNREADABLE:
+        fields = dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
+        if not fields:
+            raise NotTranslated from None
+        return fields
 
 
 def filled(template: str, names: dict[str, str]) -> str:

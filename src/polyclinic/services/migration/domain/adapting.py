@@ -35,10 +35,11 @@ def shaped(shape: Any, document: Any, names: Mapping[str, str]) -> Any:
 def _text(shape: str, document: Any, names: Mapping[str, str]) -> Any:
     if shape.startswith("$path."):
         return names.get(shape.removeprefix("$path."))
-    return _at(document, shape[2:]) if shape.startswith("$.") else shape
+    return at(document, shape[2:]) if shape.startswith("$.") else shape
 
 
-def _at(value: Any, path: str) -> Any:
+def at(value: Any, path: str) -> Any:
+    """What is found along a path of names and numbers; None where it leads nowhere."""
     for name in filter(None, path.split(".")):
         if isinstance(value, list):
             value = value[int(name)] if name.isdecimal() and int(name) < len(value) else None
@@ -52,7 +53,7 @@ def _step(shape: dict[str, Any], document: Any, names: Mapping[str, str]) -> Any
     if "$where" in shape:
         value = next((each for each in _list(value) if _is_so(each, shape["$where"])), None)
     if "$take" in shape:
-        value = _at(value, shape["$take"])
+        value = at(value, shape["$take"])
     if "$each" in shape:
         return _kept([shaped(shape["$each"], each, names) for each in _list(value)])
     if "$map" in shape:
@@ -75,7 +76,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _is_so(item: Any, wanted: Mapping[str, Any]) -> bool:
-    return all(_at(item, path) == value for path, value in wanted.items())
+    return all(at(item, path) == value for path, value in wanted.items())
 
 
 def _kept(values: list[Any]) -> list[Any]:

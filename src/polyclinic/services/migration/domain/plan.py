@@ -78,11 +78,7 @@ def planned(
     capabilities: Sequence[Capability], inputs: Inputs, said: Mapping[tuple[str, str], Said]
 ) -> Plan:
     """The plan as of now; gates stand as `said` (by capability and gate) has it."""
-    gaps = [
-        Gap(each.name, inputs.left.get(each.name) or _gap(each))
-        for each in capabilities
-        if each.name in inputs.left or each.service in ("", "none")
-    ]
+    gaps = [Gap(each.name, why) for each in capabilities if (why := left_out(each, inputs))]
     left = {each.capability for each in gaps}
     moving = [each for each in capabilities if each.name not in left]
     scores = scored(moving, inputs.weights, inputs.values)
@@ -92,6 +88,13 @@ def planned(
     return Plan(
         inputs=inputs, scores=scores, waves=_waves(groups, by_name, inputs, said), gaps=tuple(gaps)
     )
+
+
+def left_out(each: Capability, inputs: Inputs) -> str:
+    """Why a capability does not move; empty for one that does."""
+    if each.name in inputs.left:
+        return inputs.left[each.name] or _gap(each)
+    return _gap(each) if each.service in ("", "none") else ""
 
 
 def _gap(each: Capability) -> str:
@@ -108,13 +111,14 @@ def _waves(
     for number, names in enumerate(groups, 1):
         earliest = begins + timedelta(weeks=inputs.weeks)
         live, why = ordering.live_day(earliest, inputs.blackouts)
-        steps = tuple(_step(by_name[name], inputs, said) for name in names)
+        steps = tuple(step_of(by_name[name], inputs, said) for name in names)
         made.append(Wave(number=number, begins=begins, live=live, steps=steps, moved_for=why))
         begins = live + timedelta(days=1)
     return tuple(made)
 
 
-def _step(each: Capability, inputs: Inputs, said: Mapping[tuple[str, str], Said]) -> Step:
+def step_of(each: Capability, inputs: Inputs, said: Mapping[tuple[str, str], Said]) -> Step:
+    """A capability within the plan, its gates as they stand."""
     kind, why = ordering.rollback(each)
     if each.name in inputs.rollback:
         kind, why = inputs.rollback[each.name], "Said by a person."

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from polyclinic.services.migration.domain.burn import Slo
-from polyclinic.services.migration.domain.diffing.rules import Comparison
+from polyclinic.services.migration.domain.diffing.rules import Comparison, Severity
 from polyclinic.services.migration.domain.ladder import LADDER, Step
 
 Mode = Literal["off", "shadow", "canary", "live", "retired"]
@@ -42,10 +42,27 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     guard: str = ""
 
 
+class Proof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a change that is said to be done can be read: at the route named `read`.
+
+    With `holds`, a shape over what was sent (adapting.py), some item of the list at `items` (or the
+    whole answer) holds these values; without it the answer is another one than before the change.
+    The address of `read` is filled from this route's, from the fields that were sent, and from
+    `names`, a shape too (`{"inv": "$.inv_no"}`).
+    """
+
+    read: str
+    names: Any = None
+    items: str = ""
+    holds: Any = None
+    severity: Severity = 1
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests of one kind. `reads` says of a POST that it changes nothing (a search).
 
-    `dry_run` names a header with which the candidate tries a write and keeps nothing of it.
+    `dry_run` names a header with which the candidate tries a write and keeps nothing of it; `kept`
+    says where a write that the candidate acknowledged is looked for afterwards.
     """
 
     name: str
@@ -54,6 +71,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unit: tuple[str, ...] = ()
     reads: bool = False
     dry_run: str = ""
+    kept: Proof | None = None
     candidate: Candidate = Candidate()
     compare: Comparison = Comparison()
 

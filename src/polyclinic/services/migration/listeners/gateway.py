@@ -6,13 +6,12 @@ after the answer has gone out.
 """
 
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
-import msgspec
 from starlette.responses import Response
 
 from polyclinic.foundation import http, ids, telemetry
@@ -31,12 +30,15 @@ from polyclinic.foundation.passing import (
     pass_back,
     passed,
 )
+from polyclinic.services.migration.actions import proving
 from polyclinic.services.migration.actions.choosing import Chosen, choose_side, never_sent
 from polyclinic.services.migration.actions.guarding import may_pass
 from polyclinic.services.migration.actions.plane import Plane
+from polyclinic.services.migration.actions.proving import Change
 from polyclinic.services.migration.actions.shadowing import Pair, Shadows
 from polyclinic.services.migration.actions.translating import (
     NotTranslated,
+    document,
     to_candidate,
     to_legacy_shape,
 )
@@ -166,14 +168,10 @@ class Gateway:
         except Problem:
             await self._failed_new(visit, match)
             return
-        seconds = self.plane.settings.candidate_seconds if visit.reads else self._patience
         if not visit.reads:
-            answer = await self._asked(visit, "candidate", question, seconds)
-            if answer is not None:
-                self._count_new(visit, answer.status_code)
-                await self._deliver(visit, match, answer)
+            await self._changed_new(visit, match, question)
             return
-        request = self._request(visit, "candidate", question, seconds)
+        request = self._request(visit, "candidate", question, self.plane.settings.candidate_seconds)
         try:
             answer = await asked(self.plane.upstreams.wire("candidate"), request, visit.upload)
         except httpx.TransportError:
@@ -202,6 +200,19 @@ class Gateway:
         else:
             await self._say(visit, 503, "transient", "This could not be carried out; try again.")
 
+    async def _changed_new(self, visit: _Visit, match: Match, question: Question) -> None:
+        """A change on the new side; what it says is done is looked for afterwards."""
+        made = visit.question()
+        change = Change(match, made, visit.chosen.unit, visit.chosen.repeated)
+        change = await proving.before(self.plane, change)
+        answer = await self._asked(visit, "candidate", question, self._patience)
+        if answer is None:
+            return
+        self._count_new(visit, answer.status_code)
+        await self._deliver(visit, match, answer)
+        if answer.status_code < 300:
+            self.shadows.offer_change(change)
+
     async def _deliver(self, visit: _Visit, match: Match, answer: httpx.Response) -> None:
         if match.route.candidate.answer is None or answer.status_code >= 300:
             await self._stream(visit, answer, "candidate")
@@ -216,7 +227,8 @@ class Gateway:
         self._compare(visit, "candidate", whole)
 
     async def _send_whole(self, visit: _Visit, whole: Whole) -> None:
-        headers = [*whole.headers, (SIDE_HEADER, b"candidate"), _number(visit)]
+        theirs = [pair for pair in whole.headers if pair[0] != b"x-request-id"]
+        headers = [*theirs, (SIDE_HEADER, b"candidate"), _number(visit)]
         start = {"type": "http.response.start", "status": whole.status, "headers": headers}
         await visit.send(start)
         await visit.send({"type": "http.response.body", "body": whole.body})
@@ -234,7 +246,8 @@ class Gateway:
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] += [(SIDE_HEADER, side.encode()), _number(visit)]
+                theirs = [pair for pair in message["headers"] if pair[0] != b"x-request-id"]
+                message["headers"] = [*theirs, (SIDE_HEADER, side.encode()), _number(visit)]
             await visit.send(message)
 
         comparing = self.shadows.wants(visit.match, visit.scope["method"])
@@ -323,7 +336,8 @@ class Gateway:
 def _is_read_whole(match: Match) -> bool:
     route = match.route
     twice = (route.reads and route.changes is False) or bool(route.dry_run)
-    return twice or route.candidate.request is not None or needs_body(match.rule, route)
+    shown = route.candidate.request is not None or route.kept is not None
+    return twice or shown or needs_body(match.rule, route)
 
 
 def _asked_of(visit: _Visit, match: Match) -> Asked:
@@ -333,10 +347,8 @@ def _asked_of(visit: _Visit, match: Match) -> Asked:
     query = dict(parse_qsl(visit.scope["query_string"].decode("latin-1")))
     body: Any = None
     if visit.body and needs_body(match.rule, match.route):
-        try:
-            body = msgspec.json.decode(visit.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            body = None
+        with suppress(NotTranslated):
+            body = document(visit.body)
     return Asked(match.path, query, headers, body)
 
 

@@ -22,17 +22,19 @@ from polyclinic.services.migration.store import counts, rollouts, rules
 
 
 class MoveAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Another mode, and why."""
+    """Another mode, and why; `override` says why gates of the plan may be open all the same."""
 
     mode: Mode
     reason: str
+    override: str = ""
 
 
 class StepAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The next step, or a lower percentage."""
+    """The next step, or a lower percentage; `override` as above."""
 
     reason: str
     percent: int | None = None
+    override: str = ""
 
 
 class ReasonAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +120,7 @@ async def post_mode(request: Request) -> Response:
     async def act(passage: Passage, caller: Caller, asked: MoveAsk, key: Once) -> Stored:
         async def move(tx: Transaction, why: tuple[str, str], now: datetime) -> RouteRule:
             at = (_capability(request), asked.mode)
-            return await leading.move(tx, why, at, now)
+            return await leading.move(tx, why, at, now, asked.override)
 
         return await _done(passage, caller, asked.reason, key, move)
 
@@ -129,7 +131,7 @@ async def post_step(request: Request) -> Response:
     async def act(passage: Passage, caller: Caller, asked: StepAsk, key: Once) -> Stored:
         async def step(tx: Transaction, why: tuple[str, str], now: datetime) -> RouteRule:
             at = (_capability(request), asked.percent)
-            return await leading.step(tx, why, at, now)
+            return await leading.step(tx, why, at, now, asked.override)
 
         return await _done(passage, caller, asked.reason, key, step)
 

@@ -38,7 +38,7 @@ _WRITTEN: LiteralString = """
     WHERE unit = $1 AND written IS NOT NULL"""
 _SENT: LiteralString = """
     INSERT INTO migration.sent AS s (key, side) VALUES ($1, $2)
-    ON CONFLICT (key) DO UPDATE SET side = s.side RETURNING side"""
+    ON CONFLICT (key) DO UPDATE SET side = s.side RETURNING side, xmax <> 0 AS repeated"""
 
 
 class Kept(NamedTuple):
@@ -116,9 +116,10 @@ async def was_written(database: Database, unit: bytes, seconds: float) -> bool:
     return await database.fetchval(_WRITTEN, unit, timedelta(seconds=seconds))
 
 
-async def sent(database: Database, key: bytes, side: Side) -> Side:
-    """Where a change of this key is to go: where it went first."""
-    return await database.fetchval(_SENT, key, side)
+async def sent(database: Database, key: bytes, side: Side) -> tuple[Side, bool]:
+    """Where a change of this key is to go, which is where it went first, and whether it did."""
+    (row,) = await database.fetch(_SENT, key, side)
+    return row["side"], row["repeated"]
 
 
 async def never_sent(database: Database, key: bytes) -> None:
