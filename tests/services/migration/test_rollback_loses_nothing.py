@@ -279,8 +279,8 @@ async def test_each_acknowledged_write_stands_once_in_the_old_system_after_going
         await agree(world)
         record_property("acknowledged writes", len(world.acknowledged))
         record_property("of these by the new side", world.by_side()["candidate"])
-        record_property("seconds to roll back", round(took, 1))
-        record_property("seconds until all were home", round(home, 1))
+        record_property("seconds to roll back, in all", round(took))
+        record_property("seconds until all were home", round(home))
         assert world.wrong() == (set(), set())
         assert world.by_side()["candidate"] > 3
 
