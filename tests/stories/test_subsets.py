@@ -24,7 +24,19 @@ SUBSETS = (
     ("integration", "migration", "identity"),
     ("integration", "appointments", "billing", "identity"),
     ("records", "identity", "migration"),
+    ("insights", "identity"),
+    ("records", "identity", "insights"),
     ("records", "appointments", "identity", "billing", "integration", "migration", "portal"),
+    (
+        "records",
+        "appointments",
+        "identity",
+        "billing",
+        "integration",
+        "insights",
+        "migration",
+        "portal",
+    ),
 )
 CHANNEL = """
 name: ward
@@ -175,6 +187,25 @@ async def leads_from_an_old_system(subset, headers):
     assert decided.json() == {"decisions": []}
 
 
+async def tells_risks(subset, headers, installed):
+    """Stated values are answered by itself; of charts only where there is who keeps them."""
+    stated = {
+        "age": {"value": 60, "unit": "a"},
+        "sex": "female",
+        "creatinine": {"value": 0.9, "unit": "mg/dL"},
+    }
+    path = "/insights/calculators/ckd-epi-2021"
+    told = await subset.client.post(path, headers=headers, json={"inputs": stated})
+    assert told.json()["status"] == "scored", told.text
+    waits = await subset.client.get("/insights/waiting", headers=headers)
+    assert waits.json()["parked"] == 0
+    found = await subset.client.get("/insights/worklist", headers=headers)
+    assert found.status_code == 200, found.text
+    assert found.json()["people"] == []
+    chart = await subset.client.post("/insights/chart", headers=headers, json={"patient": "none"})
+    assert chart.status_code == (404 if "records" in installed else 503)
+
+
 async def shows_pages(subset, installed):
     first = await subset.client.get("/", follow_redirects=True)
     assert first.status_code == 200
@@ -213,5 +244,7 @@ async def test_a_subset_starts_and_does_its_own_work(assembled, root_key, names)
             await hears_messages(subset, headers, names)
         if "migration" in names:
             await leads_from_an_old_system(subset, headers)
+        if "insights" in names:
+            await tells_risks(subset, headers, names)
         if "portal" in names:
             await shows_pages(subset, names)

@@ -45,6 +45,7 @@ class Unverified:
     alg: str
     typ: str | None
     kid: str | None
+    jku: str | None = None
 
 
 class _Registry(jws.JWSRegistry):
@@ -56,22 +57,29 @@ class _Registry(jws.JWSRegistry):
         return self.algorithms[name]
 
 
-def peek(text: str) -> Unverified:
-    """The header of a compact token; refuses every form but the plain one."""
+def peek(text: str, *, more: frozenset[str] = frozenset()) -> Unverified:
+    """The header of a compact token; refuses every form but the plain one.
+
+    `more` names headers that this caller knows what to do with; a `jku` is a claim like any other,
+    and whoever allows it compares it with an address of their own list.
+    """
     if len(text) > TOKEN_BYTES_MAX:
         raise BadToken("The token is longer than 8 KB.")
     parts = text.split(".")
     if len(parts) != 3 or not all(PART.fullmatch(part) for part in parts):
         raise BadToken("The token does not have the three parts of a signed token.")
     header = _object(parts[0])
-    if not header.keys() <= HEADERS:
+    if not header.keys() <= HEADERS | more:
         raise BadToken("The token has a header that is not understood.")
     alg, typ, kid = header.get("alg"), header.get("typ"), header.get("kid")
     if not isinstance(alg, str) or not isinstance(typ, str | None):
         raise BadToken("The token's header is not valid.")
     if kid is not None and not (isinstance(kid, str) and KID.fullmatch(kid)):
         raise BadToken("The token's key id is not valid.")
-    return Unverified(text, alg, typ, kid)
+    jku = header.get("jku")
+    if not isinstance(jku, str | None):
+        raise BadToken("The token's header is not valid.")
+    return Unverified(text, alg, typ, kid, jku)
 
 
 def claimed_issuer(token: Unverified) -> str:

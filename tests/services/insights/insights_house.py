@@ -140,12 +140,16 @@ async def until(looked: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
 
 @asynccontextmanager
 async def open_house(
-    postgres_url: str, key_file: Path, *names: str, **environ: str
+    postgres_url: str,
+    key_file: Path,
+    *names: str,
+    public_url: str | None = None,
+    **environ: str,
 ) -> AsyncIterator[House]:
     name = f"insights_{uuid4().hex}"
     await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
     url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    platform = Platform(database_url=url, key_file=str(key_file))
+    platform = Platform(database_url=url, key_file=str(key_file), public_url=public_url)
     wanted = names or ("identity", "records", "insights")
     try:
         async with assemble(platform, wanted, environ) as process:

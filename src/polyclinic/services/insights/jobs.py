@@ -4,11 +4,18 @@ from polyclinic.foundation import once
 from polyclinic.foundation.service import Job, Running
 from polyclinic.services.insights.actions import drifting
 from polyclinic.services.insights.actions.working import measure
+from polyclinic.services.insights.store import exposures, proofs
 
 
 async def sweep(running: Running) -> None:
     """Forgets answers whose time is over."""
     await once.sweep(running.database, running.settings.idempotency_hours)
+    await proofs.forget(running.database)
+
+
+async def forget(running: Running) -> None:
+    """What was shown to whom, once its time is over."""
+    await exposures.forget(running.database, running.settings.keep_days)
 
 
 async def measure_queue(running: Running) -> None:
@@ -24,6 +31,7 @@ async def judge_models(running: Running) -> None:
 
 jobs = (
     Job("sweep", 600, sweep),
+    Job("forget exposures", 24 * 3600, forget),
     Job("measure queue", 15, measure_queue),
     Job("judge models", 300, judge_models),
 )

@@ -9,11 +9,14 @@ from polyclinic.services.insights.actions.meters import Meters
 from polyclinic.services.insights.actions.model_meters import ModelMeters
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.actions.working import Worker
+from polyclinic.services.insights.gateways import issuers
 
 
 @asynccontextmanager
 async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
-    engine = Engine(running, Meters(running.metrics), ModelMeters(running.metrics))
+    metrics = running.metrics
+    listed = issuers.read(running.settings.cds_issuers)
+    engine = Engine(running, Meters(metrics), ModelMeters(metrics), listed)
     engine.followers.append(Follower(engine).follow)
     async with Worker(engine).running():
         yield engine

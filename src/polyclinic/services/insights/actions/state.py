@@ -14,6 +14,7 @@ from polyclinic.foundation.service import Running
 from polyclinic.services.insights.actions.meters import Meters
 from polyclinic.services.insights.actions.model_meters import ModelMeters
 from polyclinic.services.insights.domain.models import Model
+from polyclinic.services.insights.gateways.issuers import Issuers
 from polyclinic.services.insights.settings import InsightsSettings
 
 # Whoever else makes something of a chart that was just read: `Patient/<id>`, the Patient and its
@@ -41,6 +42,8 @@ class Engine:
     running: Running
     meters: Meters
     model_meters: ModelMeters
+    # The EHRs that may call CDS Hooks.
+    issuers: Issuers
     # Set when something new is in the queue.
     more: asyncio.Event = field(default_factory=asyncio.Event)
     # Devices (a version of a calculator each) that are known to be in records.
