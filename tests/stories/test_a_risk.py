@@ -104,7 +104,7 @@ def test_a_risk_is_accepted_done_and_released_to_its_patient(topology: Clinic):
 
 
 def test_the_demo_chart_shows_scores_with_the_exact_results_behind_them(topology: Clinic):
-    """The golden chart: eGFR, PREVENT and readmission, each with its sources or what is missing."""
+    """The golden chart: eGFR, PREVENT and return to hospital, each with its sources."""
     ward = Ward(topology)
     found = panel(ward, MARIA)
     scores = {each["method"]: each for each in found["scores"]}
@@ -118,8 +118,13 @@ def test_the_demo_chart_shows_scores_with_the_exact_results_behind_them(topology
     assert scores["prevent"]["number"]["unit"] == "%"
     assert scores["prevent"]["number"]["horizon_years"] == 10
     assert scores["prevent"]["peers"].endswith("of 100 people like this one within 10 years.")
-    assert "lace" in scores
-    assert scores["lace"]["status"] in ("scored", "missing", "not-for-them")
+    back = scores["lace"]
+    assert back["status"] == "scored", back
+    stays = {each for each in back["basis"] if each.startswith("Encounter/")}
+    assert stays
+    for each in stays:
+        kept = ward.system.get(f"/fhir/{each}").json()
+        assert kept["subject"]["reference"] == MARIA
 
 
 def test_the_demo_clinic_has_a_worklist_from_the_first_day(topology: Clinic):

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from polyclinic.demo import channels
+from polyclinic.demo import channels, stay
 from polyclinic.demo.billing import bill
 from polyclinic.demo.fixture import PATH, Relation, bundles, relations
 from polyclinic.demo.people import sign_ins
@@ -64,8 +64,9 @@ async def seed(
     for number, line in enumerate(lines):
         what = f"patient {number} of {len(lines) - 1}" if number else "clinic and staff"
         progress(number, total, what)
-        resources += await _import(client, await operator_token(), number, line)
+        resources += await _import(client, await operator_token(), f"{PATH}#{number + 1}", line)
         related += relations(line)
+    await _import(client, await operator_token(), "stay.py", stay.bundle())
     progress(total - 2, total, "care relations")
     await _post(
         client,
@@ -82,16 +83,16 @@ async def seed(
     return SeedResult(resources, len(related), len(sign_ins()))
 
 
-async def _import(client: httpx.AsyncClient, token: str, number: int, line: bytes) -> int:
+async def _import(client: httpx.AsyncClient, token: str, source: str, line: bytes) -> int:
     headers = {
         "content-type": "application/fhir+json",
         "x-content-hash": hashlib.sha256(line).hexdigest(),
-        "x-source": f"demo/{PATH}#{number + 1}",
+        "x-source": f"demo/{source}",
     }
     answer = await _post(client, token, "/records/import", line, headers)
     imported = msgspec.json.decode(answer.content, type=Imported)
     if imported.status == "refused":
-        raise NotSeeded(f"Records refused line {number + 1} of the demo clinic: {imported.refused}")
+        raise NotSeeded(f"Records refused {source} of the demo clinic: {imported.refused}")
     return imported.resources if imported.status == "imported" else 0
 
 

@@ -80,7 +80,7 @@ def urls_of(patient: str, asked: Wanted, today: date) -> list[str]:
         query = f"patient={who}&_count={COUNT}"
         if kind == "Observation":
             codes = ",".join(f"http://loinc.org|{code}" for code in asked.loinc)
-            query += f"&_sort={_NEWEST[kind]}&code={quote(codes, safe=',')}"
+            query += f"&_sort={_NEWEST[kind]}&combo-code={quote(codes, safe=',')}"
             if asked.days is not None:
                 query += f"&date=ge{today - timedelta(days=asked.days)}"
         urls.append(f"{kind}?{query}")
