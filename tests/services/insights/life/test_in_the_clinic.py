@@ -103,6 +103,26 @@ async def test_what_is_remembered_names_nobody_and_the_same_again_writes_nothing
     assert [row["x"] for row in after] == [row["x"] for row in before]
 
 
+async def test_what_is_deleted_in_records_is_no_longer_remembered(champion):
+    house = champion
+    await house.put({"resourceType": "Patient", "id": "eve", "birthDate": "1950-02-03"})
+    made = lab("eve", "2160-0", 0.9, "mg/dL", clock.now())
+    await house.put(made)
+
+    async def remembered():
+        return [row for row in await events_of(house) if row["code"] == "LOINC//2160-0"]
+
+    assert await until(remembered)
+    assert (await house.send("DELETE", f"/fhir/Observation/{made['id']}")).is_success
+
+    async def forgotten():
+        return not await remembered()
+
+    assert await until(forgotten)
+    async with house.running.state.database.transaction() as tx:
+        await remembering.forget(house.running.state, tx, "Patient/eve")
+
+
 async def test_a_new_generation_has_other_names_and_other_dates(champion):
     house = champion
     before = {row["code"]: row for row in await events_of(house)}

@@ -83,7 +83,7 @@ async def _assess(engine: Engine, task: Task) -> _Done:
         _end_all(done, found.former.values(), task)
         return done
     for each in engine.followers:
-        await each(task.patient, found.patient, found.resources)
+        await each(task.patient, found.patient, found.resources, task.gone)
     chart = Chart.of(found.patient, found.resources)
     await _score(engine, done, _Scene(task, chart, found.former, now), due)
     return done

@@ -24,7 +24,9 @@ class Follower:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def follow(self, patient: str, who: Json, resources: Sequence[Json]) -> None:
+    async def follow(
+        self, patient: str, who: Json, resources: Sequence[Json], gone: frozenset[str]
+    ) -> None:
         """Remembers what was read; where a model's question is open, reads on and scores. What no
         model says any more, or what nobody asks any more, is taken back."""
         engine, now = self._engine, clock.now()
@@ -36,10 +38,10 @@ class Follower:
         if due:
             known = await _read(engine, patient, due)
         async with engine.turn, engine.database.transaction() as tx:
-            await remembering.remember(engine, tx, patient, known)
+            await remembering.remember(engine, tx, patient, known, gone)
         said = await scoring.score(engine, patient, known, now) if due else ()
         if rows:
-            await telling.tell(engine, patient, said, now)
+            await telling.tell(engine, patient, said, (now, gone))
 
 
 async def live(engine: Engine, patient: str, token: str) -> tuple[ModelScore, ...]:

@@ -2,7 +2,7 @@
 
 import hmac
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from polyclinic.foundation import clock
@@ -25,9 +25,15 @@ def score_subject(engine: Engine, patient: str) -> bytes:
     return keyed(engine, "scores", patient)
 
 
-async def remember(engine: Engine, tx: Transaction, patient: str, resources: Sequence[Json]) -> int:
+async def remember(
+    engine: Engine,
+    tx: Transaction,
+    patient: str,
+    resources: Sequence[Json],
+    gone: Collection[str] = (),
+) -> int:
     """What these resources of `Patient/<id>` say now, in place of what they said before; how many
-    events that are. The same again writes nothing."""
+    events that are. What `gone` names is forgotten; the same again writes nothing."""
     number = await events.generation(tx)
     secret = engine.running.vault.secret("events")
     now = Pseudonyms(secret, number)
@@ -37,6 +43,7 @@ async def remember(engine: Engine, tx: Transaction, patient: str, resources: Seq
         await events.rename(tx, older.subject(patient), now.subject(patient), moved, number)
     new = events_of(now, patient, resources, clock.now())
     told = [now.source(f"{each.get('resourceType')}/{each.get('id')}") for each in resources]
+    told += [now.source(each) for each in gone]
     await _replace(tx, number, told, new)
     await _settle(engine, tx, patient, resources)
     return len(new)

@@ -17,9 +17,11 @@ from polyclinic.services.insights.domain.models import Model
 from polyclinic.services.insights.gateways.issuers import Issuers
 from polyclinic.services.insights.settings import InsightsSettings
 
-# Whoever else makes something of a chart that was just read: `Patient/<id>`, the Patient and its
-# resources. What it raises has the chart read again later.
-Follower = Callable[[str, dict[str, Any], Sequence[dict[str, Any]]], Awaitable[None]]
+# Whoever else makes something of a chart that was just read: `Patient/<id>`, the Patient, its
+# resources, and what is gone for good. What it raises has the chart read again later.
+Follower = Callable[
+    [str, dict[str, Any], Sequence[dict[str, Any]], frozenset[str]], Awaitable[None]
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,18 @@ from polyclinic.services.insights.store.assessments import Kept
 Json = dict[str, Any]
 
 
-async def tell(engine: Engine, patient: str, said: Sequence[ModelScore], now: datetime) -> None:
+async def tell(
+    engine: Engine,
+    patient: str,
+    said: Sequence[ModelScore],
+    when: tuple[datetime, frozenset[str]],
+) -> None:
     """What a champion says becomes a RiskAssessment; what a canary says is seen by its team only,
-    in the panel. Raises Changed where somebody else was faster: the chart is read again then."""
+    in the panel. `when`: the time, and references that are gone for good.
+
+    Raises Changed where somebody else was faster: the chart is read again then.
+    """
+    now, gone = when
     heard = {each.model.model: each for each in said if each.model.state == "champion"}
     methods = sorted({row["model"] for row in await models.list_models(engine.database)})
     numbers = {method: engine.assessment_id(patient, method) for method in methods}
@@ -37,7 +46,7 @@ async def tell(engine: Engine, patient: str, said: Sequence[ModelScore], now: da
                                 heard[method], (former, now))  # fmt: skip
             kept.append(_kept(engine, patient, number, heard[method]))
         elif former is not None:
-            ended = assessments.ended(former, frozenset())
+            ended = assessments.ended(former, gone)
             puts += [Put(ended, charts.version_of(former))] if ended else []
             over.append(number)
     await charts.keep(engine.running, puts)
