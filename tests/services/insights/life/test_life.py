@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import xml.etree.ElementTree as ET
 from datetime import timedelta
 
@@ -44,15 +43,18 @@ async def score_all(house, found):
     return [(each.model.version, each.chance) for each in said]
 
 
-async def came_true(house, version, seed=1, odds=1.0):
-    """Outcomes as foretold, or with other odds."""
-    chance = random.Random(seed)
+async def came_true(house, version, odds=1.0):
+    """Outcomes as foretold, or with other odds; without chance: every run sees the same."""
     rows = await house.sql(
         "SELECT occasion, chance AS p FROM insights.score WHERE version = $1"
-        " AND chance IS NOT NULL ORDER BY occasion",
+        " AND chance IS NOT NULL ORDER BY chance, at",
         version,
     )
-    came = [int(chance.random() < r["p"] * odds / (1 - r["p"] + r["p"] * odds)) for r in rows]
+    came, owed = [], 0.5
+    for row in rows:
+        owed += row["p"] * odds / (1 - row["p"] + row["p"] * odds)
+        came.append(int(owed >= 1))
+        owed -= came[-1]
     await house.sql(
         "UPDATE insights.score s SET outcome = t.outcome"
         " FROM unnest($2::bytea[], $3::int[]) AS t(occasion, outcome)"

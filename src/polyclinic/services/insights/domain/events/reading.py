@@ -134,10 +134,12 @@ def _condition(entry: Resource) -> Iterator[Fact]:
     problem = resources.problem(entry)
     if problem is None or problem.since is None or problem.standing in ("refuted", "unsure"):
         return
+    said = entry.get("onsetDateTime") or part_of(entry, "onsetPeriod").get("start")
+    began = resources.moment(said) or problem.since
     written = part_of(entry, "meta").get("lastUpdated")
-    known = _later(problem.since, entry.get("recordedDate"), written)
+    known = _later(began, entry.get("recordedDate"), written)
     for name in _names(entry.get("code")):
-        yield Fact(problem.since, known, name, reference=problem.reference)
+        yield Fact(began, known, name, reference=problem.reference)
 
 
 def _encounter(entry: Resource) -> Iterator[Fact]:
