@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+DATA ?= ../shared/data/insights/datasets
 WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' -q
 
-.PHONY: help setup up check test test-long bench fix lock
+.PHONY: help setup up check test test-long bench evaluate fix lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -38,6 +39,9 @@ test-long: setup ## the big numbers; the last ones stand in docs/reference/long-
 
 bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors
 	@$(BIN)/python -m bench $(ARGS)
+
+evaluate: setup ## learn from public data sets and print how good it is (DATA=folder of the sets)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m evaluate --data '$(DATA)' $(ARGS)
 
 fix: setup ## format and repair what can be repaired by itself
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -14,7 +14,7 @@ from polyclinic.foundation import outbox
 FUNCTION_LINES_MAX = 40
 FILE_LINES_MAX = 400
 FILE_BYTES_MAX = 4 << 20
-OURS = ("src", "scripts", "bench")
+OURS = ("src", "scripts", "bench", "evaluate")
 
 ROOMS = {
     "__init__", "routes", "pages", "listeners", "reactions", "jobs", "actions", "store",
