@@ -25,8 +25,8 @@ from polyclinic.services.insights.domain.models import Feature
 
 FILES = ("survival_nafld1.csv.gz", "survival_nafld2.csv.gz", "survival_nafld3.csv.gz")
 HORIZON = timedelta(days=1826.25)
-_BACK = 1826  # days that are looked back upon
-_VALUES = {"hdl": (5.0, 200.0), "sbp": (50.0, 300.0)}
+# Lowest and highest that a person can have, and how many days are looked back upon.
+_VALUES = {"hdl": (5.0, 200.0, 1826), "sbp": (50.0, 300.0, 1096)}
 _KNOWN = {
     "hypertension": "htn", "dyslipidaemia": "dyslipidemia", "angina": "ang/isc", "afib": "afib",
     "heart_failure": "heart failure", "stroke": "stroke", "infarction": "MI", "nafld": "nafld",
@@ -43,9 +43,9 @@ _FEATURES = (
     Feature("bmi.last", "number", "Body mass index", "kg/m2", "Observation 39156-5"),
     Feature("hdl.last", "number", "HDL cholesterol", "mg/dL", "Observation 2085-9, 5 years"),
     Feature("systolic.last", "number", "Systolic pressure", "mm[Hg]",
-            "Observation 8480-6, 5 years"),
+            "Observation 8480-6, 3 years"),
     Feature("systolic.mean", "number", "Mean systolic pressure", "mm[Hg]",
-            "Observation 8480-6, 5 years"),
+            "Observation 8480-6, 3 years"),
     *(Feature(f"{name}.there", "number", words, "1", "Condition, ever before")
       for name, words in _WORDS.items()),
 )  # fmt: skip
@@ -85,7 +85,7 @@ def build(folder: Path) -> list[Study]:
             subsets={"without fatty liver": ~fatty},
             groups=[*codes(diabetes.columns["sex"], "sex"), *bands(age, "age", [40, 55, 70])],
             notes=_LIMITS, compared=("splines", "age and sex"),
-            naming=Naming("incident-diabetes-5y-nafld", "1.0.0", "incident-diabetes-5y-nafld",
+            naming=Naming("incident-diabetes-5y-nafld", "1.0.0", "incident-diabetes-5y",
                           "Diabetes within five years", 1826.25),
             **common,
         )
@@ -114,9 +114,9 @@ def _read(files: list[Path]) -> tuple[list[dict], dict, dict]:
     people, measured, noted = (_rows(file) for file in files)
     values: dict[str, dict[str, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
     for row in measured:
-        low, high = _VALUES.get(row["test"], (math.inf, -math.inf))
+        low, high, back = _VALUES.get(row["test"], (math.inf, -math.inf, 0))
         value, day = float(row["value"]), int(row["days"])
-        if low <= value <= high and -_BACK <= day <= 0:
+        if low <= value <= high and -back <= day <= 0:
             values[row["id"]][row["test"]].append((day, value))
     events: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in noted:

@@ -54,8 +54,6 @@ _CHART = (
     Feature("hba1c.last", "number", "HbA1c of this stay", "%", "Observation 4548-4, 30 days"),
     *(Feature(f"{name}.there", "number", words, "1", "Condition of the stay, ICD-10-CM")
       for name, (words, _) in GROUPS.items()),
-    Feature("insulin.there", "number", "Insulin", "1", "MedicationRequest, ATC A10A"),
-    Feature("metformin.there", "number", "Metformin", "1", "MedicationRequest, ATC A10BA02"),
 )  # fmt: skip
 _MORE_NUMBERS = {
     "diagnoses": "number_diagnoses", "medicines": "num_medications",
@@ -190,8 +188,6 @@ def _readers() -> dict[str, Reader]:
         "stay_days.last": lambda row: float(row["time_in_hospital"]),
         "discharge": lambda row: _TO.get(row["discharge_disposition_id"]),
         "hba1c.last": lambda row: _HBA1C.get(row["A1Cresult"], math.nan),
-        "insulin.there": lambda row: float(row["insulin"] != "No"),
-        "metformin.there": lambda row: float(row["metformin"] != "No"),
         "earlier": lambda row: float(row["earlier"]),
         "within_30": lambda row: float(row["within_30"]),
     }

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from polyclinic.foundation.errors import Invalid
 from polyclinic.services.insights.domain.events import Fact
-from polyclinic.services.insights.domain.tasks import ipcw, read_task, samples, tasks, weighted
+from polyclinic.services.insights.domain.tasks import (
+    Timeline,
+    features,
+    ipcw,
+    read_task,
+    samples,
+    tasks,
+    weighted,
+)
 from polyclinic.services.insights.domain.tasks.censoring import WEIGHT_MAX
 from polyclinic.services.insights.domain.tasks.cohort import Sample
 from polyclinic.services.insights.domain.tasks.reading import FOLDER
@@ -163,3 +171,20 @@ def test_a_bad_task_is_refused_with_file_and_place(old, new, words):
     with pytest.raises(Invalid) as refused:
         read_task(GOOD.replace(old, new, 1), "t.yaml")
     assert words in f"{refused.value.place} {refused.value.message}"
+
+
+def test_a_task_that_needs_something_asks_only_of_those_who_have_it_by_then():
+    task = tasks()["readmission-30d-diabetes"]
+    chart = [BIRTH, *stay(0, 5), *stay(400, 405)]
+    assert samples(task, chart, until=day(500)) == []
+    diabetes = at(100, "ICD10CM//E11.9")
+    assert [each.index for each in samples(task, [*chart, diabetes], day(500))] == [day(405)]
+    later = at(3, "ICD10CM//E11.9", known=450)
+    assert samples(task, [*chart, later], until=day(500)) == []
+
+
+def test_where_somebody_went_is_known_of_this_discharge_only():
+    task = tasks()["readmission-30d-diabetes"]
+    chart = [BIRTH, *stay(0, 5), at(5, "DISCHARGE//snf"), *stay(50, 55)]
+    rows = [features(task, Timeline(chart), day(n)) for n in (5, 55)]
+    assert [row["discharge"] for row in rows] == ["snf", None]

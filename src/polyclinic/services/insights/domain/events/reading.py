@@ -143,7 +143,7 @@ def _condition(entry: Resource) -> Iterator[Fact]:
 
 
 def _encounter(entry: Resource) -> Iterator[Fact]:
-    """Two facts: that somebody came, and, once it is over, that they went."""
+    """That somebody came, and, once it is over, that they went, and where to."""
     stay = resources.stay(entry)
     if stay is None or not _CODE(stay.kind):
         return
@@ -154,6 +154,10 @@ def _encounter(entry: Resource) -> Iterator[Fact]:
     if stay.end is not None and entry.get("status") == "finished":
         days = (stay.end - stay.start) / timedelta(days=1)
         yield Fact(stay.end, stay.end, f"{name}//END", days, "d", stay.reference)
+        went = part_of(entry, "hospitalization").get("dischargeDisposition")
+        for _, code in resources.codings(went)[:1]:
+            if _CODE(code):
+                yield Fact(stay.end, stay.end, f"DISCHARGE//{code}", reference=stay.reference)
 
 
 def _procedure(entry: Resource) -> Iterator[Fact]:

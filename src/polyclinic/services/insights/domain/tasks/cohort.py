@@ -76,13 +76,16 @@ def _eligible(task: Task, timeline: Timeline, index: datetime) -> bool:
         return False
     if task.history_days and not _has_history(task, timeline, index):
         return False
+    if task.needs and not any(_met(timeline, each, index, None) for each in task.needs):
+        return False
     return not any(
-        any(
-            meets(event, each.criterion)
-            for event in timeline.known(each.criterion.codes, index, each.within_days)
-        )
-        for each in task.exclusions
+        _met(timeline, each.criterion, index, each.within_days) for each in task.exclusions
     )
+
+
+def _met(timeline: Timeline, criterion: Criterion, index: datetime, days: int | None) -> bool:
+    known = timeline.known(criterion.codes, index, days)
+    return any(meets(event, criterion) for event in known)
 
 
 def _has_history(task: Task, timeline: Timeline, index: datetime) -> bool:

@@ -19,7 +19,7 @@ from polyclinic.services.insights.domain.tasks.task import (
 
 FOLDER = Path(__file__).parent / "definitions"
 BYTES_MAX = 64 * 1024
-DEMOGRAPHICS = ("age", "sex", "lead_days")
+DEMOGRAPHICS = ("age", "sex", "lead_days", "discharge")
 T = TypeVar("T")
 
 
@@ -70,6 +70,7 @@ class _Outcome(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class _Who(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     age_min: float = 0
     age_max: float = 200
+    needs: list[_Criterion] = []
     exclusions: list[_Exclusion] = []
 
 
@@ -156,6 +157,7 @@ def _task(said: _Task, name: str) -> Task:
         action_source=said.action.source,
         demographics=tuple(said.demographics),
         features=tuple(_feature(each, f"{name}: {each.name}") for each in said.features),
+        needs=tuple(_criterion(each, f"{name}: who.needs") for each in said.who.needs),
     )
 
 

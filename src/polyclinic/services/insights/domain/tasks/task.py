@@ -66,7 +66,10 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The definition of one prediction, read from YAML."""
+    """The definition of one prediction, read from YAML.
+
+    `needs`: of these criteria one was met before the index, or it is not asked; () asks of all.
+    """
 
     id: str
     version: str
@@ -87,6 +90,7 @@ class Task:
     action_source: str
     demographics: tuple[str, ...]
     features: tuple[Feature, ...]
+    needs: tuple[Criterion, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

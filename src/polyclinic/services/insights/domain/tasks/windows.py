@@ -19,6 +19,9 @@ from polyclinic.services.insights.domain.tasks.task import (
 
 _DAY, _YEAR = 86_400.0, 365.25 * 86_400.0
 _LONG_AGO = timedelta(days=36_500)
+_DEMOGRAPHIC_CODES = {
+    "age": ("MEDS_BIRTH",), "sex": ("SEX//*",), "discharge": ("DISCHARGE//*",)
+}  # fmt: skip
 Row = Mapping[str, float | str | None]
 Measured = tuple[datetime, float]
 
@@ -102,7 +105,7 @@ def features(
 def basis(task: Task, timeline: Timeline, index: datetime) -> dict[str, tuple[str, ...]]:
     """By feature, the resources behind it: the last one, and of counts and means all of them."""
     found: dict[str, tuple[str, ...]] = {}
-    for name, codes in (("age", ("MEDS_BIRTH",)), ("sex", ("SEX//*",))):
+    for name, codes in _DEMOGRAPHIC_CODES.items():
         said = timeline.known(codes, index, None)
         found[name] = tuple(str(getattr(each, "reference", "")) for each in said[-1:])
     for feature in task.features:
@@ -123,9 +126,17 @@ def _demographic(
     if name == "sex":
         said = timeline.known(("SEX//*",), index, None)
         return said[-1].code.removeprefix("SEX//") if said else None
+    if name == "discharge":
+        return _discharge(timeline, index)
     if trigger is None or trigger.known_at > index:
         return None
     return (trigger.time - trigger.known_at).total_seconds() / _DAY
+
+
+def _discharge(timeline: Timeline, index: datetime) -> str | None:
+    """Where somebody went at the index itself, in the words of FHIR's discharge-disposition."""
+    said = timeline.known(("DISCHARGE//*",), index, 0)
+    return said[-1].code.removeprefix("DISCHARGE//") if said else None
 
 
 def _measured(feature: Feature, known: Sequence[Moment]) -> list[Measured]:
