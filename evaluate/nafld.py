@@ -74,7 +74,7 @@ def build(folder: Path) -> list[Study]:
     diabetes = _cases(people, values, events, ("diabetes",))
     age = np.asarray(diabetes.columns["age"], dtype=float)
     fatty = np.asarray(diabetes.columns["nafld.there"], dtype=float) > 0
-    studies = [
+    first = [
         Study(
             id="incident-diabetes-5y", title="Diabetes within 5 years, nafld",
             split=split, reference="0.766 (HGB, the censored dropped), age and sex 0.617",
@@ -90,24 +90,16 @@ def build(folder: Path) -> list[Study]:
             **common,
         )
     ]  # fmt: skip
-    for name, (title, codes_, reference) in _OTHERS.items():
-        cases = _cases(people, values, events, codes_)
-        studies.append(
-            Study(
-                id=name,
-                title=title + ", nafld",
-                split=split,
-                reference=reference,
-                cases=cases,
-                rounds=across_folds(cases, 5),
-                candidates={**age_sex, "splines": splines},
-                goals=[],
-                notes=_LIMITS,
-                compared=("splines", "age and sex"),
-                **common,
-            )
+    return first + [
+        Study(
+            id=name, title=f"{title}, nafld", split=split, reference=reference,
+            cases=cases, rounds=across_folds(cases, 5),
+            candidates={**age_sex, "splines": splines},
+            goals=[], notes=_LIMITS, compared=("splines", "age and sex"), **common,
         )
-    return studies
+        for name, (title, codes_, reference) in _OTHERS.items()
+        for cases in [_cases(people, values, events, codes_)]
+    ]  # fmt: skip
 
 
 def _read(files: list[Path]) -> tuple[list[dict], dict, dict]:

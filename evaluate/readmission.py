@@ -10,6 +10,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,31 +100,35 @@ def build(folder: Path) -> list[Study]:
             split=grouped, cases=record, rounds=_rounds(record, 4, 0.1),
             reference="0.682 (HGB), LR 0.669, earlier stays alone 0.610",
             candidates={**alone, "linear": linear, "splines": splines,
-                        "boosted + 12 pairs": boosted(12),                        "trees": trees},
+                        "boosted + 12 pairs": boosted(12), "trees": trees},
             goals=[Goal("AUROC", "best", "auroc", "all", 0.68),
                    Goal("ECE", "chosen", "ece", "all", 0.01, at_least=False)],
             compared=("trees", "splines"), **common,
         ),
-        Study(
-            id="readmission-pseudo-temporal",
-            title="Readmission within 30 days, whole record, later stays of unseen persons",
-            split="last 25 % of stays, persons never seen; 15 % before them for calibration",
-            reference="0.646, O/E 0.85", cases=record, rounds=[_later(record)],
-            candidates={"base rate": base_rate, "splines": splines, "trees": trees}, goals=[],
-            **common,
-        ),
+        _by_time(record, common),
         Study(
             id="readmission-30d", title="Readmission within 30 days, what a FHIR chart holds",
             split=grouped, cases=chart, rounds=_rounds(chart, 4, 0.15),
             reference="none; the whole record above",
             candidates={**alone, "linear": linear, "splines": splines,
-                        "boosted + 8 pairs": boosted(8),                        "trees": trees},
+                        "boosted + 8 pairs": boosted(8), "trees": trees},
             goals=[], compared=("trees", "splines"),
             naming=Naming("readmission-30d-diabetes130", "1.0.0", "readmission-30d-diabetes",
                           "Readmission within 30 days, people with diabetes", 30.0),
             **common,
         ),
     ]  # fmt: skip
+
+
+def _by_time(record: Cases, common: dict[str, Any]) -> Study:
+    return Study(
+        id="readmission-pseudo-temporal",
+        title="Readmission within 30 days, whole record, later stays of unseen persons",
+        split="last 25 % of stays, persons never seen; 15 % before them for calibration",
+        reference="0.646, O/E 0.85", cases=record, rounds=[_later(record)],
+        candidates={"base rate": base_rate, "splines": splines, "trees": trees}, goals=[],
+        **common,
+    )  # fmt: skip
 
 
 def _rounds(cases: Cases, number: int, share: float) -> list[Round]:

@@ -66,7 +66,7 @@ _HEAD = """# Evaluation
 What `make evaluate DATA=…` printed last: models of the insights service on public data of real
 people. In brackets the middle 95 % of 500 drawings of persons, each with all cases of theirs.
 Chosen is the simplest candidate within 0.01 AUROC of the best whose Brier score is not surely
-worse ([decisions/0028](../decisions/0028-learned-models-are-additive.md)); goals of AUROC bind the
+worse ([decisions/0029](../decisions/0029-learned-models-are-additive.md)); goals of AUROC bind the
 best candidate, goals of calibration the chosen one. Where candidates and features were tried out
 on these data before, the numbers flatter a little; a clinic's own people decide.
 

@@ -1,6 +1,6 @@
 """The candidates, from the simplest to the least simple: each learns cases and gives logits.
 
-Those that are additive become plain models; trees are a yardstick only (decisions/0028).
+Those that are additive become plain models; trees are a yardstick only (decisions/0029).
 """
 
 import warnings
