@@ -6,12 +6,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from polyclinic.foundation import clock, ids
+from polyclinic.services.insights.actions import following
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import alerts, asking, cards, cds
 from polyclinic.services.insights.domain.alerts import Budget
-from polyclinic.services.insights.domain.calculators import Chart, answer, registry
+from polyclinic.services.insights.domain.calculators import (
+    Answered,
+    Calculator,
+    Chart,
+    answer,
+    registry,
+)
 from polyclinic.services.insights.domain.cards import Candidate
 from polyclinic.services.insights.domain.cds import Asked, Call, NotHad
+from polyclinic.services.insights.domain.life.answering import as_calculator, as_scored
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.store import exposures
 from polyclinic.services.insights.store.exposures import Exposure
@@ -34,8 +42,28 @@ async def respond(engine: Engine, ehr: Ehr, name: str, call: Call) -> list[Json]
     chart = Chart.of(patient, resources)
     now = clock.now()
     answers = {each.id: (each, answer(each, chart, now)) for each in registry().values()}
+    answers |= await _foretold(engine, asked, call)
     found = cards.candidates(asked, answers)
     return await _within_budgets(engine, ehr, asked, found, now) if found else []
+
+
+async def _foretold(
+    engine: Engine, asked: Asked, call: Call
+) -> dict[str, tuple[Calculator, Answered]]:
+    """What champions say, of charts of this platform only; a canary's team looks at the panel."""
+    token = _token(engine, call)
+    if token is None:
+        return {}
+    said = await following.live(engine, f"Patient/{asked.patient}", token)
+    heard = [each for each in said if not each.team and each.chance is not None]
+    return {each.model.model: (as_calculator(each), as_scored(each)) for each in heard}
+
+
+def _token(engine: Engine, call: Call) -> str | None:
+    """The token for this platform's own door; none where a call names another, or brings none."""
+    token = (call.fhirAuthorization or {}).get("access_token")
+    usable = is_ours(engine, call.fhirServer) and isinstance(token, str) and bool(token)
+    return str(token) if usable else None
 
 
 async def _data(engine: Engine, asked: Asked, call: Call) -> tuple[Json, list[Json]]:
@@ -54,8 +82,8 @@ async def _data(engine: Engine, asked: Asked, call: Call) -> tuple[Json, list[Js
 async def _read(
     engine: Engine, asked: Asked, call: Call, lacking: list[str]
 ) -> dict[str, list[Json]]:
-    token = (call.fhirAuthorization or {}).get("access_token")
-    if not is_ours(engine, call.fhirServer) or not isinstance(token, str) or not token:
+    token = _token(engine, call)
+    if token is None:
         raise NotHad(place=f"prefetch.{lacking[0]}")
     urls = [cds.PREFETCH[key].replace("{{context.patientId}}", asked.patient) for key in lacking]
     looked = await charts.look(engine.running, urls, token)
