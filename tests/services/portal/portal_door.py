@@ -26,6 +26,7 @@ from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import Session, Tokens, new_secret
 from polyclinic.services.portal.gateways import Health, Parameters
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
+from polyclinic.services.portal.gateways.insights import HttpInsights
 from polyclinic.services.portal.gateways.integration import HttpIntegration
 from polyclinic.services.portal.gateways.migration import HttpMigration
 from polyclinic.services.portal.pages.door import SESSION
@@ -212,6 +213,7 @@ async def open_portal(
         billing_desk=HttpBillingDesk(peers),
         integration=HttpIntegration(peers),
         migration=HttpMigration(peers),
+        insights=HttpInsights(peers),
         dead_letters=DeadLettersInMemory(),
         health=Health(peers),
     )

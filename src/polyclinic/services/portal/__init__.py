@@ -21,6 +21,7 @@ from polyclinic.services.portal.gateways import (
     HttpIdentity,
 )
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
+from polyclinic.services.portal.gateways.insights import HttpInsights
 from polyclinic.services.portal.gateways.integration import HttpIntegration
 from polyclinic.services.portal.gateways.migration import HttpMigration
 from polyclinic.services.portal.jobs import jobs
@@ -46,6 +47,7 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         billing_desk=HttpBillingDesk(running.peers),
         integration=HttpIntegration(running.peers),
         migration=HttpMigration(running.peers),
+        insights=HttpInsights(running.peers),
         dead_letters=HttpDeadLetters(running.peers),
         health=Health(running.peers),
     )
@@ -59,7 +61,15 @@ service = Service(
     fronts=("/",),
     schema=Path(__file__).parent / "schema",
     settings=PortalSettings,
-    needs=("identity", "records", "appointments", "billing", "integration", "migration"),
+    needs=(
+        "identity",
+        "records",
+        "appointments",
+        "billing",
+        "integration",
+        "migration",
+        "insights",
+    ),
     start=_open_portal,
     jobs=jobs,
     show_problem=show_problem,

@@ -20,6 +20,7 @@ from polyclinic.services.portal.gateways import (
     Records,
 )
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
+from polyclinic.services.portal.gateways.insights import HttpInsights
 from polyclinic.services.portal.gateways.integration import HttpIntegration
 from polyclinic.services.portal.gateways.migration import HttpMigration
 from polyclinic.services.portal.settings import PortalSettings
@@ -59,6 +60,7 @@ class Portal:
     billing_desk: HttpBillingDesk
     integration: HttpIntegration
     migration: HttpMigration
+    insights: HttpInsights
     dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)

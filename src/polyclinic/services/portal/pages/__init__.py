@@ -20,6 +20,7 @@ from polyclinic.services.portal.pages import (
 )
 from polyclinic.services.portal.pages.billing_desk import billing_desk_routes
 from polyclinic.services.portal.pages.door import PACKAGE, STATIC
+from polyclinic.services.portal.pages.insights import insight_routes
 from polyclinic.services.portal.pages.messages import message_routes
 from polyclinic.services.portal.pages.migration import migration_routes
 
@@ -36,6 +37,7 @@ routes = (
     *billing_desk_routes,
     *message_routes,
     *migration_routes,
+    *insight_routes,
     Route("/favicon.ico", get_favicon),
     Route("/sign-in", signing.get_sign_in),
     Route("/signed-in", signing.get_signed_in),

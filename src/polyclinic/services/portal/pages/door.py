@@ -95,6 +95,7 @@ def draw(
         "has_billing": at_work.has("billing"),
         "has_integration": at_work.has("integration"),
         "has_migration": at_work.has("migration"),
+        "has_insights": at_work.has("insights"),
         "theme": signed.theme if signed else "system",
         "today": spoken(at_work.today()),
         "at": lambda moment: hour(moment, at_work.settings.time_zone),

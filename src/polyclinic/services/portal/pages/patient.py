@@ -10,7 +10,9 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.errors import NotFound
 from polyclinic.services.portal.actions.bills import summary
 from polyclinic.services.portal.actions.charts import Chart, open_chart
+from polyclinic.services.portal.actions.insights import shared
 from polyclinic.services.portal.actions.visits import next_visit
+from polyclinic.services.portal.domain.reading import moment
 from polyclinic.services.portal.domain.results import Day, Result, days, panels_of
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.pages.bills import draw_bill
@@ -28,10 +30,11 @@ patients_only = signed_in("patient")
 async def get_home(request: Request, signed: Signed) -> Response:
     parts = ("labs", "vitals", "medicines", "conditions", "allergies", "team", "visits")
     at_work, now = portal(request), clock.now()
-    chart, found, owing = await asyncio.gather(
+    chart, found, owing, risks = await asyncio.gather(
         _chart(request, signed, parts),
         next_visit(at_work, signed.session, now) if at_work.has("appointments") else _nothing(),
         summary(at_work, signed.session) if at_work.has("billing") else _nothing(),
+        shared(at_work, signed.session) if at_work.has("insights") else _nothing(),
     )
     return _page(
         request,
@@ -43,6 +46,8 @@ async def get_home(request: Request, signed: Signed) -> Response:
         visits=found,
         next=read_row(request, found, found.coming[0]) if found and found.coming else None,
         visits_since=at_work.outages.since("appointments"),
+        risks=risks,
+        day_of=_day_of,
         bills=owing,
         bills_since=at_work.outages.since("billing"),
         is_late=owing is not None and owing.due is not None and owing.due < at_work.today(),
@@ -126,6 +131,11 @@ def _page(
     request: Request, signed: Signed, template: str, chart: Chart, **values: object
 ) -> Response:
     return draw_bill(request, template, signed, 200, chart=chart, **values)
+
+
+def _day_of(at: str) -> str:
+    found = moment(at)
+    return found.text if found else ""
 
 
 async def _nothing() -> None:

@@ -1,0 +1,15 @@
+"""The pages on risks by address; /insights itself is the door of that service."""
+
+from starlette.routing import Route
+
+from polyclinic.services.portal.pages.insights import risks, worklist
+
+_CHART = "/patients/{patient_id}/risks"
+
+insight_routes = (
+    Route(_CHART, risks.get_risks),
+    Route(f"{_CHART}/release", risks.post_release, methods=["POST"]),
+    Route(f"{_CHART}/{{kind}}/{{key}}", risks.get_source),
+    Route("/worklist", worklist.get_worklist),
+    Route("/worklist/{assessment}", worklist.post_decision, methods=["POST"]),
+)

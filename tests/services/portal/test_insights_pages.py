@@ -1,0 +1,149 @@
+"""Risks in the portal: the chart's panel, the worklist, and what a patient reads of it."""
+
+import pytest
+import sample
+from insights_in_memory import KEPT, TOLD, InsightsInMemory, installs_insights
+from portal_door import Door, Visitor
+
+from polyclinic.services.portal.domain import insight_words as words
+
+RISKS = f"/patients/{sample.MARIA}/risks"
+
+
+@pytest.fixture
+def insights(portal_door: Door) -> InsightsInMemory:
+    return installs_insights(portal_door)
+
+
+@pytest.fixture
+async def ana(portal_door: Door, insights: InsightsInMemory) -> Visitor:
+    return await portal_door.as_("clinician", "Practitioner/ana")
+
+
+@pytest.fixture
+async def maria(portal_door: Door, insights: InsightsInMemory) -> Visitor:
+    return await portal_door.as_("patient", f"Patient/{sample.MARIA}")
+
+
+async def test_a_score_is_one_number_with_peers_reasons_dates_and_one_next_step(ana: Visitor):
+    page = (await ana.get(RISKS)).text
+    assert "12.3%" in page
+    assert "About 12 of 100 people like this one within 10 years." in page
+    assert page.count('class="on"') == 12
+    assert "148 mmHg" in page
+    assert "12 Nov 2026" in page
+    assert f'href="{RISKS}/Observation/bp-1"' in page
+    assert page.count('id="next">Discuss a statin.') == 1
+    assert "Albumin in urine" in page
+    assert "Heart failure" in page
+    assert "One value away" in page
+
+
+async def test_insights_that_is_stopped_leaves_the_chart_whole_and_says_why(
+    ana: Visitor, insights: InsightsInMemory
+):
+    insights.down = True
+    answer = await ana.get(RISKS)
+    assert answer.status_code == 200
+    assert "Risks cannot be shown" in answer.text
+    assert "The insights service does not answer." in answer.text
+    assert "KELLER, Maria" in answer.text
+
+
+async def test_without_insights_nothing_of_it_is_offered(portal_door: Door):
+    ana = await portal_door.as_("clinician", "Practitioner/ana")
+    page = (await ana.get(f"/patients/{sample.MARIA}")).text
+    assert "/risks" not in page
+    assert "/worklist" not in page
+    assert (await ana.get("/worklist")).status_code == 503
+
+
+async def test_a_chart_that_is_not_open_shows_no_risk(ana: Visitor, portal_door: Door):
+    portal_door.records.related.clear()
+    assert (await ana.get(RISKS)).status_code == 403
+
+
+async def test_a_score_is_released_once_and_taken_back(ana: Visitor, insights: InsightsInMemory):
+    for _ in range(2):
+        done = await ana.post(f"{RISKS}/release", assessment=KEPT, turn="t")
+        assert done.headers["location"] == f"{RISKS}?done=released"
+    await ana.post(f"{RISKS}/release", assessment=KEPT, turn="u", withdraw="yes")
+    (first, again, back) = insights.told
+    assert first == again == ("/release", "release-t", {"assessment": KEPT, "withdraw": False})
+    assert back[2] == {"assessment": KEPT, "withdraw": True}
+    assert (await ana.post(f"{RISKS}/release", assessment="x", turn="t")).status_code == 404
+
+
+async def test_what_stands_behind_a_score_is_of_this_patient_or_not_shown(
+    ana: Visitor, portal_door: Door
+):
+    mine = {
+        "resourceType": "Observation", "id": "bp-1", "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}], "text": "Systolic"},
+        "subject": {"reference": f"Patient/{sample.MARIA}"}, "effectiveDateTime": "2026-11-12",
+        "valueQuantity": {"value": 148, "code": "mm[Hg]"},
+    }  # fmt: skip
+    other = mine | {"id": "bp-2", "subject": {"reference": "Patient/somebody-else"}}
+    portal_door.records.resources += [mine, other]
+    page = (await ana.get(f"{RISKS}/Observation/bp-1")).text
+    assert "148 mmHg" in page
+    assert f'href="/patients/{sample.MARIA}/results/8480-6"' in page
+    assert (await ana.get(f"{RISKS}/Observation/bp-2")).status_code == 404
+    assert (await ana.get(f"{RISKS}/Account/bp-1")).status_code == 404
+
+
+async def test_a_line_of_the_worklist_is_accepted_and_dismissed_with_a_reason_only(
+    ana: Visitor, insights: InsightsInMemory
+):
+    page = (await ana.get("/worklist")).text
+    assert "KELLER, Maria" in page
+    assert "Raised by: age 58 years, systolic blood pressure 148 mmHg." in page
+    path = f"/worklist/{KEPT}"
+    wrong = await ana.post(path, decision="dismissed", turn="t")
+    assert wrong.status_code == 422
+    assert f'<a href="#reason-{KEPT}">Say why.' in wrong.text
+    assert not insights.told
+    await ana.post(path, decision="accepted", turn="t")
+    await ana.post(path, decision="dismissed", reason="disagree", turn="t")
+    done = await ana.post(path, decision="snoozed", until="7", turn="t")
+    assert done.headers["location"] == "/worklist?done=snoozed"
+    told = [body for _, _, body in insights.told]
+    assert told[0] == {"assessment": KEPT, "decision": "accepted"}
+    assert told[1] == {"assessment": KEPT, "decision": "dismissed", "reason": "disagree"}
+    assert told[2]["until"] > "2026"
+    assert len({key for _, key, _ in insights.told}) == 3
+
+
+async def test_what_insights_refuses_is_said_and_an_empty_list_says_what_fills_it(
+    ana: Visitor, insights: InsightsInMemory
+):
+    insights.refuses = "The score behind this line no longer holds."
+    answer = await ana.post(f"/worklist/{KEPT}", decision="accepted", turn="t")
+    assert answer.status_code == 422
+    assert insights.refuses in answer.text
+    insights.empty = True
+    assert "Nobody waits" in (await ana.get("/worklist")).text
+
+
+async def test_a_patient_reads_in_plain_words_what_was_released_and_nothing_else(
+    maria: Visitor, insights: InsightsInMemory
+):
+    assert "Your risks" not in (await maria.get("/home")).text
+    insights.shared = [TOLD]
+    page = (await maria.get("/home")).text
+    assert "Of 100 people like you, about 12 have this." in page
+    assert "It is an estimate." in page
+    assert (await maria.get(RISKS)).status_code == 403
+    insights.down = True
+    answer = await maria.get("/home")
+    assert answer.status_code == 200
+    assert "cannot be shown" in answer.text
+
+
+def test_numbers_and_units_are_written_as_people_write_them():
+    assert words.amount(3.30269, "mg/dL") == "3.303 mg/dL"
+    assert words.amount(4.0, "{score}") == "4 points"
+    assert words.amount(12.0, "%") == "12%"
+    assert words.amount("yes") == "yes"
+    assert words.dots({"number": 0.3, "unit": "%"}) == 0
+    assert words.dots({"number": 71, "unit": "mL/min/{1.73_m2}"}) is None
