@@ -56,7 +56,9 @@ class HttpInsights:
     ) -> Body:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json", **(more or {})}
         place = "/".join(quote(step, safe="") for step in path)
-        answer = await self._peers.send(NAME, method, f"/insights/{place}", headers=headers, **sent)
+        answer = await self._peers.send(
+            "insights", method, f"/insights/{place}", headers=headers, **sent
+        )
         if not answer.is_success:
             raise _refused(answer)
         return decoded(answer.content, NAME)
