@@ -56,6 +56,43 @@ TOLD = {
 }  # fmt: skip
 
 
+HEAD = {
+    "model": "readmission", "version": "1", "task": "readmission-30d", "state": "shadow",
+    "since": "2026-11-01T10:00:00Z", "expires": "2027-11-01T10:00:00Z", "author": "a",
+    "fallback": "", "threshold": 0.2, "scored": 412, "daysLeft": 338,
+}  # fmt: skip
+MODEL = HEAD | {
+    "digest": "d", "features": ["age"], "notJudged": ["sex male"], "proposal": None,
+    "gates": [
+        {"gate": "outcomes", "words": "Outcomes known", "value": 240.0, "low": 200, "high": None,
+         "passed": True},
+        {"gate": "slope", "words": "Calibration slope", "value": None, "low": 0.8, "high": 1.2,
+         "passed": False},
+    ],
+    "steps": [{"at": "2026-11-01T10:00:00Z", "step": "taken", "before": "", "after": "draft",
+               "author": "a", "reason": "a new version", "facts": []}],
+}  # fmt: skip
+NO_PICTURES = {
+    "outcomes": None, "calibration": [], "decisionCurve": [], "drift": [],
+    "ratio": {"up": 0, "down": 0, "observedOverExpected": None}, "worklist": {},
+}  # fmt: skip
+PICTURES = {
+    "outcomes": 240,
+    "calibration": [
+        {"people": 24, "expected": n / 25, "observed": n / 24 + 0.01 * (-1) ** n}
+        for n in range(1, 11)
+    ],
+    "decisionCurve": [
+        {"threshold": n / 100, "model": 0.15 - n / 400, "all": 0.16 - n / 100, "none": 0.0}
+        for n in range(5, 55, 5)
+    ],
+    "drift": [{"feature": "sodium.last", "kind": "missing", "value": 0.14, "level": "warn"},
+              {"feature": "glucose.last", "kind": "psi", "value": 0.31, "level": "act"}],
+    "ratio": {"up": 1.0, "down": 0.0, "observedOverExpected": 1.07},
+    "worklist": {"done": 31, "accepted": 12, "dismissed": None, "snoozed": 14},
+}  # fmt: skip
+
+
 @dataclass
 class InsightsInMemory:
     """One chart with one score, one line in the worklist."""
@@ -64,6 +101,8 @@ class InsightsInMemory:
     refuses: str = ""
     empty: bool = False
     told: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=lambda: dict(MODEL))
+    pictures: dict[str, Any] = field(default_factory=lambda: dict(NO_PICTURES))
     shared: list[dict[str, Any]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
@@ -85,6 +124,18 @@ class InsightsInMemory:
                 proposed = None if self.empty else STATIN | {"method": "prevent"}
                 return {"patient": "", "empty": False, "scores": scores, "proposed": proposed,
                         "safety": []}  # fmt: skip
+            case "/models":
+                return {"models": [HEAD], "tasks": [{"task": "t", "title": "T", "speaks": ""}]}
+            case "/models/readmission/1":
+                return self.model
+            case "/models/readmission/1/card":
+                attributes = [
+                    {"number": str(n), "title": f"Item {n}", "text": "Known.", "known": True}
+                    for n in range(1, 32)
+                ]
+                return {"hti1": attributes}
+            case "/models/readmission/1/pictures":
+                return self.pictures
             case "/mine":
                 return {"scores": self.shared}
             case _:

@@ -2,7 +2,7 @@
 
 import pytest
 import sample
-from insights_in_memory import KEPT, TOLD, InsightsInMemory, installs_insights
+from insights_in_memory import KEPT, PICTURES, TOLD, InsightsInMemory, installs_insights
 from portal_door import Door, Visitor
 
 from polyclinic.services.portal.domain import insight_words as words
@@ -138,6 +138,49 @@ async def test_a_patient_reads_in_plain_words_what_was_released_and_nothing_else
     answer = await maria.get("/home")
     assert answer.status_code == 200
     assert "cannot be shown" in answer.text
+
+
+async def test_a_model_shows_its_gates_its_card_in_groups_and_says_where_there_is_no_picture(
+    portal_door: Door, insights: InsightsInMemory
+):
+    sam = await portal_door.as_("administrator")
+    assert 'href="/models/readmission/1"' in (await sam.get("/models")).text
+    page = (await sam.get("/models/readmission/1")).text
+    assert "1 of 2 hold" in page
+    assert "not known yet" in page
+    assert page.count("<dt>Item ") == 31
+    assert page.count("No outcomes yet") == 2
+    assert "Propose the next step: One team" in page
+    insights.pictures = PICTURES
+    drawn = (await sam.get("/models/readmission/1")).text
+    assert drawn.count("No outcomes yet") == 0
+    assert drawn.count('class="pt"') == 10
+    assert "24 people: 40% expected, 43% came" in drawn
+    assert "In hand <b" in drawn
+    assert "Dismissed" not in drawn
+
+
+async def test_a_step_of_a_model_needs_a_reason_and_the_right_role(
+    ana: Visitor, portal_door: Door, insights: InsightsInMemory
+):
+    sam = await portal_door.as_("administrator")
+    path = "/models/readmission/1"
+    assert (await sam.post(f"{path}/proposal", to="canary", turn="t")).status_code == 422
+    await sam.post(f"{path}/proposal", to="canary", turn="t", reason="gates hold", team="a, b")
+    assert insights.told[0][2] == {"to": "canary", "reason": "gates hold", "team": ["a", "b"]}
+    assert "/proposal" not in (await ana.get(path)).text
+    insights.model |= {
+        "proposal": {"to": "canary", "author": "a", "at": "2026-11-20T10:00:00Z", "team": ["a"],
+                     "signers": []}
+    }  # fmt: skip
+    assert "Sign</button>" in (await ana.get(path)).text
+    await ana.post(f"{path}/signatures", turn="t")
+    assert insights.told[1][:2] == (
+        "/models/readmission/1/signatures", "models-readmission-1-signatures-t",
+    )  # fmt: skip
+    insights.model["proposal"]["signers"] = ["subject-clinician"]
+    assert "You signed" in (await ana.get(path)).text
+    assert (await ana.post(f"{path}/anything", turn="t")).status_code == 404
 
 
 def test_numbers_and_units_are_written_as_people_write_them():

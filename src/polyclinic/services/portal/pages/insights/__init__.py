@@ -2,9 +2,10 @@
 
 from starlette.routing import Route
 
-from polyclinic.services.portal.pages.insights import risks, worklist
+from polyclinic.services.portal.pages.insights import models, risks, worklist
 
 _CHART = "/patients/{patient_id}/risks"
+_MODEL = "/models/{model}/{version}"
 
 insight_routes = (
     Route(_CHART, risks.get_risks),
@@ -12,4 +13,7 @@ insight_routes = (
     Route(f"{_CHART}/{{kind}}/{{key}}", risks.get_source),
     Route("/worklist", worklist.get_worklist),
     Route("/worklist/{assessment}", worklist.post_decision, methods=["POST"]),
+    Route("/models", models.get_models),
+    Route(_MODEL, models.get_model),
+    Route(f"{_MODEL}/{{verb}}", models.post_step, methods=["POST"]),
 )
