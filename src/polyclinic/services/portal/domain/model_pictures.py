@@ -1,4 +1,4 @@
-"""What is measured of a model, as pictures in the units of an SVG's view box (440 by 260)."""
+"""What is measured of a model, as pictures in the units of an SVG's view box (440 by 266)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

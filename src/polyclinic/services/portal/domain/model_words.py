@@ -45,7 +45,7 @@ def steps(head: Json, role: str) -> list[str]:
     """What this role may do with a model in its state: propose, sign, roll back, retire."""
     runs, state = role == "administrator", head["state"]
     can = {
-        "proposal": runs and state in NEXT,
+        "proposal": runs and state in NEXT and not head.get("proposal"),
         "signatures": bool(head.get("proposal")),
         "rollback": runs and state in SEEN,
         "retirement": runs and state != "retired",
