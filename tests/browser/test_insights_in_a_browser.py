@@ -71,6 +71,11 @@ def test_risk_pages_are_clean_in_both_sizes_and_schemes(either: Seen):
     either.check()
 
 
+def test_the_models_page_is_clean_and_says_that_there_is_none_yet(either: Seen):
+    either.sign_in("administrator").open("/models").check()
+    assert either.page.get_by_text("No model is taken up yet").is_visible()
+
+
 def test_a_score_leads_to_the_exact_measurement_behind_it(desk: Seen):
     desk.sign_in("clinician").open(CHART)
     part = desk.page.locator("#risks", has_text=PREVENT)
