@@ -1,41 +1,37 @@
 """Appointments as its clients meet it: over HTTP, each person with a token of their own."""
 
-import itertools
-import uuid
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import httpx
 
-from polyclinic.assembly.process import assemble
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from service_door import ServiceDoor, at_work, caller, clinician, opened, patient
+
 from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Caller
-from polyclinic.foundation.errors import Unauthenticated
 from polyclinic.foundation.http import App
-from polyclinic.foundation.settings import Platform
 
+__all__ = (
+    "SAM",
+    "SYSTEM",
+    "TOM",
+    "ZONE",
+    "Door",
+    "at",
+    "caller",
+    "clinician",
+    "open_door",
+    "patient",
+    "week",
+)
 ZONE = ZoneInfo("America/New_York")
-_numbers = itertools.count(1)
-
-
-def caller(role: str, person: str | None, *scopes: str) -> Caller:
-    name = f"{role}:{person or '-'}"
-    return Caller(name, "test", role, frozenset(scopes), person, f"t-{name}-{'-'.join(scopes)}")
-
-
-def patient(name: str, *scopes: str) -> Caller:
-    return caller("patient", f"Patient/{name}", *(scopes or ("patient/*.cruds",)))
-
-
-def clinician(name: str) -> Caller:
-    return caller("clinician", f"Practitioner/{name}", "user/*.cruds")
 
 
 TOM = caller("front-desk", "Practitioner/tom", "user/Appointment.cruds", "user/Slot.rs")
@@ -80,37 +76,12 @@ def at(days: int, wall: str) -> str:
 
 
 @dataclass(repr=False)
-class Door:
+class Door(ServiceDoor):
     """Appointments at work on a database of its own."""
-
-    running: Any
-    app: App
-    url: str
-    tokens: dict[str, Caller] = field(default_factory=dict)
-    client: httpx.AsyncClient = field(init=False)
-
-    def __post_init__(self) -> None:
-        transport = httpx.ASGITransport(app=self.app)  # pyright: ignore
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://clinic.test")
-
-    async def verify(self, token: str) -> Caller:
-        if token not in self.tokens:
-            raise Unauthenticated
-        return self.tokens[token]
 
     @property
     def desk(self) -> Any:
         return self.running.state
-
-    async def ask(self, who: Caller, method: str, path: str, body: Any = None, **headers: str):
-        self.tokens[who.token_id] = who
-        sent = {"authorization": f"Bearer {who.token_id}"}
-        if method == "POST" and not path.startswith("/fhir"):
-            sent["idempotency-key"] = f"key-{next(_numbers)}"
-        if path.startswith("/fhir") and body is not None:
-            sent["content-type"] = "application/fhir+json"
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.request(method, path, json=body, headers=sent)
 
     async def set_up(self, document: dict[str, Any]) -> None:
         answer = await self.ask(SAM, "PUT", "/appointments/setup", document)
@@ -132,13 +103,6 @@ class Door:
         answer = await self.ask(who, "GET", f"/appointments/openings?{query}")
         assert answer.status_code == 200, answer.text
         return answer.json()["openings"]
-
-    async def sql(self, query: str, *values: Any) -> list[Any]:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return await connection.fetch(query, *values)
-        finally:
-            await connection.close()
 
     async def said(self, subject: str) -> list[str]:
         """The kinds of events about a subject, numbered already or not, in order."""
@@ -186,26 +150,8 @@ async def open_door(
     postgres_url: str, key_file: Path, *, beside: "Door | None" = None, **environ: str
 ) -> AsyncIterator[Door]:
     """A desk on a new database, or a second process on that of another."""
-    name = f"desk_{uuid.uuid4().hex}"
-    url = beside.url if beside else urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    if beside is None:
-        await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
-    try:
-        async with assemble(platform, ("appointments",), environ) as process:
-            running = process.running["appointments"]
-            door = Door(running, App(running), url)
-            running.callers = door  # pyright: ignore
-            async with door.client:
-                yield door
-    finally:
-        if beside is None:
-            await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    cluster = (postgres_url, key_file)
+    async with at_work("appointments", cluster, beside, environ) as (running, url):
+        door = Door(running, App(running), url)
+        async with opened(door):
+            yield door

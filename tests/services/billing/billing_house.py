@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
-from billing_door import run
+from service_door import run
 
 from polyclinic.assembly.process import Process, assemble
 from polyclinic.foundation import ids, jose

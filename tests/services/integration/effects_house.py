@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-from integration_door import CHANNEL, message, run
+from integration_door import CHANNEL, message
+from service_door import run
 
 from polyclinic.assembly.process import Process, assemble
 from polyclinic.foundation import jose

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,16 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
-import httpx
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from service_door import ServiceDoor, at_work, caller, opened
 
-from polyclinic.assembly.process import assemble
-from polyclinic.foundation.caller import Caller
-from polyclinic.foundation.errors import Unauthenticated
 from polyclinic.foundation.http import App
-from polyclinic.foundation.settings import Platform
 from polyclinic.services.integration.actions.state import Came
 from polyclinic.services.integration.domain.outcomes import Effect, Outcome
 
@@ -32,11 +28,6 @@ senders:
   - {application: HIS}
 systems: {MAIN: "urn:oid:1.2.3"}
 """
-
-
-def caller(role: str, person: str | None, *scopes: str, client: str = "test") -> Caller:
-    name = f"{role}:{person or client}"
-    return Caller(name, client, role, frozenset(scopes), person, f"t-{name}-{'-'.join(scopes)}")
 
 
 ADMIN = caller("administrator", None)
@@ -82,46 +73,14 @@ class Owners:
 
 
 @dataclass(repr=False)
-class Door:
+class Door(ServiceDoor):
     """Integration at work; its worker asks `owners`."""
 
-    running: Any
-    app: App
-    url: str
-    owners: Owners
-    tokens: dict[str, Caller] = field(default_factory=dict)
-    client: httpx.AsyncClient = field(init=False)
-
-    def __post_init__(self) -> None:
-        transport = httpx.ASGITransport(app=self.app)  # pyright: ignore
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://clinic.test")
-
-    async def verify(self, token: str) -> Caller:
-        if token not in self.tokens:
-            raise Unauthenticated
-        return self.tokens[token]
+    owners: Owners = field(default_factory=Owners)
 
     @property
     def engine(self) -> Any:
         return self.running.state
-
-    async def ask(
-        self, who: Caller, method: str, path: str, body: Any = None, **headers: str
-    ) -> httpx.Response:
-        """`body` goes as it is when it is bytes, else as JSON."""
-        self.tokens[who.token_id] = who
-        sent = {"authorization": f"Bearer {who.token_id}"}
-        if method == "POST":
-            sent["idempotency-key"] = f"key-{next(_numbers)}"
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        content = {"content": body} if isinstance(body, bytes) else {"json": body}
-        return await self.client.request(method, path, headers=sent, **content)
-
-    async def done(self, who: Caller, path: str, body: Any = None) -> Any:
-        """A POST that must succeed; its answer."""
-        answer = await self.ask(who, "POST", path, {} if body is None else body)
-        assert answer.is_success, answer.text
-        return answer.json()
 
     async def deploy(self, text: str = CHANNEL, **changes: str) -> Any:
         for name, value in changes.items():
@@ -143,40 +102,15 @@ class Door:
             await asyncio.sleep(0.02)
         return found
 
-    async def sql(self, query: str, *values: Any) -> list[Any]:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return await connection.fetch(query, *values)
-        finally:
-            await connection.close()
-
 
 @asynccontextmanager
 async def open_door(
     postgres_url: str, key_file: Path, *, beside: "Door | None" = None, **environ: str
 ) -> AsyncIterator[Door]:
     """Integration on a new database, or a second process on that of another."""
-    name = f"integration_{uuid.uuid4().hex}"
-    url = beside.url if beside else urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    if beside is None:
-        await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
-    try:
-        async with assemble(platform, ("integration",), environ) as process:
-            running = process.running["integration"]
-            door = Door(running, App(running), url, beside.owners if beside else Owners())
-            running.callers = door  # pyright: ignore
-            running.state.carry_out = door.owners
-            async with door.client:
-                yield door
-    finally:
-        if beside is None:
-            await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    cluster = (postgres_url, key_file)
+    async with at_work("integration", cluster, beside, environ) as (running, url):
+        door = Door(running, App(running), url, owners=beside.owners if beside else Owners())
+        running.state.carry_out = door.owners
+        async with opened(door):
+            yield door

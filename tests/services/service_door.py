@@ -1,0 +1,116 @@
+"""A service as its clients meet it: over HTTP, on a database of its own, each with a token."""
+
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+
+from polyclinic.assembly.process import assemble
+from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.errors import Unauthenticated
+from polyclinic.foundation.http import App
+from polyclinic.foundation.settings import Platform
+
+_numbers = itertools.count(1)
+
+
+def caller(role: str, person: str | None, *scopes: str, client: str = "test") -> Caller:
+    name = f"{role}:{person or client}"
+    return Caller(name, client, role, frozenset(scopes), person, f"t-{name}-{'-'.join(scopes)}")
+
+
+def patient(name: str, *scopes: str) -> Caller:
+    return caller("patient", f"Patient/{name}", *(scopes or ("patient/*.cruds",)))
+
+
+def clinician(name: str) -> Caller:
+    return caller("clinician", f"Practitioner/{name}", "user/*.cruds")
+
+
+@dataclass(repr=False)
+class ServiceDoor:
+    """One service at work on a database of its own."""
+
+    running: Any
+    app: App
+    url: str
+    tokens: dict[str, Caller] = field(default_factory=dict)
+    client: httpx.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        transport = httpx.ASGITransport(app=self.app)  # pyright: ignore
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://clinic.test")
+
+    async def verify(self, token: str) -> Caller:
+        if token not in self.tokens:
+            raise Unauthenticated
+        return self.tokens[token]
+
+    async def ask(
+        self, who: Caller, method: str, path: str, body: Any = None, **headers: str
+    ) -> httpx.Response:
+        """`body` goes as it is when it is bytes, else as JSON."""
+        self.tokens[who.token_id] = who
+        sent = {"authorization": f"Bearer {who.token_id}"}
+        if method == "POST" and not path.startswith("/fhir"):
+            sent["idempotency-key"] = f"key-{next(_numbers)}"
+        if path.startswith("/fhir") and body is not None:
+            sent["content-type"] = "application/fhir+json"
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        content = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return await self.client.request(method, path, headers=sent, **content)
+
+    async def done(self, who: Caller, path: str, body: Any = None, **headers: str) -> Any:
+        """A POST that must succeed; its answer."""
+        answer = await self.ask(who, "POST", path, {} if body is None else body, **headers)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def sql(self, query: str, *values: Any) -> list[Any]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetch(query, *values)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def at_work(
+    service: str, cluster: tuple[str, Path], beside: ServiceDoor | None, environ: Mapping[str, str]
+) -> AsyncIterator[tuple[Any, str]]:
+    """A service on a new database, or a second process on that of another door; and its address."""
+    postgres_url, key_file = cluster
+    name = f"{service}_{uuid.uuid4().hex}"
+    url = beside.url if beside else urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+    if beside is None:
+        await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
+    platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
+    try:
+        async with assemble(platform, (service,), environ) as process:
+            yield process.running[service], url
+    finally:
+        if beside is None:
+            await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@asynccontextmanager
+async def opened(door: ServiceDoor) -> AsyncIterator[None]:
+    """Tokens are a test's own, until the door is shut."""
+    door.running.callers = door
+    async with door.client:
+        yield
+
+
+async def run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
