@@ -115,6 +115,9 @@ async def test_a_term_of_the_plan_is_changed_and_a_gate_is_noted_with_its_eviden
     method, path, body = move.asked.pop()
     assert (method, path) == ("PUT", "inventories/harbor/plan")
     assert body["values"] == {"labs": {"harm": 0.6}}
+    which = await sam.post("/move/gates", system="harbor", capability="labs", state="passed")
+    assert '<a href="#g-labs">Choose which gate you mean.' in which.text
+    assert move.asked == []
     gate = {"gate": "shadow", "state": "passed", "evidence": "31,000 answers, none open"}
     await sam.post("/move/gates", system="harbor", capability="labs", **gate)
     said = {"state": "passed", "text": "", "evidence": {"said": "31,000 answers, none open"}}

@@ -43,6 +43,9 @@ async def post_term(request: Request, signed: Signed) -> Response:
 async def post_gate(request: Request, signed: Signed) -> Response:
     given = await form(request, signed)
     name, state = given.get("system", ""), given.get("state", "")
+    if not given.get("gate"):
+        unsaid = (f"g-{given.get('capability', '')}", "Choose which gate you mean.")
+        return await _plan(request, signed, name, [unsaid])
     evidence, text = given.get("evidence", "").strip(), given.get("text", "")[:2000]
     body: Body = {"state": state, "text": text}
     if evidence:
