@@ -71,7 +71,8 @@ best candidate, goals of calibration the chosen one. Where candidates and featur
 on these data before, the numbers flatter a little; a clinic's own people decide.
 
 Synthetic patients (Synthea and its like) prove only that the pipeline runs; no number here is of
-them. `polyclinic` ships weights of two models (readmission, diabetes); both begin in silence.
+them. `polyclinic` ships weights of one model (diabetes within five years); it begins in silence.
+Where the rule chose trees (readmission), nothing is shipped.
 """
 
 

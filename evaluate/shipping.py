@@ -1,4 +1,4 @@
-"""The two models that are shipped: the chosen procedure carried out on all cases of its data."""
+"""What is shipped: the chosen procedure carried out on all cases of its data; of trees nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ _CREDIT = {
 
 
 def ship(results: list[Result]) -> list[Path]:
-    """Writes every model that has a name, and returns the files."""
+    """Writes every model that has a name and was chosen in an additive form; returns the files."""
     paths: list[Path] = []
     for each in results:
-        if each.study.naming is not None:
+        if each.study.naming is not None and each.chosen == "trees":
+            print(f"NOT SHIPPED: {each.study.naming.id}: the rule chose trees")
+        elif each.study.naming is not None:
             path = FOLDER / f"{each.study.naming.id}.json"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(_made(each))
