@@ -85,7 +85,7 @@ class Seen:
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
             self.page.url
         )
-        assert self.problems == []
+        assert self.problems == [], self.problems
 
 
 @contextmanager
