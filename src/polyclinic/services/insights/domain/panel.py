@@ -170,6 +170,12 @@ def _reason(calculator: Calculator, answer: Scored, reason: Reason) -> Json:
         "words": words_of(calculator, reason.input),
         "amount": round(reason.amount, 6),
         "scale": reason.scale,
+        # What follows from others' values (an age band, a product of two) has no entry of its own.
+        "value": None,
+        "unit": None,
+        "date": None,
+        "reference": None,
+        "assumed": False,
     }
     return made | (_used(calculator, used) if used else {})
 
