@@ -19,6 +19,7 @@ PATIENTS, ASKED = 60, 120
 # A real ladder takes weeks; here a step is due as soon as enough was seen.
 LADDER = [{"percent": p, "minutes": 0, "sample": 40} for p in (0, 50, 100)]
 PATIENCE_SECONDS = 120
+_WHY = "A story: nobody is treated in this clinic."
 _ROUTE = f"/migration/routes/{CAPABILITY}"
 
 
@@ -37,11 +38,12 @@ async def shadow(stage: Stage) -> None:
 
 async def canary(stage: Stage) -> None:
     """Half of the patients are answered by the replacement, each always by the same side."""
-    reason = {"mode": "canary", "reason": "Nothing serious differed."}
+    reason = {"mode": "canary", "reason": "Nothing serious differed.", "override": _WHY}
     await migrating.post(stage.leader, f"{_ROUTE}/mode", reason)
     await _mode_is(stage, "canary")
     wrong = await _ask(stage)
     rule = (await _rule(stage))["rule"]
+    stage.say("The plan's open gates were overridden, with a reason that is kept.")
     stage.say(f"{rule['percent']} % moved; {wrong} of {ASKED} answers differ.")
 
 
@@ -95,8 +97,9 @@ async def _rule(stage: Stage) -> Any:
 
 
 async def _is_due(stage: Stage) -> bool:
-    shown = await _rule(stage)
-    return not shown["numbers"].get("waits_for")
+    """Whether enough was seen; for the gates of the plan people sign, and a story has none."""
+    waits = (await _rule(stage))["numbers"].get("waits_for") or ()
+    return all(each.startswith("Gate ") for each in waits)
 
 
 async def _mode_is(stage: Stage, mode: str) -> None:
