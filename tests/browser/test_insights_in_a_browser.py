@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -14,17 +15,23 @@ from polyclinic.demo import people
 
 CHART = f"/patients/{people.MARIA_KELLER.partition('/')[2]}"
 PREVENT = "Risk of cardiovascular disease (AHA PREVENT)"
-PRESSURE = {
-    "resourceType": "Observation",
-    "id": "systolic-of-maria",
-    "status": "final",
-    "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
-    "subject": {"reference": people.MARIA_KELLER},
-    "effectiveDateTime": "2026-11-12T13:15:00Z",
-    "valueQuantity": {
-        "value": 148, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]",
-    },
-}  # fmt: skip
+PRESSURE = "systolic-of-maria"
+
+
+def pressure(number: int) -> dict[str, object]:
+    """The last two of a year count, as their mean: high enough to be the first of the reasons."""
+    when = datetime.now(UTC) - timedelta(days=number)
+    return {
+        "resourceType": "Observation",
+        "id": f"{PRESSURE}-{number}",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
+        "subject": {"reference": people.MARIA_KELLER},
+        "effectiveDateTime": f"{when:%Y-%m-%dT%H:%M:%SZ}",
+        "valueQuantity": {
+            "value": 168, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]",
+        },
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,8 +44,9 @@ def measured(platform: Demo) -> None:
     )  # fmt: skip
     headers = {"authorization": f"Bearer {said.stdout.split()[-1]}"}
     with httpx.Client(base_url=platform.url, headers=headers, trust_env=False) as client:
-        path = f"/fhir/Observation/{PRESSURE['id']}"
-        client.put(path, json=PRESSURE).raise_for_status()
+        for number in (1, 2):
+            path = f"/fhir/Observation/{PRESSURE}-{number}"
+            client.put(path, json=pressure(number)).raise_for_status()
         end = time.monotonic() + 60
         while not _is_kept(client):
             assert time.monotonic() < end, "the score was never kept"
@@ -86,8 +94,8 @@ def test_a_score_leads_to_the_exact_measurement_behind_it(desk: Seen):
     assert "of 100 people like this one within 10 years" in score.inner_text()
     with desk.page.expect_navigation():
         score.locator(".why").get_by_role("link", name="Systolic blood pressure").click()
-    assert desk.page.url.endswith(f"/risks/Observation/{PRESSURE['id']}")
-    assert desk.page.get_by_text("148 mmHg").is_visible()
+    assert f"/risks/Observation/{PRESSURE}-" in desk.page.url
+    assert desk.page.get_by_text("168 mmHg").is_visible()
     desk.check()
 
 
