@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from polyclinic.foundation.wire import Wire
-
 FAILURES = 5
 REST_FIRST, REST_LONGEST = 0.5, 10.0  # seconds
 TRIES = 3
@@ -104,6 +102,12 @@ class Breaker:
         return min(REST_LONGEST, REST_FIRST * 2 ** min(self.failures - FAILURES, 8))
 
 
+def _transport() -> httpx.AsyncBaseTransport:
+    # Not the wire: with it, answers through a second process stood still in a story.
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=16)
+    return httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+
+
 @dataclass(slots=True)
 class _Replica:
     url: httpx.URL
@@ -120,7 +124,7 @@ class Replicas(httpx.AsyncBaseTransport):
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         dice: random.Random | None = None,
     ) -> None:
-        make = transport or (lambda: Wire(CONNECTIONS))
+        make = transport or _transport
         self._replicas = [_Replica(httpx.URL(url), make()) for url in urls]
         self._dice = dice or random.Random()  # noqa: S311 - jitter, no secret
         self._turn = 0
