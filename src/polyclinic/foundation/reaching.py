@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 import httpx
 
 FAILURES = 5
-REST_FIRST, REST_LONGEST = 0.5, 10.0  # seconds
+# Seconds. Who is back is asked again within the longest rest, whoever asks: after 10 s people saw
+# "does not answer" long after a restart. One refused request costs little.
+REST_FIRST, REST_LONGEST = 0.5, 2.0
 TRIES = 3
 PAUSE = 0.05  # seconds, times a random number and the number of the try
 BUDGET_SHARE, BUDGET_MOST = 0.1, 20.0  # retries a request, and how many may be saved up
