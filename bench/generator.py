@@ -71,7 +71,7 @@ class Line(asyncio.Protocol):
         buffer = self._buffer
         buffer += data
         if not self._whole and (end := buffer.find(b"\r\n\r\n")) >= 0:
-            self._whole = _length(bytes(buffer[:end]).lower(), end)
+            self._whole = length_of(bytes(buffer[:end]).lower(), end)
         if self._whole < 0 and buffer.endswith(b"\r\n0\r\n\r\n"):
             self._whole = len(buffer)
         if 0 < self._whole <= len(buffer):
@@ -110,7 +110,7 @@ class Line(asyncio.Protocol):
         self._transport.write(content)
 
 
-def _length(head: bytes, end: int) -> int:
+def length_of(head: bytes, end: int) -> int:
     """Bytes of the whole answer; -1 when it comes in chunks."""
     for line in head.split(b"\r\n"):
         if line.startswith(b"content-length:"):

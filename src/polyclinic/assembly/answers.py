@@ -72,6 +72,10 @@ def lost(scope: Message, name: str) -> Response:
     return refused(scope, 503, "transient", title, text)
 
 
+def full(scope: Message, text: str) -> Response:
+    return refused(scope, 503, "throttled", "Too many people at once", text)
+
+
 def late(scope: Message, name: str) -> Response:
     text = f"The {name} service has not answered in time. Whether it did its work is not known."
     return refused(scope, 504, "timeout", "No answer in time", text)

@@ -12,6 +12,8 @@ from polyclinic.assembly import answers
 from polyclinic.assembly.hop import Hops
 from polyclinic.assembly.proxy import proxy
 from polyclinic.foundation import telemetry
+from polyclinic.foundation.admission import Admission, Visit, places_of
+from polyclinic.foundation.errors import Overloaded
 from polyclinic.foundation.http import Message, Receive, Send, request_id_of
 from polyclinic.foundation.inbound import Inbound
 from polyclinic.foundation.passing import has_body
@@ -19,6 +21,9 @@ from polyclinic.foundation.peers import Peers
 from polyclinic.foundation.service import Service
 
 PATH_MAX = 4096
+# Who looks whether a service is well must hear so while it is full; who waits for events does no
+# work meanwhile.
+ALWAYS = ("/health/live", "/health/ready", "/metrics", "/events")
 # One address must mean one thing to every process on the way: no steps up, no hidden separators.
 _UNPLAIN = re.compile(rb"(?:/|^)(?:\.|%2e){1,2}(?:/|$)|%2f|%5c|\\|%00", re.IGNORECASE)
 
@@ -34,6 +39,12 @@ class Edge:
         self._hops = hops
         self._numbers = telemetry.Metrics("edge")
         reachable = set(apps) | set(peers.addresses)
+        self._doors = {
+            name: Admission(self._numbers, name if name in apps else "edge", name)
+            for name in sorted(reachable)
+        }
+        of_all = (f"/{name}{path}" for name in reachable for path in ALWAYS)
+        self._always = frozenset((*of_all, *ALWAYS))
         self._services = tuple(service for service in services if service.name in reachable)
         fronts: list[tuple[str, str | None]] = [
             (front, s.name) for s in self._services for front in s.fronts
@@ -54,20 +65,38 @@ class Edge:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        passed_on = self._hops.arrive(scope)
+        token = telemetry.request_id.set(_number(scope))
         if has_body(scope):
             inbound = Inbound(receive, send)
             receive, send = inbound.receive, inbound.send
-        token = telemetry.request_id.set(_number(scope))
+        name = self._owner(scope["path"])
+        door = None if scope["path"] in self._always else self._doors.get(name or "")
         try:
-            await self._answer(scope, receive, send, passed_on=passed_on)
+            if door is None:
+                await self._answer(name, scope, receive, send)
+            else:
+                await self._let_in(door, name, scope, receive, send)
         finally:
             telemetry.request_id.reset(token)
 
-    async def _answer(
-        self, scope: Message, receive: Receive, send: Send, *, passed_on: bool
+    async def _let_in(
+        self, door: Admission, name: str | None, scope: Message, receive: Receive, send: Send
     ) -> None:
-        name = self._owner(scope["path"])
+        """So many at once; whoever finds no place is told so at once, at little cost."""
+        places, sends = places_of(scope["headers"])
+        visit = Visit(door, places, receive)
+        try:
+            await visit.enter(has_body=sends)
+        except Overloaded as full:
+            await answers.full(scope, full.message)(scope, receive, send)
+            return
+        try:
+            await self._answer(name, scope, visit.receive if sends else receive, send)
+        finally:
+            visit.leave()
+
+    async def _answer(self, name: str | None, scope: Message, receive: Receive, send: Send) -> None:
+        passed_on = self._hops.arrive(scope)
         response = _refusal(scope) or await self._own(scope, name)
         if response is not None or name is None:
             response = response or answers.missing(scope)

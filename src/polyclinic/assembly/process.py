@@ -71,6 +71,7 @@ async def assemble(
                 owned_elsewhere(service.name, {*names, *peers.names()}),
                 {each.name: each.document_scopes for each in SERVICES},
             )
+            database.watch(running.metrics)
             at_work[service.name] = running
             apps[service.name] = App(running, (*feed.routes(service), *trail_door.routes(service)))
             peers.add_local(service.name, apps[service.name])

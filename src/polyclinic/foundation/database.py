@@ -10,6 +10,7 @@ from typing import Any, LiteralString, cast
 import asyncpg
 
 from polyclinic.foundation.errors import Overloaded, Unavailable
+from polyclinic.foundation.telemetry import Metrics
 
 Connection = asyncpg.Connection
 Row = asyncpg.Record
@@ -79,6 +80,7 @@ class Database:
         aside: "Database | None" = None,
     ) -> None:
         self._pool, self._dial = pool, dial
+        self._waiting = 0
         self.schema = schema
         self.aside = aside or self
 
@@ -121,6 +123,20 @@ class Database:
         if self.aside is not self:
             await self.aside.close()
 
+    def watch(self, metrics: Metrics) -> None:
+        """Shows how many connections are in use and who waits for one."""
+        for name, each in (("requests", self), ("aside", self.aside)):
+            each._watch(metrics, name)
+
+    def _watch(self, metrics: Metrics, name: str) -> None:
+        pool = self._pool
+        metrics.watch_pool(
+            name,
+            pool.get_max_size(),
+            lambda: pool.get_size() - pool.get_idle_size(),
+            lambda: self._waiting,
+        )
+
     async def connect_beside(self) -> Any:
         """A connection beside the pool, for what lasts; who asks for it closes it."""
         async with self.guarded():
@@ -139,12 +155,15 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Any, None]:
         """One connection of the pool; raises Unavailable while PostgreSQL does not answer."""
+        self._waiting += 1
         try:
             connection = await self._pool.acquire(timeout=10)
         except TimeoutError as late:
             raise Overloaded("All connections to the database are busy.") from late
         except _TROUBLE as lost:
             raise trouble(lost) or lost from lost
+        finally:
+            self._waiting -= 1
         try:
             yield connection
         except _TROUBLE as lost:

@@ -6,6 +6,7 @@ identifier of ours, a number, a template or a name from our own vocabulary.
 
 import logging
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
@@ -117,6 +118,7 @@ class Metrics:
         )
         self._watch_lanes()
         self._watch_events()
+        self._watch_places()
         self.loop_lag = Histogram(
             "polyclinic_loop_lag_seconds",
             "How late the event loop of the process comes to what is due.",
@@ -162,6 +164,40 @@ class Metrics:
             labels,
             registry=self.registry,
         )
+
+    def _watch_places(self) -> None:
+        """Of what there is only so much: the door's places and the connections of pools."""
+        self._door = Gauge(
+            "polyclinic_door_requests",
+            "Requests that are in work, that wait to be let in, and how many may be in work.",
+            ("service", "door", "state"),
+            registry=self.registry,
+        )
+        self._pool = Gauge(
+            "polyclinic_pool_connections",
+            "Connections in use, requests that wait for one, and how many there may be.",
+            ("service", "pool", "state"),
+            registry=self.registry,
+        )
+
+    def watch_door(
+        self,
+        door: tuple[str, str],
+        limit: int,
+        in_work: Callable[[], int],
+        waiting: Callable[[], int],
+    ) -> None:
+        """`door` is who counts and for which service; counted only when somebody looks."""
+        self._door.labels(*door, "limit").set(limit)
+        self._door.labels(*door, "in_work").set_function(in_work)
+        self._door.labels(*door, "waiting").set_function(waiting)
+
+    def watch_pool(
+        self, pool: str, limit: int, in_use: Callable[[], int], waiting: Callable[[], int]
+    ) -> None:
+        self._pool.labels(self.service, pool, "limit").set(limit)
+        self._pool.labels(self.service, pool, "in_use").set_function(in_use)
+        self._pool.labels(self.service, pool, "waiting").set_function(waiting)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         # A method is whatever a client sends: only known words become a label.

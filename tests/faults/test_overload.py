@@ -1,0 +1,99 @@
+"""Five times as many requests as a service can answer: it answers as many as ever, and none badly.
+
+The others hear 503 with a word of when to come again; memory is bounded, and when the crowd is gone
+the service is well.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from bench.load import Pressure, drive_whole, request, save_job
+from bench.platform import free_port
+
+TIMES = 5
+GROWTH_MAX = 150 * 1024 * 1024  # a thousand connections, and what waits on them
+BUSY = Path(__file__).with_name("busy_service.py")
+
+
+@contextmanager
+def busy(milliseconds: float) -> Iterator[tuple[int, psutil.Process]]:
+    """A service whose every answer takes so much work, behind the real front door."""
+    port = free_port()
+    process = psutil.Popen([sys.executable, str(BUSY), str(port), str(milliseconds)])
+    try:
+        until = time.monotonic() + 60
+        while not _answers(port):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/fhir/x", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+@dataclass
+class Crowd:
+    """What a service does alone, five times too much of it, and then a little again."""
+
+    capacity: float
+    rush: dict[str, Any]
+    after: dict[str, Any]
+    grown: int
+
+    @property
+    def goodput(self) -> float:
+        return self.rush["good"] / self.rush["seconds"] / self.capacity
+
+
+def crowd(job: Path, port: int, process: psutil.Process, seconds: int, calm: int) -> Crowd:
+    alone = Pressure(32, max(1, seconds // 5))
+    before = drive_whole(job, port, alone, 1_000_000).rate
+    kept = process.memory_info().rss
+    words = [sys.executable, "-m", "bench.pace", str(job), str(port), "5000000"]
+    paces = [f"{before * TIMES}:{seconds}", f"{before * 0.2}:{calm}"]
+    said = subprocess.run([*words, *paces], capture_output=True, text=True, check=True)
+    rush, after = json.loads(said.stdout)
+    grown = process.memory_info().rss - kept
+    capacity = (
+        before + drive_whole(job, port, Pressure(32, max(1, seconds // 5)), 9_000_000).rate
+    ) / 2
+    return Crowd(capacity, rush, after, grown)
+
+
+def held(found: Crowd) -> None:
+    """What is never allowed, however slow the machine is."""
+    assert set(found.rush["statuses"]) == {"200", "503"} or found.rush["statuses"].keys() == {
+        "201",
+        "503",
+    }
+    assert found.rush["lost"] == found.after["lost"] == 0
+    assert found.rush["bare"] == found.after["bare"] == 0
+    assert found.grown < GROWTH_MAX
+
+
+def test_five_times_too_many_are_answered_or_sent_away_and_then_all_are_answered(tmp_path: Path):
+    with busy(4) as (port, process):
+        job = save_job(tmp_path / "job", [request("GET", "/fhir/Patient/x", "127.0.0.1")])
+        found = crowd(job, port, process, 4, 3)
+        health = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    held(found)
+    assert found.goodput > 0.4
+    assert found.after["statuses"]["200"] > 0
+    assert 'polyclinic_refused_total{lane="door of records",service="records"}' in health
