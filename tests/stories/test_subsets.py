@@ -21,6 +21,8 @@ SUBSETS = (
     ("integration", "identity"),
     ("records", "identity", "integration"),
     ("migration", "identity"),
+    ("audit", "identity"),
+    ("records", "identity", "audit"),
     ("integration", "migration", "identity"),
     ("integration", "appointments", "billing", "identity"),
     ("records", "identity", "migration"),
@@ -206,6 +208,19 @@ async def tells_risks(subset, headers, installed):
     assert chart.status_code == (404 if "records" in installed else 503)
 
 
+async def proves_what_was_done(subset, headers):
+    """Alone with identity too: its events are gathered, and AuditEvents are found."""
+    end, found = time.monotonic() + 30, []
+    while not found:
+        assert time.monotonic() < end, "nothing was gathered"
+        told = await subset.client.get("/fhir/AuditEvent?_count=5", headers=headers)
+        assert told.status_code == 200, told.text
+        found = told.json().get("entry", ())
+    assert (await subset.client.get("/audit/key")).json()["key"]
+    written = await subset.client.post("/fhir/AuditEvent", headers=headers, json={})
+    assert written.status_code == 405
+
+
 async def shows_pages(subset, installed):
     first = await subset.client.get("/", follow_redirects=True)
     assert first.status_code == 200
@@ -213,6 +228,16 @@ async def shows_pages(subset, installed):
     for name in ("records", "appointments"):
         answer = await subset.client.get(f"/{name}/health/ready")
         assert (answer.status_code == 200) is (name in installed)
+
+
+async def works_beside(subset, headers, names):
+    """The services that others can do without."""
+    if "audit" in names:
+        await proves_what_was_done(subset, headers)
+    if "migration" in names:
+        await leads_from_an_old_system(subset, headers)
+    if "insights" in names:
+        await tells_risks(subset, headers, names)
 
 
 @pytest.mark.parametrize("names", SUBSETS, ids="+".join)
@@ -242,9 +267,7 @@ async def test_a_subset_starts_and_does_its_own_work(assembled, root_key, names)
         assert (set(BILLING) <= kinds) is ("billing" in names or "records" in names)
         if "integration" in names:
             await hears_messages(subset, headers, names)
-        if "migration" in names:
-            await leads_from_an_old_system(subset, headers)
-        if "insights" in names:
-            await tells_risks(subset, headers, names)
+        assert ("AuditEvent" in kinds) is ("audit" in names or "records" in names)
+        await works_beside(subset, headers, names)
         if "portal" in names:
             await shows_pages(subset, names)

@@ -20,6 +20,21 @@ def add_audit(words: Any, add_platform: Callable[[Any], None], run: Callable[[An
     )  # fmt: skip
     verify.add_argument("--audit-key", metavar="KEY", help="the key you trust: name+hash+key")
 
+    told = doing.add_parser("accounting", help="tell to whom a patient's record was disclosed")
+    add_platform(told)
+    told.add_argument("patient", metavar="PATIENT", help="Patient/id")
+    told.add_argument("--from", dest="low", metavar="DAY", help="YYYY-MM-DD; six years at most")
+    told.add_argument("--to", dest="high", metavar="DAY", help="YYYY-MM-DD; default: today")
+
+    def account(given: argparse.Namespace) -> int:
+        from polyclinic.cli.auditing import account as accounted
+        from polyclinic.cli.operator import Operator
+
+        operator = Operator.of(given.data, given.url, given.key_file)
+        return run(accounted(operator, given.patient, given.low, given.high))
+
+    told.set_defaults(command=account)
+
     def prove(given: argparse.Namespace) -> int:
         from polyclinic.cli.auditing import verify as verified
         from polyclinic.cli.datafolder import DataFolder

@@ -13,6 +13,7 @@ from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.standards.transparency.note import BadNote, Verifier, notes_of
 
 ACTING = ("audit-verify", "system/audit.trails")
+ACCOUNTING = ("audit-accounting", "system/*.cruds")
 
 
 async def verify(operator: Operator, anchors: Sequence[Path], key: str | None) -> int:
@@ -32,6 +33,26 @@ async def verify(operator: Operator, anchors: Sequence[Path], key: str | None) -
         check_missing(proof, filed, kept)
         await prove(proof, reads, roots)
     return show(proof, anchors)
+
+
+async def account(operator: Operator, patient: str, low: str | None, high: str | None) -> int:
+    """Prints the accounting of disclosures of a patient (45 CFR 164.528), the oldest first."""
+    asked = {"patient": patient, "from": low, "to": high}
+    body = msgspec.json.encode({name: value for name, value in asked.items() if value})
+    headers = {"content-type": "application/json"}
+    async with operator:
+        answer = await operator.post("/audit/accounting", body, headers, ACCOUNTING)
+    if answer.status_code != 200:
+        raise Invalid(f"No accounting: {said(answer)}")
+    found = answer.json()
+    print(f"Disclosures from {found['from']} to {found['to']}: {len(found['lines'])}.")
+    for line in found["lines"]:
+        series = line["series"]
+        more = f"; {series['count']} in all, the last on {series['last']}" if series else ""
+        address = f", {line['address']}" if line["address"] else ""
+        print(f"{line['day']}  {line['recipient']}{address}: {line['what']}. {line['purpose']}")
+        print(f"            {line['basis']}, made by {line['made_by']}{more}")
+    return 0
 
 
 def show(proof: Proof, anchors: Sequence[Path]) -> int:

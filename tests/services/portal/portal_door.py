@@ -25,6 +25,7 @@ from polyclinic.services.portal.actions import sessions
 from polyclinic.services.portal.actions.state import Portal
 from polyclinic.services.portal.domain.session import Session, Tokens, new_secret
 from polyclinic.services.portal.gateways import Health, Parameters
+from polyclinic.services.portal.gateways.audit import HttpAudit
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.gateways.insights import HttpInsights
 from polyclinic.services.portal.gateways.integration import HttpIntegration
@@ -214,6 +215,7 @@ async def open_portal(
         integration=HttpIntegration(peers),
         migration=HttpMigration(peers),
         insights=HttpInsights(peers),
+        audit=HttpAudit(peers),
         dead_letters=DeadLettersInMemory(),
         health=Health(peers),
     )

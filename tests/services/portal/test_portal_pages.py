@@ -297,3 +297,11 @@ async def test_a_results_filter_shows_what_fits(portal_door: Door):
     outside = await maria.get("/results?outside=yes")
     assert "In usual range" not in outside.text
     assert (await maria.get("/results?panel=x&days=99999999")).status_code == 200
+
+
+async def test_without_audit_the_list_of_who_saw_is_hidden_and_its_page_says_why(portal_door: Door):
+    maria = await portal_door.as_("patient")
+    assert "/who-saw" not in (await maria.get("/home")).text
+    page = await maria.get("/who-saw")
+    assert page.status_code == 503
+    assert "audit" in page.text

@@ -23,6 +23,7 @@ from polyclinic.services.audit.jobs import jobs
 from polyclinic.services.audit.reactions import reactions
 from polyclinic.services.audit.routes import routes
 from polyclinic.services.audit.settings import AuditSettings
+from polyclinic.services.audit.store.disclosures import disclosures_trail, suppressions_trail
 
 
 async def _show_problem(request: Request, problem: Problem, status: int) -> Response:
@@ -46,7 +47,7 @@ service = Service(
     start=open_engine,
     jobs=jobs,
     reactions=reactions,
-    trails=(access_trail,),
+    trails=(access_trail, disclosures_trail, suppressions_trail),
     gathers=True,
     show_problem=_show_problem,
     dictionaries=dictionary.dictionaries(),

@@ -20,6 +20,7 @@ from polyclinic.services.portal.gateways import (
     HttpDeadLetters,
     HttpIdentity,
 )
+from polyclinic.services.portal.gateways.audit import HttpAudit
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.gateways.insights import HttpInsights
 from polyclinic.services.portal.gateways.integration import HttpIntegration
@@ -48,6 +49,7 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         integration=HttpIntegration(running.peers),
         migration=HttpMigration(running.peers),
         insights=HttpInsights(running.peers),
+        audit=HttpAudit(running.peers),
         dead_letters=HttpDeadLetters(running.peers),
         health=Health(running.peers),
     )
@@ -69,6 +71,7 @@ service = Service(
         "integration",
         "migration",
         "insights",
+        "audit",
     ),
     start=_open_portal,
     jobs=jobs,

@@ -52,7 +52,7 @@ class NoSuchEvent(NotFound):
 async def search(engine: Engine, asker: Asker, wanted: Wanted) -> Found:
     """What the caller may see of it. A patient who asks for another one's finds nothing."""
     reach = reach_of(asker.caller, "s")
-    own = [reach.patient, *await _aliases(engine, reach.patient)] if reach.patient else []
+    own = [reach.patient, *await aliases(engine, reach.patient)] if reach.patient else []
     patient = wanted.patient or reach.patient
     denied = (bool(own) and patient not in own) or (
         reach.actor is not None and wanted.agent not in (None, reach.actor)
@@ -111,6 +111,11 @@ async def log(
     await engine.server.store.released([row])
 
 
+async def aliases(engine: Engine, patient: str) -> list[str]:
+    others = await finding.list_aliases(engine.database, patient.removeprefix("Patient/"))
+    return [f"Patient/{other}" for other in others]
+
+
 async def _rows(
     engine: Engine, wanted: Wanted, patient: str | None, actor: str | None
 ) -> list[Row]:
@@ -125,14 +130,9 @@ async def _rows(
 async def _numbers(engine: Engine, patient: str) -> list[int]:
     """The keyed numbers under which each service's log knows a person: another one in each."""
     found: list[int] = []
-    for name in (patient, *await _aliases(engine, patient)):
+    for name in (patient, *await aliases(engine, patient)):
         found += [terms.person(name) for terms in engine.terms_of_all()]
     return found
-
-
-async def _aliases(engine: Engine, patient: str) -> list[str]:
-    others = await finding.list_aliases(engine.database, patient.removeprefix("Patient/"))
-    return [f"Patient/{other}" for other in others]
 
 
 async def _people(engine: Engine, said: Sequence[Said]) -> dict[str, Person]:

@@ -19,6 +19,7 @@ from polyclinic.services.portal.gateways import (
     Identity,
     Records,
 )
+from polyclinic.services.portal.gateways.audit import HttpAudit
 from polyclinic.services.portal.gateways.billing_desk import HttpBillingDesk
 from polyclinic.services.portal.gateways.insights import HttpInsights
 from polyclinic.services.portal.gateways.integration import HttpIntegration
@@ -61,6 +62,7 @@ class Portal:
     integration: HttpIntegration
     migration: HttpMigration
     insights: HttpInsights
+    audit: HttpAudit
     dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)

@@ -15,6 +15,7 @@ from polyclinic.services.portal.pages import (
     patient,
     paying,
     schedule,
+    seen,
     signing,
     visits,
 )
@@ -51,6 +52,7 @@ routes = (
     Route("/results/{code}", patient.get_trend),
     Route("/medicines", patient.get_medicines),
     Route("/conditions", patient.get_conditions),
+    Route("/who-saw", seen.get_seen),
     # Under /visits, because /appointments is the door of that service itself.
     Route("/visits", visits.get_visits),
     Route("/visits/book", booking.get_kinds, methods=["GET"]),

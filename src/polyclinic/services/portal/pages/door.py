@@ -96,6 +96,7 @@ def draw(
         "has_integration": at_work.has("integration"),
         "has_migration": at_work.has("migration"),
         "has_insights": at_work.has("insights"),
+        "has_audit": at_work.has("audit"),
         "theme": signed.theme if signed else "system",
         "today": spoken(at_work.today()),
         "at": lambda moment: hour(moment, at_work.settings.time_zone),
