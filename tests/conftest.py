@@ -36,14 +36,7 @@ LONGEST = ("stories", "faults", "browser", "bench", "billing", "fhirserver")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests stay together in one worker: those of a file share what it starts.
-
-    Tests that share more, or nothing, have said so themselves.
-    """
     here = Path(__file__).parent
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(here).as_posix()))
     items.sort(key=lambda item: _turn(item.path.relative_to(here)))
 
 

@@ -28,6 +28,11 @@ COLORS = (
     "rules => axe.run(document, {runOnly: {type: 'rule', values: rules}})",
     ["color-contrast", "link-in-text-block"],
 )
+# Colors fade; half-way they have a contrast of neither look. Waiting for the end is no way: a
+# browser that draws nothing meanwhile lets them stand. What turns without end has none to go to.
+FADED = """() => document.getAnimations()
+  .filter(each => each.effect.getComputedTiming().endTime !== Infinity)
+  .forEach(each => each.finish())"""
 EXPECTED = tuple(f"status of {status}" for status in (401, 403, 404, 409, 422, 503))
 
 
@@ -69,6 +74,7 @@ class Seen:
     def violations(self, *, colors_only: bool = False) -> list[tuple[str, str]]:
         # Half a page, or one without its styles yet, has faults of its own.
         self.page.wait_for_load_state("load")
+        self.page.evaluate(FADED)
         # `evaluate` works under our content security policy; a script tag would not.
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(self.axe)

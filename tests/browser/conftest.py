@@ -24,16 +24,6 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 START_SECONDS = 180
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A clinic is started by one worker alone; its modules know of each other's visits."""
-    here = Path(__file__).parent
-    for item in items:
-        for clinic in ("platform", "moving_platform"):
-            if here in item.path.parents and clinic in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(f"{clinic} of the browser"))
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """For one module: Playwright's waiting loop and pytest-asyncio's do not share a thread."""
@@ -56,7 +46,7 @@ def axe_script() -> str:
     return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform() -> Iterator[Demo]:
     """The demo clinic, started as a newcomer would; stopped and removed afterwards."""
     with demo_clinic() as started:
@@ -70,7 +60,7 @@ def paying_platform() -> Iterator[Demo]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moving_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo clinic that leaves an old system: one capability moved in part, others compared."""
     with leaving(tmp_path_factory.mktemp("harbor"), demo_clinic) as started:

@@ -16,7 +16,7 @@ from polyclinic.foundation import clock
 INSURED, NOT_INSURED = "KELLER", "KIM"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def waiting(platform: Demo) -> None:
     """Visits of yesterday that wait to be coded, whatever day it is."""
     command = [sys.executable, "-m", "polyclinic", "token", "--data", str(platform.data)]

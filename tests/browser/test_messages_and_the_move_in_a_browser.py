@@ -9,9 +9,6 @@ from playwright.sync_api import Browser, Locator, expect
 
 MOVE = ("", "/plan", "/routes", "/routes/allergies", "/routes/problems", "/differences",
         "/differences?capability=meds", "/data", "/decisions")  # fmt: skip
-# Colors of buttons fade; half-way they have a contrast of neither scheme. Waiting for the end is
-# no way: a browser that draws nothing meanwhile lets them stand.
-FADED = "document.getAnimations().forEach(each => each.finish())"
 # The plan has a hundred forms of one kind; a few of each page stand for all.
 OPEN_SOME = "[...document.querySelectorAll('main details')].slice(0, 4).forEach(d => d.open = true)"
 
@@ -63,7 +60,6 @@ def test_every_page_is_clean_on_desk_and_phone_in_light_and_dark(
             staff.page.set_viewport_size({"width": width, "height": height})
             for scheme in ("light", "dark"):
                 staff.page.emulate_media(color_scheme=scheme)
-                staff.page.evaluate(FADED)
                 staff.check(colors_only=scheme == "dark")
 
 

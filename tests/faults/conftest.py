@@ -93,15 +93,6 @@ def _postmaster_of(data: Path) -> psutil.Process:
     return found
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each starts a platform of its own, so any worker may do any of them."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.name))
-
-
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     return _free_port

@@ -27,9 +27,6 @@ UNITS = 5
 SAMPLES = samples()
 
 
-pytestmark = pytest.mark.xdist_group("fuzz")  # one platform for all of them
-
-
 @pytest.fixture(scope="module")
 async def clinic(postgres_url: str, key_file: Path) -> AsyncIterator[Door]:
     async with database(postgres_url, "fuzz") as url, opened(url, key_file) as door:

@@ -1,4 +1,7 @@
-"""The same clinic in two topologies: one process, and one process for each service."""
+"""The same clinic in two topologies: one process, and one process for each service.
+
+They stand for as long as stories are told, and take no time from the tests of other folders.
+"""
 
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,20 +18,7 @@ from story_topologies import apart
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each of the two clinics is started by one worker alone."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            params: dict[str, str] = getattr(getattr(item, "callspec", None), "params", {})
-            fixtures = [params.get("topology"), *getattr(item, "fixturenames", ())]
-            for name in ("one_process", "per_service", "replicated"):
-                if name in fixtures:
-                    item.add_marker(pytest.mark.xdist_group(name))
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def one_process() -> Iterator[Clinic]:
     """`polyclinic up`, as a newcomer types it."""
     with a_folder() as folder:
@@ -53,7 +43,7 @@ def one_process() -> Iterator[Clinic]:
             program.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
     """A PostgreSQL that stories may restart."""
     with a_folder() as folder:
@@ -64,14 +54,14 @@ async def story_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
             await server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def per_service(story_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
     """`polyclinic serve NAME` for each, told three variables, and where messages come in."""
     with a_folder() as folder:
         yield from apart(folder, story_postgres, "per_service", copies=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def other_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
     """Roles are the cluster's: a second clinic with another root key needs one of its own."""
     with a_folder() as folder:
@@ -82,7 +72,7 @@ async def other_postgres() -> AsyncIterator[tuple[EmbeddedPostgres, str]]:
             await server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def replicated(other_postgres: tuple[EmbeddedPostgres, str]) -> Iterator[Clinic]:
     """Two of each service behind an edge that has no data and no root key."""
     with a_folder() as folder:
