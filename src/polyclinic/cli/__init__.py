@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from polyclinic.cli.audit_words import add_audit
+from polyclinic.cli.backup_words import add_backup, add_escrow
 from polyclinic.cli.datafolder import default_folder
 from polyclinic.cli.migration_words import add_migration
 from polyclinic.foundation.errors import Problem
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _add_edge(words)
     _add_migrate(words)
     _add_key(words)
+    add_backup(words, _add_data, _run)
     _add_seed(words)
     _add_import(words)
     _add_adopt(words)
@@ -116,6 +118,7 @@ def _add_key(words: Any) -> None:
     edge.add_argument("--key-file", type=Path, required=True, metavar="FILE", help="the root key")
     edge.add_argument("--once", action="store_true", help="leave a file that is there as it is")
     edge.set_defaults(command=_key_edge)
+    add_escrow(doing, _add_data)
 
 
 def _add_seed(words: Any) -> None:

@@ -110,6 +110,14 @@ class DataFolder:
             raise refused_by_disk(refused, self.path) from refused
 
 
+def outside(data: Path, folder: Path) -> Path:
+    """A folder or file that does not go with the data when the data go."""
+    found = folder.absolute()
+    if found.resolve().is_relative_to(data.resolve()):
+        raise CannotStart(f"{found} lies in the data folder and would be lost with it.")
+    return found
+
+
 def operator_seed(root: RootKey) -> bytes:
     """The secret of the operator's signing key; identity derives the same one."""
     return root.derive("operator")

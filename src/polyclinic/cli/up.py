@@ -13,7 +13,7 @@ import msgspec
 
 from polyclinic.assembly.process import Process, assemble, serve
 from polyclinic.assembly.services import SERVICES, named
-from polyclinic.cli.datafolder import DataFolder, operator_seed
+from polyclinic.cli.datafolder import DataFolder, operator_seed, outside
 from polyclinic.cli.operator import Operator
 from polyclinic.cli.partners import demo_partners
 from polyclinic.cli.seeding import bill_demo_patients, seed_with_progress
@@ -58,7 +58,9 @@ async def up(wanted: Wanted) -> int:
 
 async def _run(wanted: Wanted) -> None:
     folder = DataFolder(wanted.data.absolute())
-    server = EmbeddedPostgres(folder.path, say=_say)
+    kept = settings.load(Platform, None, os.environ).backup_folder
+    archive = outside(folder.path, Path(kept)) if kept else None
+    server = EmbeddedPostgres(folder.path, archive=archive, say=_say)
     try:
         # The key comes before the database: a kill in between leaves a key without data, never
         # data without its key.

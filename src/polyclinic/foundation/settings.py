@@ -21,6 +21,7 @@ class Platform(Settings, frozen=True, kw_only=True):
     key_file: str | None = None
     edge_key_file: str | None = None
     public_url: str | None = None
+    backup_folder: str | None = None
 
     def __post_init__(self) -> None:
         # It is the tokens' issuer and is compared letter by letter: one spelling for everybody.
@@ -35,6 +36,7 @@ PLATFORM_NOTES = {
     "peers": "Services that run elsewhere: name=url, comma-separated.",
     "key_file": "The file of the root key, from which every other key comes.",
     "edge_key_file": "The key of a front door that runs alone: `polyclinic edge`.",
+    "backup_folder": "Where `up` keeps its log and `backup` its copies; without it: nowhere.",
     "public_url": "The address people see; the tokens' issuer. A slash at its end does not matter.",
 }
 

@@ -87,13 +87,24 @@ class RootKey:
         try:
             if readable_by_others(file):
                 raise NoKey(f"The key file {file} is readable by others; make it `chmod 400`.")
-            content = json.loads(file.read_text())
-            generations = {int(n): _secret(k) for n, k in content["generations"].items()}
-            return cls(_secret(content["stable"]), generations)
+            return cls.of(file.read_text())
         except FileNotFoundError as missing:
             raise NoKey(f"There is no key file at {file}.") from missing
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
             raise NoKey(f"The key file {file} cannot be read.") from broken
+
+    @classmethod
+    def of(cls, text: str) -> "RootKey":
+        """A root key out of its file's content; raises ValueError and its like when it is none."""
+        content = json.loads(text)
+        generations = {int(n): _secret(k) for n, k in content["generations"].items()}
+        return cls(_secret(content["stable"]), generations)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells which root key this is, and nothing about it; changes with each generation."""
+        newest = _hkdf(self._generations[self.current], "fingerprint", 8)
+        return f"{_hkdf(self._stable, 'fingerprint', 8).hex()}-{self.current}-{newest.hex()}"
 
     def derive(self, purpose: str, length: int = 32) -> bytes:
         """A secret for one purpose, the same for as long as the installation lives."""

@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-# Only our own socket folder leads in, and only with a password.
-HOST_BASED_ACCESS = "local all all scram-sha-256\n"
+# Only our own socket folder leads in, and only with a password; a backup is a kind of replication.
+HOST_BASED_ACCESS = "local all all scram-sha-256\nlocal replication polyclinic scram-sha-256\n"
+# While a backup is recovered nobody knows its password; its socket folder is private (0700).
+UNLOCKED = "local all polyclinic trust\n"
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",

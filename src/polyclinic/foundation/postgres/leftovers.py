@@ -61,7 +61,7 @@ def stop_orphan(place: Place, say: Callable[[str], None]) -> None:
     if _is_our_server(pid, place):
         say("A PostgreSQL of an interrupted run is still up; it is stopped first.")
         _end(pid, place)
-    elif not _serving(place):
+    elif serving_pid(place) is None:
         # The number may belong to any process by now, which PostgreSQL would take for a server.
         place.postmaster_file.unlink(missing_ok=True)
 
@@ -74,9 +74,10 @@ def _recorded_pid(place: Place) -> int | None:
     return int(first) if first.isdigit() else None
 
 
-def _serving(place: Place) -> bool:
+def serving_pid(place: Place) -> int | None:
+    """The process of the server that runs on these files, if one does."""
     pid = _recorded_pid(place)
-    return pid is not None and _is_our_server(pid, place)
+    return pid if pid is not None and _is_our_server(pid, place) else None
 
 
 def _is_our_server(pid: int, place: Place) -> bool:

@@ -87,8 +87,8 @@ def prepare(data: Path) -> Place:
     """Makes the folders and finds user and binaries; raises CannotStart with the reason."""
     try:
         owner = _owner() if os.geteuid() == 0 else None
-        _make(data, owner)
-        home = _make(data / "postgres", owner)
+        make_folder(data, owner)
+        home = make_folder(data / "postgres", owner)
         base = _base(home, owner)
         place = Place(data, home, base, owner, _binaries(base, owner))
         own_folder(place.log, owner)
@@ -135,7 +135,7 @@ def _short_temp() -> str:
     return folder if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108 (mkdtemp makes a private folder in it)
 
 
-def _make(folder: Path, owner: Owner | None) -> Path:
+def make_folder(folder: Path, owner: Owner | None) -> Path:
     """Makes a folder for us; the server's user may pass through it, nobody else."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -158,9 +158,9 @@ def _base(home: Path, owner: Owner | None) -> Path:
     if owner is None or owner.reaches(home):
         return home
     # /var/lib/polyclinic may be another data folder: its own lock and files stay apart.
-    _make(ELSEWHERE.parent, owner)
-    _make(ELSEWHERE, owner)
-    base = _make(ELSEWHERE / secrets.token_hex(8), owner)
+    make_folder(ELSEWHERE.parent, owner)
+    make_folder(ELSEWHERE, owner)
+    base = make_folder(ELSEWHERE / secrets.token_hex(8), owner)
     if not owner.reaches(base):
         raise CannotStart(
             f"The database's user {owner.name} can reach neither {home} nor {base}; "
@@ -189,6 +189,11 @@ def _owner() -> Owner:
 def _known(name: str) -> Owner:
     entry = pwd.getpwnam(name)
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def wheel_binaries() -> Path:
+    """PostgreSQL's tools as the wheel has them; we run them ourselves, whoever we are."""
+    return _wheel() / "pginstall" / "bin"
 
 
 def _wheel() -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from polyclinic.foundation.postgres import leftovers
+from polyclinic.foundation.postgres import archiving, leftovers
 from polyclinic.foundation.postgres.configuration import HOST_BASED_ACCESS, configuration
 from polyclinic.foundation.postgres.place import Place, prepare, socket_folder
 from polyclinic.foundation.starting import CannotStart, refused_by_disk
@@ -33,16 +33,22 @@ def _silent(_: str) -> None:
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL of our own in `<data>/postgres`; `say` hears one line when a wait is long."""
+    """A PostgreSQL of our own in `<data>/postgres`; `say` hears one line when a wait is long.
+
+    With `archive`, a folder of backups, each finished piece of the write-ahead log is kept there.
+    """
 
     def __init__(
         self,
         data: Path,
         *,
         settings: Mapping[str, str] | None = None,
+        archive: Path | None = None,
+        access: str = HOST_BASED_ACCESS,
         say: Callable[[str], None] = _silent,
     ) -> None:
         self.data = data.absolute()
+        self._archive, self._access = archive, access
         self._settings = dict(settings or {})
         self._say = say
         self._lock: int | None = None
@@ -81,9 +87,7 @@ class EmbeddedPostgres:
             await self.stop()
             raise
         self._keeper = asyncio.create_task(self._keep_alive(place))
-        host = quote(str(self._sockets), safe="")
-        password = place.password_file.read_text()
-        return f"postgresql://polyclinic:{password}@/postgres?host={host}"
+        return address(place, str(self._sockets))
 
     async def lost(self) -> None:
         """Ends only when the server ended and could not be started again: raises CannotStart."""
@@ -122,9 +126,12 @@ class EmbeddedPostgres:
                 f"The password file {place.password_file} is missing; bring it back from a backup."
             )
         self._sockets = socket_folder(place)
-        text = configuration(self._sockets, place.log, self._settings)
+        settings = dict(self._settings)
+        if self._archive is not None:
+            settings |= archiving.prepare_archive(place, self._archive)
+        text = configuration(self._sockets, place.log, settings)
         _write(place.cluster / "postgresql.conf", text, place)
-        _write(place.cluster / "pg_hba.conf", HOST_BASED_ACCESS, place)
+        _write(place.cluster / "pg_hba.conf", self._access, place)
 
     async def _launch(self, place: Place) -> None:
         """Starts the server; waits while backends of a killed one still hold its memory."""
@@ -184,6 +191,23 @@ class EmbeddedPostgres:
             assert watcher.stdin is not None
             watcher.stdin.close()
             await _ended(watcher, 5)
+
+
+def address(place: Place, sockets: str) -> str:
+    """The address of a server's owner; it holds the password."""
+    password = place.password_file.read_text()
+    return f"postgresql://polyclinic:{password}@/postgres?host={quote(sockets, safe='')}"
+
+
+def running_address(data: Path) -> str | None:
+    """Where the server of a data folder answers, if one runs there under whatever process."""
+    if not (data / "postgres").is_dir():
+        return None
+    place = prepare(data.absolute())
+    pid = leftovers.serving_pid(place)
+    if pid is None or _status(place, pid) != "ready":
+        return None
+    return address(place, place.postmaster_file.read_text().splitlines()[4])
 
 
 def _make_cluster(place: Place) -> None:
