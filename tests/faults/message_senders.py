@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -148,10 +148,10 @@ class Web:
 class Sender(threading.Thread):
     """Tells one patient's story after the other until it is told to stop; never half of one."""
 
-    def __init__(self, way: Any, number: int, of: int, stop: Callable[[], bool]) -> None:
+    def __init__(self, way: Any, numbers: range, pause: float, stop: threading.Event) -> None:
         super().__init__(daemon=True)
-        self._way, self._numbers, self._stop = way, range(number, 10_000, of), stop
-        self._chance = random.Random(number)
+        self._way, self._numbers, self._pause, self._end = way, numbers, pause, stop
+        self._chance = random.Random(numbers.start)
         self.acknowledged: dict[str, bytes] = {}  # control id → the acknowledgement
         self.told: list[int] = []  # whose stories were told
         self.repeated = self.unheard = 0
@@ -160,10 +160,11 @@ class Sender(threading.Thread):
     def run(self) -> None:
         try:
             for number in self._numbers:
-                if self._stop():
+                if self._end.is_set():
                     break
                 for raw in Person(number).story():
                     self._tell(raw)
+                    self._end.wait(self._pause)
                 self.told.append(number)
         except BaseException as error:  # noqa: BLE001 - told by the test that waits for it
             self.error = error
