@@ -1,7 +1,8 @@
 """A POST that is carried out once: read, acted on, answered; refusals are remembered too."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -24,11 +25,38 @@ from polyclinic.foundation.once import (
 )
 
 T = TypeVar("T")
+State = TypeVar("State")
+Asker = TypeVar("Asker")
 BODY_MAX = 1024 * 1024
 # These say something of the moment or of the key, and nothing of the request.
 _NOT_KEPT = (KeyReused, StillRunning, TooManyRaces)
 _KEPT_STATUSES = (400, 404, 409, 422)
 _in_flight: set[tuple[str, bytes]] = set()
+
+
+@dataclass(frozen=True)
+class OnceFor(Generic[State, Asker]):
+    """Carries a service's POSTs out once: its actions get its state, who asks, the body, the key.
+
+    `asker` says who it is, and raises for those who may not ask at all.
+    """
+
+    asker: Callable[[Request], Awaitable[Asker]]
+
+    async def __call__(
+        self,
+        request: Request,
+        kind: type[T],
+        act: Callable[[State, Asker, T, Once], Awaitable[Stored]],
+    ) -> Response:
+        """The same key and body get the same answer, a refusal too."""
+        state: State = http.running(request).state
+        asker = await self.asker(request)
+
+        async def asked(body: T, key: Once) -> Stored:
+            return await act(state, asker, body, key)
+
+        return await carry(request, kind, asked)
 
 
 async def carry(

@@ -1,17 +1,12 @@
 """How insights' doors find the engine, who asks, and answer once for each key."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 from starlette.requests import Request
-from starlette.responses import Response
 
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Invalid
-from polyclinic.foundation.once import Once, Stored, door
+from polyclinic.foundation.once.door import OnceFor
 from polyclinic.services.insights.actions.state import Asker, Engine
 
-T = TypeVar("T")
 # What is said of patients stays in no cache.
 PRIVATE = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
 
@@ -24,16 +19,7 @@ async def asker_of(request: Request) -> Asker:
     return Asker(await http.caller(request), http.bearer(request))
 
 
-async def once(
-    request: Request, kind: type[T], act: Callable[[Engine, Asker, T, Once], Awaitable[Stored]]
-) -> Response:
-    """Carries a POST out once: the same key and body get the same answer, a refusal too."""
-    engine, asker = engine_of(request), await asker_of(request)
-
-    async def asked(body: T, key: Once) -> Stored:
-        return await act(engine, asker, body, key)
-
-    return await door.carry(request, kind, asked)
+once = OnceFor[Engine, Asker](asker_of)
 
 
 def query(request: Request, *known: str) -> dict[str, str]:

@@ -1,19 +1,14 @@
 """How integration's doors find the engine, who asks, and answer once for each key."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from polyclinic.foundation import http
 from polyclinic.foundation.errors import Invalid, NotFound
-from polyclinic.foundation.once import Once, Stored, door
+from polyclinic.foundation.once.door import OnceFor
 from polyclinic.services.integration.actions.state import Asker, Engine
-
-T = TypeVar("T")
 
 
 def engine_of(request: Request) -> Engine:
@@ -24,16 +19,7 @@ async def asker_of(request: Request) -> Asker:
     return engine_of(request).asker(await http.caller(request), http.bearer(request))
 
 
-async def once(
-    request: Request, kind: type[T], act: Callable[[Engine, Asker, T, Once], Awaitable[Stored]]
-) -> Response:
-    """Carries a POST out once: the same key and body get the same answer, a refusal too."""
-    engine, asker = engine_of(request), await asker_of(request)
-
-    async def asked(body: T, key: Once) -> Stored:
-        return await act(engine, asker, body, key)
-
-    return await door.carry(request, kind, asked)
+once = OnceFor[Engine, Asker](asker_of)
 
 
 def uuid_of(request: Request, name: str) -> UUID:

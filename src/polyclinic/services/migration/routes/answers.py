@@ -1,19 +1,13 @@
 """How migration's doors find who asks, and answer once for each key."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 from starlette.requests import Request
-from starlette.responses import Response
 
 from polyclinic.foundation import http
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Invalid
-from polyclinic.foundation.once import Once, Stored, door
+from polyclinic.foundation.once.door import OnceFor
 from polyclinic.services.migration.actions.state import Passage
 from polyclinic.services.migration.domain import access
-
-T = TypeVar("T")
 
 
 def passage_of(request: Request) -> Passage:
@@ -27,16 +21,11 @@ async def administrator(request: Request, interaction: str) -> Caller:
     return caller
 
 
-async def once(
-    request: Request, kind: type[T], act: Callable[[Passage, Caller, T, Once], Awaitable[Stored]]
-) -> Response:
-    """Carries a POST out once: the same key and body get the same answer, a refusal too."""
-    passage, caller = passage_of(request), await administrator(request, "u")
+async def _changer(request: Request) -> Caller:
+    return await administrator(request, "u")
 
-    async def asked(body: T, key: Once) -> Stored:
-        return await act(passage, caller, body, key)
 
-    return await door.carry(request, kind, asked)
+once = OnceFor[Passage, Caller](_changer)
 
 
 def number(request: Request, name: str, default: int, most: int) -> int:
