@@ -1,6 +1,7 @@
 """A service as its clients meet it: over HTTP, on a database of its own, each with a token."""
 
 import itertools
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,10 +14,12 @@ import asyncpg
 import httpx
 
 from polyclinic.assembly.process import assemble
+from polyclinic.foundation import jose
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Unauthenticated
 from polyclinic.foundation.http import App
 from polyclinic.foundation.settings import Platform
+from polyclinic.foundation.vault import RootKey
 
 _numbers = itertools.count(1)
 
@@ -32,6 +35,26 @@ def patient(name: str, *scopes: str) -> Caller:
 
 def clinician(name: str) -> Caller:
     return caller("clinician", f"Practitioner/{name}", "user/*.cruds")
+
+
+EVERYTHING = "system/*.cruds"
+
+
+async def operator_token(
+    client: httpx.AsyncClient, root: RootKey, tokens: dict[str, str], scope: str = EVERYTHING
+) -> str:
+    """What `polyclinic token` gives for a scope; asked for once and kept in `tokens`."""
+    if scope not in tokens:
+        proof = jose.assertion(
+            root.derive("operator"), issuer="operator", audience="polyclinic-operator",
+            now=int(time.time()),
+        )  # fmt: skip
+        name = "tester" if scope == EVERYTHING else f"narrow-{len(tokens)}"
+        body = {"client": name, "scope": scope, "assertion": proof}
+        answer = await client.post("/identity/operator/token", json=body)
+        assert answer.status_code == 200, answer.text
+        tokens[scope] = answer.json()["access_token"]
+    return tokens[scope]
 
 
 @dataclass(repr=False)

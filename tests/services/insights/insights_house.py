@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,13 +16,15 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from service_door import EVERYTHING, operator_token
+
 from polyclinic.assembly.process import Process, assemble
-from polyclinic.foundation import clock, jose
+from polyclinic.foundation import clock
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 from polyclinic.services.identity.domain.tokens import Holder, access_claims, sign_access
 
-EVERYTHING = "system/*.cruds"
 _numbers = itertools.count(1)
 T = TypeVar("T")
 
@@ -41,17 +44,7 @@ class House:
         return self.process.running["insights"]
 
     async def token(self, scope: str = EVERYTHING) -> str:
-        if scope not in self.tokens:
-            proof = jose.assertion(
-                self.root.derive("operator"), issuer="operator", audience="polyclinic-operator",
-                now=int(time.time()),
-            )  # fmt: skip
-            client = "tester" if scope == EVERYTHING else f"narrow-{len(self.tokens)}"
-            body = {"client": client, "scope": scope, "assertion": proof}
-            answer = await self.client.post("/identity/operator/token", json=body)
-            assert answer.status_code == 200, answer.text
-            self.tokens[scope] = answer.json()["access_token"]
-        return self.tokens[scope]
+        return await operator_token(self.client, self.root, self.tokens, scope)
 
     async def person(self, role: str, who: str, scope: str) -> str:
         """A token as identity makes it for somebody who signed in."""

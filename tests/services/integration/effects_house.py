@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 from integration_door import CHANNEL, message
-from service_door import run
+from service_door import EVERYTHING, operator_token, run
 
 from polyclinic.assembly.process import Process, assemble
-from polyclinic.foundation import jose
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 from polyclinic.services.integration.actions.effecting.carrying import carry_out
@@ -34,7 +32,6 @@ from polyclinic.services.integration.domain.intents import (
 from polyclinic.services.integration.domain.outcomes import Outcome
 
 MRN = "urn:oid:1.2.3"
-EVERYTHING = "system/*.cruds"
 _numbers = itertools.count(1)
 
 
@@ -96,17 +93,7 @@ class House:
         return self.process.running["integration"]
 
     async def token(self, scope: str = EVERYTHING) -> str:
-        if scope not in self.tokens:
-            proof = jose.assertion(
-                self.root.derive("operator"), issuer="operator", audience="polyclinic-operator",
-                now=int(time.time()),
-            )  # fmt: skip
-            client = "tester" if scope == EVERYTHING else "narrow"
-            body = {"client": client, "scope": scope, "assertion": proof}
-            answer = await self.client.post("/identity/operator/token", json=body)
-            assert answer.status_code == 200, answer.text
-            self.tokens[scope] = answer.json()["access_token"]
-        return self.tokens[scope]
+        return await operator_token(self.client, self.root, self.tokens, scope)
 
     async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {await self.token()}"}

@@ -3,7 +3,7 @@
 from polyclinic.foundation import once
 from polyclinic.foundation.service import Job, Running
 from polyclinic.services.insights.actions import drifting
-from polyclinic.services.insights.actions.working import measure
+from polyclinic.services.insights.actions.working import ask_what_is_due, measure
 from polyclinic.services.insights.store import exposures, proofs
 
 
@@ -23,6 +23,11 @@ async def measure_queue(running: Running) -> None:
     await measure(running.state)
 
 
+async def ask_due(running: Running) -> None:
+    """Questions whose time has come: who will not come tomorrow."""
+    await ask_what_is_due(running.state)
+
+
 async def judge_models(running: Running) -> None:
     """Settles what was foretold, and silences who is wrong too often or not validated any more."""
     await drifting.mature(running.state)
@@ -33,5 +38,6 @@ jobs = (
     Job("sweep", 600, sweep),
     Job("forget exposures", 24 * 3600, forget),
     Job("measure queue", 15, measure_queue),
+    Job("ask what is due", 20, ask_due),
     Job("judge models", 300, judge_models),
 )

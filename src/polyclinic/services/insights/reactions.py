@@ -1,4 +1,4 @@
-"""What insights does when records speak: what changed is noted, and scored a moment later."""
+"""What insights does when records and appointments speak: what changed is noted."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,8 @@ TYPES = (
     "QuestionnaireResponse",
     "List",
 )
+# Who is booked, and who came: nobody is scored by it but for whether they will come.
+VISIT = "Appointment"
 
 
 async def note(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
@@ -29,8 +31,9 @@ async def note(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
     engine.more.set()
 
 
-reactions = tuple(
-    Reaction("records", said, note, kind)
-    for kind in TYPES
-    for said in ("ResourceCreated", "ResourceUpdated", "ResourceDeleted")
+_SAID = ("ResourceCreated", "ResourceUpdated", "ResourceDeleted")
+# Without the appointments service they are plain documents of records.
+reactions = (
+    *(Reaction("records", said, note, kind) for kind in (*TYPES, VISIT) for said in _SAID),
+    *(Reaction("appointments", said, note, VISIT) for said in _SAID),
 )

@@ -35,11 +35,13 @@ class NotAllScored(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A person, what of their chart changed, and which references are gone for good."""
+    """A person, what of their chart changed, which references are gone for good, and what of it
+    (as it is now) is about nobody else."""
 
     patient: str
     changed: tuple[Json, ...]
     gone: frozenset[str] = frozenset()
+    current: tuple[Json, ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,7 +85,8 @@ async def _assess(engine: Engine, task: Task) -> _Done:
         _end_all(done, found.former.values(), task)
         return done
     for each in engine.followers:
-        await each(task.patient, found.patient, found.resources, task.gone)
+        known = [*task.current, *found.resources]
+        await each(task.patient, found.patient, known, task.gone)
     chart = Chart.of(found.patient, found.resources)
     await _score(engine, done, _Scene(task, chart, found.former, now), due)
     return done

@@ -11,8 +11,6 @@ from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import alerts, asking, cards, cds
 from polyclinic.services.insights.domain.alerts import Budget
 from polyclinic.services.insights.domain.calculators import (
-    Answered,
-    Calculator,
     Chart,
     answer,
     registry,
@@ -20,6 +18,7 @@ from polyclinic.services.insights.domain.calculators import (
 from polyclinic.services.insights.domain.cards import Candidate
 from polyclinic.services.insights.domain.cds import Asked, Call, NotHad
 from polyclinic.services.insights.domain.life.answering import as_calculator, as_scored
+from polyclinic.services.insights.domain.life.scored import ModelScore
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.store import exposures
 from polyclinic.services.insights.store.exposures import Exposure
@@ -42,21 +41,21 @@ async def respond(engine: Engine, ehr: Ehr, name: str, call: Call) -> list[Json]
     chart = Chart.of(patient, resources)
     now = clock.now()
     answers = {each.id: (each, answer(each, chart, now)) for each in registry().values()}
-    answers |= await _foretold(engine, asked, call)
-    found = cards.candidates(asked, answers)
+    said = await _foretold(engine, asked, call, now)
+    answers |= {each.model.model: (as_calculator(each), as_scored(each)) for each in said}
+    learned = frozenset(e.model.model for e in said if e.model.task in asked.service.tasks)
+    found = cards.candidates(asked, answers, learned)
     return await _within_budgets(engine, ehr, asked, found, now) if found else []
 
 
-async def _foretold(
-    engine: Engine, asked: Asked, call: Call
-) -> dict[str, tuple[Calculator, Answered]]:
+async def _foretold(engine: Engine, asked: Asked, call: Call, now: datetime) -> list[ModelScore]:
     """What champions say, of charts of this platform only; a canary's team looks at the panel."""
     token = _token(engine, call)
     if token is None:
-        return {}
-    said = await following.live(engine, f"Patient/{asked.patient}", token)
-    heard = [each for each in said if not each.team and each.chance is not None]
-    return {each.model.model: (as_calculator(each), as_scored(each)) for each in heard}
+        return []
+    drafted = cds.planned(asked.visits, now)
+    said = await following.live(engine, f"Patient/{asked.patient}", token, drafted)
+    return [each for each in said if not each.team and each.chance is not None]
 
 
 def _token(engine: Engine, call: Call) -> str | None:

@@ -20,10 +20,19 @@ from polyclinic.services.insights.domain.life import guarding, scored
 from polyclinic.services.insights.domain.life.drift import SCORE, bin_of
 from polyclinic.services.insights.domain.life.scored import ModelScore, Part
 from polyclinic.services.insights.domain.life.states import SCORED
-from polyclinic.services.insights.domain.tasks import Task, Timeline, asked, basis, features, tasks
+from polyclinic.services.insights.domain.tasks import (
+    Task,
+    Timeline,
+    asked,
+    basis,
+    features,
+    opening,
+    tasks,
+)
 from polyclinic.services.insights.store import models, scores
 
 Json = Mapping[str, Any]
+_OF_TRIGGER = ("lead_days", "discharge")
 _EACH_MAX = 20  # resources behind one number
 
 
@@ -62,24 +71,47 @@ async def score(
 
 
 async def peek(
-    engine: Engine, patient: str, resources: Sequence[Json], at: datetime
+    engine: Engine,
+    patient: str,
+    resources: Sequence[Json],
+    at: datetime,
+    drafted: Sequence[Json] = (),
 ) -> tuple[ModelScore, ...]:
-    """The same as `score` for somebody who looks: nothing is counted, only who may speak speaks."""
-    facts = list(facts_of(resources))
+    """The same as `score` for somebody who looks: nothing is counted, only who may speak speaks.
+
+    Of `drafted` visits it is told what would be said in time, by all that is known today.
+    """
+    facts = list(facts_of([*resources, *drafted]))
     found: list[ModelScore] = []
     rows = await models.list_models(engine.database)
     for task in tasks().values():
-        trigger = asked(task, facts, at)
-        if trigger is None:
-            continue
-        occasion = _occasion(engine, patient, task, (facts, cast("Fact", trigger), at))
-        for row in rows:
-            model = signing.registered(row)
-            if model.task == task.id and model.speaks(at):
-                made = await _foretold(engine, engine.database, occasion, row)
-                if made is not None and not made.strange:
-                    found.append(replace(made, shown=True))
+        for when in _moments(task, drafted, at):
+            trigger = asked(task, facts, when)
+            if trigger is None:
+                continue
+            occasion = _occasion(engine, patient, task, (facts, cast("Fact", trigger), when))
+            found += await _heard(engine, occasion, rows, at)
+            break
     return tuple(found)
+
+
+def _moments(task: Task, drafted: Sequence[Json], at: datetime) -> list[datetime]:
+    """When to ask: as the questions about what is drafted open, else now."""
+    opens = (opening(task, list(facts_of([each])), at) for each in drafted)
+    return [*(each for each in opens if each is not None), at]
+
+
+async def _heard(
+    engine: Engine, occasion: _Occasion, rows: Sequence[Row], at: datetime
+) -> list[ModelScore]:
+    found: list[ModelScore] = []
+    for row in rows:
+        model = signing.registered(row)
+        if model.task == occasion.task.id and model.speaks(at):
+            made = await _foretold(engine, engine.database, occasion, row)
+            if made is not None and not made.strange:
+                found.append(replace(made, shown=True))
+    return found
 
 
 def _occasion(
@@ -95,7 +127,8 @@ def _occasion(
         at,
         index,
         features(task, timeline, index, trigger),
-        basis(task, timeline, index),
+        # How long ahead it was made, and where somebody went, says what the question is about.
+        {**basis(task, timeline, index), **dict.fromkeys(_OF_TRIGGER, (trigger.reference,))},
     )
 
 

@@ -23,16 +23,18 @@ async def tell(
     engine: Engine,
     patient: str,
     said: Sequence[ModelScore],
-    when: tuple[datetime, frozenset[str]],
+    when: tuple[datetime, frozenset[str], frozenset[str]],
 ) -> None:
     """What a champion says becomes a RiskAssessment; what a canary says is seen by its team only,
-    in the panel. `when`: the time, and references that are gone for good.
+    in the panel. `when`: the time, references that are gone for good, and tasks that could not be
+    asked: what was said of these stands.
 
     Raises Changed where somebody else was faster: the chart is read again then.
     """
-    now, gone = when
+    now, gone, unread = when
     heard = {each.model.model: each for each in said if each.model.state == "champion"}
-    methods = sorted({row["model"] for row in await models.list_models(engine.database)})
+    known = await models.list_models(engine.database)
+    methods = sorted({row["model"] for row in known if row["task"] not in unread})
     numbers = {method: engine.assessment_id(patient, method) for method in methods}
     names = [f"RiskAssessment/{number}" for number in numbers.values()]
     formers = dict(zip(methods, await charts.look(engine.running, names), strict=True))

@@ -7,7 +7,7 @@ repeat finds everything as it should be and writes nothing.
 import asyncio
 import contextlib
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +35,7 @@ class _Person:
 
     rows: list[Row] = field(default_factory=list[Row])
     changed: list[Json] = field(default_factory=list[Json])
+    current: list[Json] = field(default_factory=list[Json])
     gone: set[str] = field(default_factory=set[str])
 
 
@@ -94,8 +95,20 @@ class Worker:
         return len(rows)
 
     async def _people(self, rows: Sequence[Row]) -> dict[str, _Person]:
-        """Whose charts changed: now, and by the version before, which may have been another's."""
+        """Whose charts changed, by person; what is kept by a service that is away waits for it."""
         found: dict[str, _Person] = {}
+        by_owner: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_owner[charts.owner_of(self._engine.running, row["name"])].append(row)
+        for part in by_owner.values():
+            try:
+                await self._sort(part, found)
+            except Unavailable as away:
+                await self._later(part, away, is_outage=True)
+        return found
+
+    async def _sort(self, rows: Sequence[Row], found: dict[str, _Person]) -> None:
+        """Whose these are now, and by the version before, which may have been another's."""
         urls = [url for row in rows for url in _urls(row)]
         seen = iter(await charts.look(self._engine.running, urls))
         nobodys: list[Row] = []
@@ -107,19 +120,22 @@ class Worker:
                 person = found.setdefault(who, _Person())
                 person.rows.append(row)
                 person.changed += told
+                if now is not None and patient_of(now) == who:
+                    person.current.append(now)
                 if now is None or now.get("status") == IN_ERROR:
                     person.gone.add(row["name"])
             if not people:
                 nobodys.append(row)
         await self._done(nobodys)
-        return found
 
     async def _score(self, people: dict[str, _Person]) -> None:
         """A chart that fails takes no other along; a row is done when all its charts are."""
         left = Counter(row["name"] for person in people.values() for row in person.rows)
         failed: dict[str, Exception] = {}
         for patient, person in people.items():
-            why = await self._tried(Task(patient, tuple(person.changed), frozenset(person.gone)))
+            why = await self._tried(
+                Task(patient, tuple(person.changed), frozenset(person.gone), tuple(person.current))
+            )
             left.subtract(row["name"] for row in person.rows)
             if why is not None:
                 failed |= {row["name"]: why for row in person.rows}
@@ -168,6 +184,13 @@ def _urls(row: Row) -> list[str]:
     been somebody else's, and of one that is deleted only the version before says whose it was."""
     name, version, oldest = row["name"], row["version"], row["oldest"]
     return [name] if version == 1 else [name, f"{name}/_history/{max(oldest - 1, 1)}"]
+
+
+async def ask_what_is_due(engine: Engine) -> None:
+    """Has the worker look at what has to be looked at by now."""
+    async with engine.turn, engine.database.transaction() as tx:
+        if await work.note_due(tx, clock.now()):
+            engine.more.set()
 
 
 async def measure(engine: Engine) -> None:

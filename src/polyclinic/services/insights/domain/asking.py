@@ -25,6 +25,17 @@ def patient_of(resource: Mapping[str, Any]) -> str | None:
         said = part.get("reference") if isinstance(part, dict) else None
         if isinstance(said, str) and (found := _PATIENT.match(said)):
             return found[0]
+    return _who_comes(resource)
+
+
+def _who_comes(resource: Mapping[str, Any]) -> str | None:
+    """Of an Appointment: the participant who is a patient."""
+    participants = resource.get("participant")
+    for each in participants if isinstance(participants, list) else ():
+        actor = each.get("actor") if isinstance(each, dict) else None
+        said = actor.get("reference") if isinstance(actor, dict) else None
+        if isinstance(said, str) and (found := _PATIENT.fullmatch(said)):
+            return found[0]
     return None
 
 
@@ -111,7 +122,7 @@ def as_one_persons(patient: str, resources: Iterable[Resource]) -> list[Resource
 
 def _named(patient: str, resource: Resource) -> Resource:
     told = patient_of(resource)
-    if told is None or told == patient:
+    if told is None or told == patient or resource.get("resourceType") == "Appointment":
         return resource
     name = "subject" if "subject" in resource else "patient"
     return {**resource, name: {"reference": patient}}

@@ -54,8 +54,13 @@ class Candidate:
         return scored.band.name if isinstance(scored, Scored) and scored.band else ""
 
 
-def candidates(asked: Asked, answers: Mapping[str, tuple[Calculator, Answered]]) -> list[Candidate]:
-    """What bears on the moment, the most urgent and most useful first."""
+def candidates(
+    asked: Asked,
+    answers: Mapping[str, tuple[Calculator, Answered]],
+    learned: frozenset[str] = frozenset(),
+) -> list[Candidate]:
+    """What bears on the moment, the most urgent and most useful first; `learned` are the models
+    that foretell what the moment is about."""
     found = [
         Candidate(calculator, answered, action)
         for calculator, answered in answers.values()
@@ -67,7 +72,7 @@ def candidates(asked: Asked, answers: Mapping[str, tuple[Calculator, Answered]])
     kept = [
         each
         for each in found
-        if bearing is None or each.calculator.id in bearing or each.answered.safety
+        if bearing is None or each.calculator.id in bearing | learned or each.answered.safety
     ]
     return sorted(kept, key=_place)
 

@@ -4,8 +4,9 @@ https://cds-hooks.hl7.org/2.0/
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import msgspec
 from polyclinic.foundation.errors import Invalid, NotFound, Stale
 
 Json = dict[str, Any]
-RESOURCES_MAX = 5000
+RESOURCES_MAX, VISITS_MAX = 5000, 20
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _USER = re.compile(
     r"(?:Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}", re.ASCII
@@ -48,6 +49,8 @@ class Offered:
     title: str
     description: str
     methods: frozenset[str] | None = None
+    # Learned models are named by clinics; what bears on a moment is what they foretell.
+    tasks: frozenset[str] = frozenset()
 
     def described(self) -> Json:
         return {
@@ -79,7 +82,8 @@ SERVICES = {
             "appointment-book",
             "Who needs support to come, or to stay well after a stay",
             "Proposes support with a visit; it never proposes to book somebody twice.",
-            frozenset({"lace", "no-show", "readmission"}),
+            frozenset({"lace"}),
+            frozenset({"no-show", "readmission-30d", "readmission-30d-diabetes"}),
         ),
     )
 }
@@ -98,12 +102,13 @@ class Call(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that was checked: the patient's id, who looks, and the orders that are drafted."""
+    """A call that was checked: the patient's id, who looks, and what is drafted: orders, visits."""
 
     service: Offered
     patient: str
     user: str
     orders: tuple[Json, ...]
+    visits: tuple[Json, ...] = ()
 
 
 def service(name: str) -> Offered:
@@ -127,17 +132,34 @@ def checked(name: str, call: Call) -> Asked:
         raise Invalid("The patient's id.", place="context.patientId")
     if not (isinstance(user, str) and _USER.fullmatch(user)):
         raise Invalid("Who looks, such as Practitioner/42.", place="context.userId")
-    return Asked(offered, patient, user, _orders(call))
+    drafts = _drafts(call, {"order-sign": "draftOrders", "appointment-book": "appointments"})
+    is_visit = call.hook == "appointment-book"
+    return Asked(offered, patient, user, () if is_visit else drafts, drafts if is_visit else ())
 
 
-def _orders(call: Call) -> tuple[Json, ...]:
-    name = {"order-sign": "draftOrders", "appointment-book": "appointments"}.get(call.hook)
+def _drafts(call: Call, places: Mapping[str, str]) -> tuple[Json, ...]:
+    name = places.get(call.hook)
     if name is None:
         return ()
     bundle = call.context.get(name)
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise Invalid("A Bundle.", place=f"context.{name}")
-    return tuple(_entries(bundle, f"context.{name}")) if name == "draftOrders" else ()
+    return tuple(_entries(bundle, f"context.{name}"))
+
+
+def planned(visits: Sequence[Json], now: datetime) -> list[Json]:
+    """Visits that are about to be booked, as they will stand once they are: made now."""
+    return [
+        {
+            "resourceType": "Appointment",
+            "id": f"drafted-{number}",
+            "status": "booked",
+            "start": each.get("start"),
+            "created": now.isoformat(),
+        }
+        for number, each in enumerate(visits[:VISITS_MAX])
+        if each.get("resourceType") == "Appointment"
+    ]
 
 
 def sent(call: Call) -> tuple[dict[str, list[Json]], list[str]]:

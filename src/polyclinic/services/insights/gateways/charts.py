@@ -1,5 +1,9 @@
-"""Records: charts read and assessments written, in insights' own name or as whoever asks."""
+"""Records: charts read and assessments written, in insights' own name or as whoever asks.
 
+What another service keeps, as appointments do bookings, is read there in the same way.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +21,10 @@ from polyclinic.foundation.errors import (
 from polyclinic.foundation.service import Running
 from polyclinic.standards.fhir import codec
 
-NAME = "records"
+NAME, VISITS = "records", "appointments"
 # A chart is read in one request; what a very long list has beyond this is older still.
 FOUND_MAX = 1000
+_KIND = re.compile(r"[/?]")
 _HEADERS = {"content-type": "application/fhir+json", "accept": "application/fhir+json"}
 Json = dict[str, Any]
 
@@ -46,12 +51,20 @@ def version_of(resource: Json) -> int:
 
 async def look(running: Running, urls: Sequence[str], token: str = "") -> list[Json | None]:
     """Reads and searches in one request; none where there is nothing (any more), or nothing that
-    the holder of the token may see. Without a token: in insights' own name."""
-    if not urls:
-        return []
-    entries = [{"request": {"method": "GET", "url": url}} for url in urls]
-    answer = await _post(running, {"type": "batch", "entry": entries}, token)
-    return [_seen(each) for each in answer.get("entry") or []]
+    the holder of the token may see. Without a token: in insights' own name. What another service
+    keeps (appointments) is asked of that one; raises Unavailable where one does not answer."""
+    found: dict[str, Json | None] = {}
+    for owner in dict.fromkeys(owner_of(running, url) for url in urls):
+        asked = [url for url in urls if owner_of(running, url) == owner]
+        entries = [{"request": {"method": "GET", "url": url}} for url in asked]
+        answer = await _post(running, owner, {"type": "batch", "entry": entries}, token)
+        found |= zip(asked, map(_seen, answer.get("entry") or []), strict=True)
+    return [found[url] for url in urls]
+
+
+def owner_of(running: Running, url: str) -> str:
+    """The service that keeps the type with which an address begins; else records."""
+    return VISITS if running.elsewhere.get(_KIND.split(url, 1)[0]) == VISITS else NAME
 
 
 async def search(running: Running, kind: str, form: dict[str, str], token: str) -> list[Json]:
@@ -71,7 +84,8 @@ async def keep(running: Running, puts: Sequence[Put]) -> None:
     """All of them or none, in insights' own name; raises Changed, or Refused for what records
     does not take."""
     if puts:
-        await _post(running, {"type": "transaction", "entry": [_entry(each) for each in puts]}, "")
+        bundle = {"type": "transaction", "entry": [_entry(each) for each in puts]}
+        await _post(running, NAME, bundle, "")
 
 
 def matches(bundle: Json | None) -> list[Json]:
@@ -96,13 +110,17 @@ def _seen(entry: Json) -> Json | None:
         return entry["resource"]
     if status in (403, 404, 410):
         return None
-    raise Unavailable("Records could not be read.", place=NAME)
+    raise Unavailable("A chart could not be read.", place=NAME)
 
 
-async def _post(running: Running, bundle: Json, token: str) -> Json:
+async def _post(running: Running, owner: str, bundle: Json, token: str) -> Json:
     content = codec.encode({"resourceType": "Bundle", **bundle})
 
     async def ask(headers: dict[str, str]) -> httpx.Response:
+        if owner == VISITS:
+            return await running.peers.send(
+                "appointments", "POST", "/fhir", content=content, headers=headers
+            )
         return await running.peers.send(
             "records", "POST", "/fhir", content=content, headers=headers
         )
@@ -111,7 +129,7 @@ async def _post(running: Running, bundle: Json, token: str) -> Json:
     if answer.is_success:
         return _decoded(answer)
     if answer.status_code in (409, 412):
-        raise Changed(place=NAME)
+        raise Changed(place=owner)
     raise _refusal(answer)
 
 

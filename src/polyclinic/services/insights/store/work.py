@@ -36,6 +36,33 @@ SET tries = w.tries + t.counts, next = now() + make_interval(secs => t.wait), pa
 FROM unnest($2::text[], $3::float8[], $4::int[], $5::text[]) AS t(name, wait, counts, parked)
 WHERE w.name = t.name AND w.lease = $1"""
 
+_DUE: LiteralString = """
+INSERT INTO insights.due AS d (name, version, at)
+SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[]) ORDER BY 1
+ON CONFLICT (name) DO UPDATE SET version = greatest(d.version, excluded.version), at = excluded.at
+"""
+_TAKE_DUE: LiteralString = """
+DELETE FROM insights.due WHERE name IN (
+    SELECT name FROM insights.due WHERE at <= $1 ORDER BY at LIMIT 500 FOR UPDATE SKIP LOCKED
+) RETURNING name, version, at"""
+
+
+async def set_due(tx: Transaction, rows: Sequence[tuple[str, int, datetime | None]]) -> None:
+    """name, version, and when it is to be looked at though nothing changed; none: not at all."""
+    never = sorted(name for name, _, at in rows if at is None)
+    if never:
+        await tx.execute("DELETE FROM insights.due WHERE name = ANY ($1::text[])", never)
+    later = [row for row in rows if row[2] is not None]
+    if later:
+        await tx.execute(_DUE, *(list(column) for column in zip(*later, strict=True)))
+
+
+async def note_due(tx: Transaction, now: datetime) -> int:
+    """Puts what is due among what is to be looked at; how many that were."""
+    rows = await tx.fetch(_TAKE_DUE, now)
+    await note(tx, [(f"{row['name']}/{row['version']}", row["at"]) for row in rows])
+    return len(rows)
+
 
 async def note(tx: Transaction, told: Sequence[tuple[str, datetime]]) -> None:
     """Subjects as the feed has them, `Type/id/version`, and when it happened."""

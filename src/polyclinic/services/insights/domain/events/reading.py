@@ -180,9 +180,15 @@ def _medicine(entry: Resource) -> Iterator[Fact]:
 
 
 def _appointment(entry: Resource) -> Iterator[Fact]:
-    """Known since it was made, for a time that is still to come; whether they came, afterwards."""
+    """Known since it was made, for a time that is still to come; whether they came, afterwards.
+
+    One that was called off in time is neither kept nor missed.
+    """
     start, made = resources.moment(entry.get("start")), resources.moment(entry.get("created"))
     status, reference = str(entry.get("status")), _reference(entry)
+    if start is not None and status == "cancelled":
+        said = resources.moment(part_of(entry, "meta").get("lastUpdated")) or start
+        yield Fact(said, said, "APPOINTMENT//CANCELLED", reference=reference)
     if start is None or status not in _COMING:
         return
     yield Fact(start, min(made or start, start), "APPOINTMENT//PLANNED", reference=reference)

@@ -13,14 +13,28 @@ from functools import cache
 from types import MappingProxyType
 
 from polyclinic.services.insights.domain.tasks.censoring import Weighted, ipcw, weighted
-from polyclinic.services.insights.domain.tasks.cohort import Sample, asked, came, samples
+from polyclinic.services.insights.domain.tasks.cohort import Sample, asked, came, opening, samples
 from polyclinic.services.insights.domain.tasks.reading import FOLDER, read_task
 from polyclinic.services.insights.domain.tasks.task import Feature, Moment, Task
 from polyclinic.services.insights.domain.tasks.windows import Timeline, basis, features
 
 __all__ = [
-    "Feature", "Moment", "Sample", "Task", "Timeline", "Weighted", "asked", "basis", "came",
-    "features", "ipcw", "read_task", "samples", "tasks", "weighted",
+    "Feature",
+    "Moment",
+    "Sample",
+    "Task",
+    "Timeline",
+    "Weighted",
+    "asked",
+    "basis",
+    "came",
+    "features",
+    "ipcw",
+    "opening",
+    "read_task",
+    "samples",
+    "tasks",
+    "weighted",
 ]  # fmt: skip
 
 

@@ -59,6 +59,16 @@ def asked(task: Task, events: Sequence[Moment], at: datetime) -> Moment | None:
     return None
 
 
+def opening(task: Task, events: Sequence[Moment], at: datetime) -> datetime | None:
+    """When the next question about something that is planned opens; none where none will."""
+    indexes = (
+        trigger.time + task.index_offset
+        for trigger in Timeline(events).of(task.trigger.codes)
+        if trigger.known_at <= at and meets(trigger, task.trigger)
+    )
+    return min((index for index in indexes if index > at), default=None)
+
+
 def came(task: Task, events: Sequence[Moment], index: datetime) -> bool:
     """Whether these events say that the outcome came after the index within its time."""
     first, last = index + task.gap, index + task.horizon
