@@ -2,11 +2,12 @@
 
 import time
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Invalid, NotFound
+from polyclinic.foundation.errors import Invalid, NotFound, NotProcessable
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.vault import Place
 from polyclinic.services.integration.actions.state import Asker, Deployed, Engine
@@ -15,6 +16,7 @@ from polyclinic.services.integration.domain.channels import Channel
 from polyclinic.services.integration.domain.fixtures import failures
 from polyclinic.services.integration.domain.problems import NoChannel
 from polyclinic.services.integration.store import channels as rows
+from polyclinic.services.integration.store import destinations
 
 # What another replica deployed is at work here after so many seconds.
 READ_EVERY_SECONDS = 2.0
@@ -81,6 +83,7 @@ async def deploy(engine: Engine, asker: Asker, text: bytes, key: Once | None) ->
     channel = channels.read(text)
     if failed := failures(channel, engine.translate):
         raise channels.FixtureFailed(failed[0].text, place=f"fixtures.{failed[0].name}")
+    await _check_acknowledge_to(engine, channel)
     (sealing,) = await engine.keys_for([()])
     digest = engine.digest(channel.name.encode(), text)
 
@@ -96,6 +99,14 @@ async def deploy(engine: Engine, asker: Asker, text: bytes, key: Once | None) ->
     stored = await engine.carried(key, act)
     await _read(engine)
     return stored
+
+
+async def _check_acknowledge_to(engine: Engine, channel: Channel) -> None:
+    if not channel.acknowledge_to:
+        return
+    found = await destinations.find(engine.running.database, UUID(channel.acknowledge_to))
+    if found is None or found[0].kind != "hl7v2":
+        raise NotProcessable("There is no such system.", place="acknowledge_to")
 
 
 async def check(engine: Engine, asker: Asker, text: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
+from polyclinic.services.integration.actions.answering import Answering
 from polyclinic.services.integration.actions.delivering import Courier
 from polyclinic.services.integration.actions.effecting.carrying import carry_out
 from polyclinic.services.integration.actions.fhir import registered
@@ -34,6 +35,8 @@ async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
         engine.outward = Outward(addresses.origins(running.settings.outward_allowed))
         engine.looking = Looking(running)
         engine.courier = Courier(running, outbound_ways(lambda: engine))
+        engine.answering = Answering(engine)
         await server.search.frequencies.load()
-        async with Worker(engine).running(), engine.courier.at_work():
+        work = Worker(engine).running()
+        async with work, engine.courier.at_work(), engine.answering.at_work():
             yield engine

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from polyclinic.foundation.database import Transaction
-from polyclinic.services.integration.actions import notifying, speaking, webhooks
+from polyclinic.services.integration.actions import answering, notifying, speaking, webhooks
 from polyclinic.services.integration.actions.delivering import Sent, Way
 from polyclinic.services.integration.actions.state import Engine
 from polyclinic.services.integration.domain.destinations import Destination
@@ -25,6 +25,8 @@ def outbound_ways(engine: Callable[[], Engine]) -> dict[str, Way]:
         await notifying.ended(engine(), tx, destination, failures)
 
     async def to_system(destination: Destination, sealed: bytes, told: Delivery) -> Sent:
+        if told.told.kind == answering.ACKNOWLEDGEMENT:
+            return await answering.send(engine(), destination, sealed, told)
         return await speaking.send(engine(), destination, sealed, told)
 
     return {

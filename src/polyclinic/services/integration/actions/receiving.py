@@ -23,8 +23,9 @@ from polyclinic.services.integration.domain.arriving import (
     Arrived,
     arrive,
     immediate,
+    second_wanted,
 )
-from polyclinic.services.integration.store import alerts, messages
+from polyclinic.services.integration.store import alerts, messages, second_answers
 from polyclinic.services.integration.store.messages import Kept
 from polyclinic.standards.hl7v2 import acknowledge, refuse
 
@@ -76,6 +77,8 @@ class Receiver:
             received = _told(asked, None, arrived.answer)
         else:
             received = await self._lane.ask(asked)
+        if received.again and received.second and received.message is not None:
+            await second_answers.again(self._database, received.message)
         self._count.labels("integration", came.channel, received.answer.code).inc()
         seconds = (clock.now() - began).total_seconds()
         self._seconds.labels("integration", came.channel).observe(seconds)
@@ -144,7 +147,8 @@ class Receiver:
             sealed = engine.seal(key, raw_place(one.id), one.came.raw)
             found.append(
                 Kept(one.id, one.came.channel, one.version, one.came.way, arrived.kind, one.at,
-                     str(answer), state, reason, "", who, finds, sealed, claim, digest)
+                     str(answer), state, reason, "", who, finds, sealed, claim, digest,
+                     second_wanted(arrived.message, answer))
             )  # fmt: skip
         return found
 
@@ -167,14 +171,16 @@ def _closed(arrived: Arrived) -> Arrived:
 
 def _told(one: _Asked, message: UUID | None, answer: Answer) -> Received:
     content = acknowledgement(one.arrived, answer, one.id, one.at)
-    return Received(message, answer, content)
+    second = bool(message and second_wanted(one.arrived.message, answer))
+    return Received(message, answer, content, second=second)
 
 
 def _again(one: _Asked, before: messages.Row) -> Received:
     """The acknowledgement of the first time, byte for byte: it is made of what was kept."""
     answer = Answer.of(before["answer"])
     content = acknowledgement(one.arrived, answer, before["message"], before["at"])
-    return Received(before["message"], answer, content, again=True)
+    second = bool(second_wanted(one.arrived.message, answer))
+    return Received(before["message"], answer, content, again=True, second=second)
 
 
 def acknowledgement(arrived: Arrived, answer: Answer, of: UUID, at: datetime) -> bytes:

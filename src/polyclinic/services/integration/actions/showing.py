@@ -17,7 +17,7 @@ from polyclinic.services.integration.actions.state import (
 )
 from polyclinic.services.integration.domain import access, arriving
 from polyclinic.services.integration.domain.problems import ContentGone, NoContent, NoMessage
-from polyclinic.services.integration.store import messages, queue, relations
+from polyclinic.services.integration.store import messages, queue, relations, second_answers
 from polyclinic.services.integration.store.messages import Filter
 from polyclinic.standards.hl7v2 import Malformed, Message, parse
 
@@ -136,6 +136,7 @@ async def one(engine: Engine, asker: Asker, message: UUID) -> dict[str, Any]:
         **told(row),
         "stands_behind": before,
         "copies": await messages.copies(database, message),
+        "second_answer": await second_answers.state_of(database, message),
         "events": [dict(each) for each in await queue.events_of(database, message)],
         "effects": [dict(each) for each in await queue.effects_of(database, message)],
     }

@@ -33,7 +33,11 @@ Resource = dict[str, Any]
 
 
 class NewSystem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A system that hears messages: where it listens, of which kinds, and what it sends us by."""
+    """A system that hears messages: where it listens, of which kinds, and what it sends us by.
+
+    With `acknowledgements` it may have no kinds: it hears the second acknowledgements of channels
+    that name it.
+    """
 
     host: str
     port: int
@@ -42,12 +46,14 @@ class NewSystem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     facility: str = ""
     tls: bool = True
     channels: list[str] = []
+    acknowledgements: bool = False
     name: str = ""
 
 
 async def create(engine: Engine, caller: Caller, asked: NewSystem) -> dict[str, Any]:
     engine.outward.check(_url(asked.host, asked.port, tls=asked.tls))
-    if not asked.messages or not set(asked.messages) <= speaking.EVENTS.keys():
+    is_empty = not asked.messages and not asked.acknowledgements
+    if is_empty or not set(asked.messages) <= speaking.EVENTS.keys():
         raise Invalid(f"Messages are of {', '.join(speaking.EVENTS)}.", place="messages")
     kinds = tuple(event for each in asked.messages for event in speaking.EVENTS[each])
     name = ids.new_uuid()
@@ -106,7 +112,7 @@ async def send(engine: Engine, destination: Destination, sealed: bytes, told: De
     message = await _message(engine, told, speaking.header(receiver, control_id, clock.now()))
     if message is None:
         return Sent(0, skip=True)
-    return await _tell(engine, particulars, message, control_id)
+    return await tell(engine, particulars, message.write(), control_id)
 
 
 async def _came_from_there(engine: Engine, particulars: Particulars, told: Delivery) -> bool:
@@ -158,16 +164,14 @@ def _patient_of(found: Resource) -> str:
     return ""
 
 
-async def _tell(
-    engine: Engine, particulars: Particulars, message: Message, control_id: str
-) -> Sent:
+async def tell(engine: Engine, particulars: Particulars, message: bytes, control_id: str) -> Sent:
     """The address is checked as that of a webhook is, at each attempt."""
     host, port, tls = particulars.host, particulars.port, particulars.url == "https"
     pinned = await engine.outward.pin(_url(host, port, tls=tls))
     trusted = ssl.create_default_context() if tls else None
     client = Client(Address(pinned, port, trusted, host), PATIENCE)
     try:
-        said = await client.send(message.write(), control_id)
+        said = await client.send(message, control_id)
     except NoAnswer as lost:
         raise Unreachable(place="no acknowledgement") from lost
     finally:

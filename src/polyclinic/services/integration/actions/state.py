@@ -51,6 +51,7 @@ class Came:
 
 class Received(NamedTuple):
     """What the sender is told. `message` none: refused, nothing is kept. `again`: it came before.
+    `second`: another acknowledgement follows once the message was worked on.
 
     `acknowledgement` is empty where the sender wants none (MSH-15).
     """
@@ -59,6 +60,7 @@ class Received(NamedTuple):
     answer: Answer
     acknowledgement: bytes
     again: bool = False
+    second: bool = False
 
 
 class CarryOut(Protocol):
@@ -108,6 +110,8 @@ class Engine:
     # How anybody hands in a message: `actions/receiving.py`.
     receive: Receive = field(init=False)
     gauges: Any = field(init=False)
+    # Who is owed a second acknowledgement: `actions/answering.py`.
+    answering: Any = field(init=False)
     # What listens for MLLP, where that is switched on.
     mllp: Any = None
     channels: dict[str, Deployed] = field(default_factory=dict[str, Deployed])

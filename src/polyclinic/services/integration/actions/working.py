@@ -203,4 +203,5 @@ class Worker:
             telemetry.log("lease lost", service="integration", count=len(settled) - held)
         if woken:
             self._engine.more.set()
+        self._engine.answering.look()
         return [None] * len(settled)

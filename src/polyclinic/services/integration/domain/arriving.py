@@ -183,10 +183,14 @@ def immediate(message: Message | None, answer: Answer) -> str:
     return answer.code if _wants(application, answer) else ""
 
 
-def wants_application_level(message: Message, answer: Answer) -> bool:
-    """Whether a second acknowledgement is owed once the message was worked on."""
+def second_wanted(message: Message | None, answer: Answer) -> str:
+    """MSH-16 where a second acknowledgement is owed once the message was worked on, else empty.
+
+    Who was told CE or CR has its answer: what was not accepted is not worked on.
+    """
     accept, application = _modes(message)
-    return _wants(accept, Answer("AA")) and _wants(application, answer)
+    is_accepted = answer.code == "AA" and _wants(accept, answer)
+    return application if is_accepted and application in ("AL", "ER", "SU") else ""
 
 
 def _modes(message: Message | None) -> tuple[str, str]:

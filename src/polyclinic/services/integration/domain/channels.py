@@ -18,6 +18,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Trigger = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3}(\^([A-Z0-9]{3}|\*))?$")]
 Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Minutes = Annotated[int, Meta(ge=1, le=7 * 24 * 60)]
+SystemId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 KeepDays = Annotated[int, Meta(ge=1, le=36_525)]
 
 
@@ -72,6 +73,8 @@ class Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     charset: str = ""
     zone: str = "UTC"
     unsupported: Literal["AA", "AR"] = "AA"
+    # The id of a system (`/integration/destinations`) that hears second acknowledgements.
+    acknowledge_to: SystemId | None = None
     expect: tuple[Expected, ...] = ()
     keep: Keep = Keep()
     # What mapping alone reads: switches and tables of this sender.

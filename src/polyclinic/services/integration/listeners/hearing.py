@@ -72,18 +72,24 @@ class Hearing:
         telemetry.log("MLLP", service="integration", kind=what, client=source.name or None)
 
     async def _one(self, raw: bytes, source: Source) -> bytes | None:
+        if _is_acknowledgement(raw):
+            # An answer to an answer would never end.
+            self.notice("acknowledgement", source)
+            return b""
         there = await self._channels()
         # Where there is one channel alone, nobody need look who the sender says that he is.
         channel = chosen(there, source.name, _sender(raw) if len(there) > 1 else ("", ""))
         if channel is None:
             return None
         try:
-            came = Came(channel.name, "mllp", raw)
-            return (await self._engine.receive(came)).acknowledgement
+            received = await self._engine.receive(Came(channel.name, "mllp", raw))
         except TooLarge:
             return await self.refuse(raw[:HEAD_KEPT])
         except NoChannel:
             return None
+        if received.second and received.message and source.tell:
+            self._engine.answering.hold(received.message, source.tell)
+        return received.acknowledgement
 
     async def _channels(self) -> list[Channel]:
         deployed = await channels.deployed(self._engine)
@@ -99,6 +105,12 @@ def _sender(raw: bytes) -> tuple[str, str]:
         return parse(raw).sender
     except Malformed:
         return "", ""
+
+
+def _is_acknowledgement(raw: bytes) -> bool:
+    head = raw.lstrip(b"\r\n")[:1000].split(b"\r", 1)[0]
+    fields = head.split(head[3:4]) if len(head) > 3 else []
+    return len(fields) > 8 and fields[0] == b"MSH" and fields[8][:3] == b"ACK"
 
 
 def _enveloped(answers: list[bytes], *, whole: bool) -> Iterator[bytes]:

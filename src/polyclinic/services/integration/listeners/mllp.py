@@ -9,7 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -50,6 +50,10 @@ class Source:
     names: tuple[str, ...] = ()
     name: str = ""
     secure: bool = False
+    # Sends something more over this connection, later; False where it lives no more.
+    tell: "Callable[[bytes], Awaitable[bool]] | None" = field(
+        default=None, compare=False, repr=False
+    )
 
 
 class Answers(Protocol):
@@ -154,7 +158,9 @@ class _Connection:
     ) -> None:  # fmt: skip
         self._server, self._limits = server, server.limits
         self._reader, self._writer = reader, writer
-        self._source = source
+        self._source = replace(source, tell=self.tell)
+        self._turn = asyncio.Lock()  # who answers or tells writes alone
+        self._ended = False
         self._unframer = Unframer(server.limits.frame_bytes)
         self._held = 0
         self._begun: float | None = None  # when the frame that is not whole yet began
@@ -188,6 +194,7 @@ class _Connection:
         except Exception as bug:  # noqa: BLE001 - one connection must not end the others
             telemetry.log_bug("an MLLP connection failed", bug, service="integration")
         finally:
+            self._ended = True
             self._hold(0)
             await _closed(writer, calm=calm)
 
@@ -247,12 +254,25 @@ class _Connection:
             self._notice("no CR behind a frame")
         self._busy = True
         try:
-            answer = await self._server.answers.answer(found.payload, self._source)
-            if answer is None:
-                raise _Ended
-            await self._write(answer)
+            async with self._turn:
+                answer = await self._server.answers.answer(found.payload, self._source)
+                if answer is None:
+                    raise _Ended
+                await self._write(answer)
         finally:
             self._busy = False
+
+    async def tell(self, content: bytes) -> bool:
+        """Behind the answer to what is being answered, never within it. A peer that went away may
+        be noticed only by what is told after it: True says that it was written."""
+        async with self._turn:
+            if self._ended or self._server.stopping or self._writer.is_closing():
+                return False
+            try:
+                await self._write(content)
+            except OSError:  # a time-out too
+                return False
+            return True
 
     async def _write(self, answer: bytes) -> None:
         if answer:

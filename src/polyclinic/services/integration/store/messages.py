@@ -14,9 +14,9 @@ WITH asked AS (
     SELECT * FROM unnest(
         $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[],
-        $16::bytea[]) WITH ORDINALITY
+        $16::bytea[], $17::text[]) WITH ORDINALITY
     AS t(id, channel, version, way, kind, at, answer, state, reason, problem, keys, finds, sealed,
-         key, digest, n)
+         key, digest, second, n)
 ), first AS (
     SELECT DISTINCT ON (key) key, digest, id, at FROM asked ORDER BY key, n
 ), claimed AS (
@@ -39,6 +39,9 @@ WITH asked AS (
 ), turns AS (
     INSERT INTO integration.turn (key, seq, message)
     SELECT DISTINCT unnest(keys), seq, id FROM kept WHERE state = 'received'
+), owed AS (
+    INSERT INTO integration.second_answer (message, about, wanted)
+    SELECT k.id, k.id, a.second FROM kept k JOIN asked a ON a.id = k.id WHERE a.second <> ''
 )
 SELECT id FROM kept"""
 _KNOWN: LiteralString = """
@@ -96,6 +99,7 @@ class Kept:
     sealed: bytes
     key: bytes
     digest: bytes
+    second: str = ""  # MSH-16, where a second acknowledgement is owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ async def keep(where: Database | Transaction, days: int, asked: Sequence[Kept]) 
     """Keeps those whose claim is new, or older than `days`; the ids of these."""
     columns = zip(
         *((m.id, m.channel, m.version, m.way, m.kind, m.at, m.answer, m.state, m.reason, m.problem,
-           _array(m.keys), _array(m.finds), m.sealed, m.key, m.digest) for m in asked),
+           _array(m.keys), _array(m.finds), m.sealed, m.key, m.digest, m.second) for m in asked),
         strict=True,
     )  # fmt: skip
     rows = await where.fetch(_KEEP, days, *(list(column) for column in columns))

@@ -120,6 +120,10 @@ WITH placed AS (
     UPDATE integration.queue q SET seq = p.place FROM placed p WHERE q.message = p.id
 ), former AS (
     DELETE FROM integration.turn t USING placed p WHERE t.message IN (p.id, $2)
+), answered AS (
+    -- Whoever still waits for the application's word is told how the copy ends.
+    UPDATE integration.second_answer s SET about = p.id FROM placed p
+    WHERE s.about = $2 AND s.state = 'owed'
 )
 SELECT keys, place FROM placed"""
 _TURNS: LiteralString = """
