@@ -6,9 +6,12 @@ from typing import Literal, NamedTuple
 from polyclinic.foundation import clock
 from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import Conflict
+from polyclinic.services.migration.actions import counting
 from polyclinic.services.migration.actions.deciding import decide
+from polyclinic.services.migration.domain.capabilities import Capability
 from polyclinic.services.migration.domain.plan import Inputs, left_out, step_of
 from polyclinic.services.migration.domain.routing import Mode
+from polyclinic.services.migration.domain.waves import Gate
 from polyclinic.services.migration.store import inventories, plans
 
 Side = Literal["entry", "exit"]
@@ -56,12 +59,24 @@ async def open_gates(
                 found.append(OpenGate(inventory.name, "plan", "open", f"It is left out. {why}"))
                 continue
             said = await plans.gates(where, inventory.name)
-            found += [
-                OpenGate(inventory.name, gate.name, gate.state, gate.says)
-                for gate in step_of(each, inputs, said).gates
-                if gate.side == side and gate.state not in ("passed", "waived")
-            ]
+            for gate in step_of(each, inputs, said).gates:
+                if gate.side == side and (stands := await _open(where, inventory.name, each, gate)):
+                    found.append(stands)
     return found
+
+
+async def _open(
+    where: Database | Transaction, plan: str, each: Capability, gate: Gate
+) -> OpenGate | None:
+    """A gate that is open; one that counts rows opens again when they agree no more."""
+    if gate.state == "waived":
+        return None
+    if gate.state != "passed":
+        return OpenGate(plan, gate.name, gate.state, gate.says)
+    if gate.name == counting.BACKFILL:
+        against = await counting.no_longer(where, plan, each.tables, gate.evidence)
+        return OpenGate(plan, gate.name, "no longer passed", against) if against else None
+    return None
 
 
 async def ask_gates(

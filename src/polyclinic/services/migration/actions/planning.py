@@ -1,5 +1,6 @@
 """The plan: made from what is known, changed by people, its gates passed with evidence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Database, Transaction
 from polyclinic.foundation.errors import Forbidden, Invalid, NotFound, Stale
+from polyclinic.services.migration.actions import counting
 from polyclinic.services.migration.actions.deciding import decide
 from polyclinic.services.migration.actions.inventorying import TEXT_MAX, capabilities_of
 from polyclinic.services.migration.actions.state import Passage
@@ -74,7 +76,8 @@ async def say(
         raise Invalid(
             "Evidence is numbers and addresses, not the things themselves.", place="evidence"
         )
-    if ask.state == "passed" and not ask.evidence:
+    is_counted = gate == counting.BACKFILL and ask.state == "passed"
+    if ask.state == "passed" and not ask.evidence and not is_counted:
         raise Invalid("What shows it? A gate is passed with evidence.", place="evidence")
     if ask.state == "waived" and not ask.text.strip():
         raise Invalid("Say why it may be left out.", place="text")
@@ -84,9 +87,21 @@ async def say(
         plan = (await _standing(tx, name)).plan
         if (capability, gate) not in _gates(plan):
             raise NotFound("There is no such gate in the plan.", place="gate")
-        value = {"state": ask.state, "evidence": ask.evidence}
+        evidence = ask.evidence
+        if is_counted:
+            # Whoever signs for rows that were put aside is a person.
+            signed = ask.text if caller.role == "administrator" else ""
+            tables = await _tables(tx, name, capability)
+            seen = await counting.show(tx, name, tables, signed)
+            evidence = {**seen, "said": ask.evidence} if ask.evidence else seen
+        value = {"state": ask.state, "evidence": evidence}
         subject = f"{name}/{capability}/{gate}"
         await decide(tx, caller.subject, "gate", subject, value, ask.text[:TEXT_MAX])
+
+
+async def _tables(tx: Transaction, name: str, capability: str) -> Sequence[str]:
+    found = await capabilities_of(tx, name)
+    return next(each.tables for each in found if each.name == capability)
 
 
 def _gates(plan: Plan) -> set[tuple[str, str]]:

@@ -76,12 +76,12 @@ async def save_pairs(tx: Transaction, system: str, names: Sequence[str]) -> None
     await tx.execute(_SAVE_PAIRS, system, list(names), list(range(len(names))))
 
 
-async def sources(database: Database) -> list[Row]:
+async def sources(database: Database | Transaction) -> list[Row]:
     query = "SELECT system, version, document, url, log_seq FROM migration.source ORDER BY system"
     return await database.fetch(query)
 
 
-async def pairs(database: Database, system: str) -> list[Row]:
+async def pairs(database: Database | Transaction, system: str) -> list[Row]:
     return await database.fetch(_COUNTS, system)
 
 
@@ -176,7 +176,7 @@ async def add_report(
     await database.execute(query, name, system, author, report)
 
 
-async def last_report(database: Database, system: str) -> Row | None:
+async def last_report(database: Database | Transaction, system: str) -> Row | None:
     query = (
         "SELECT id, at, author, report FROM migration.reconciliation"
         " WHERE system = $1 ORDER BY at DESC LIMIT 1"
