@@ -1,6 +1,7 @@
 """`python -m evaluate`: reads the public sets, learns, asks, and prints what came out."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evaluate import framingham, nafld, noshow, readmission
 from evaluate.report import as_json, markdown, summary
-from evaluate.running import Result, run
+from evaluate.running import Result, run_all
 from evaluate.shipping import ship
 from evaluate.study import Absent, Study
 from polyclinic.services.insights.domain.learning.resampling import TIMES
@@ -60,6 +61,7 @@ def _studies(folder: Path, only: list[str]) -> tuple[list[Study], list[str]]:
 
 def _run(studies: list[Study], console: Console, times: int) -> list[Result]:
     steps = sum(len(each.rounds) * len(each.candidates) + 1 for each in studies)
+    workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     bar = (TextColumn("{task.description:50}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bar, console=console, transient=True) as progress:
         task = progress.add_task("reading", total=steps)
@@ -67,7 +69,7 @@ def _run(studies: list[Study], console: Console, times: int) -> list[Result]:
         def told(what: str) -> None:
             progress.update(task, description=what, advance=1)
 
-        return [run(each, told, times) for each in studies]
+        return run_all(studies, told, times, workers or 1)
 
 
 def _parsed() -> argparse.Namespace:

@@ -48,7 +48,7 @@ def _made(result: Result) -> bytes:
     if study.rounds[0].window is not None:
         learn, window = by_person(study.cases, (0.85, 0.15), SEED)
         whole = Round(learn, window, every)
-    learned = learning(study.cases, whole)(study.candidates[result.chosen])
+    learned = learning(study, whole)(study.candidates[result.chosen])
     model = shipped(learned, study.naming, _record(result))
     if few := suppressed(model, study.cases, LEAST):
         raise ValueError(f"Codes of fewer than {LEAST} persons: {', '.join(few)}")

@@ -10,6 +10,7 @@ import numpy as np
 from polyclinic.services.insights.domain.learning.cases import Cases
 from polyclinic.services.insights.domain.learning.fitting import Fitting
 from polyclinic.services.insights.domain.learning.judging import Use
+from polyclinic.services.insights.domain.learning.procedure import Apart
 from polyclinic.services.insights.domain.learning.shipping import Naming
 
 SEED = 20_240_601
@@ -26,8 +27,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Goal:
-    """A number that must be reached in a subset: AUROC of the best candidate, or any measure of the
-    chosen one."""
+    """A number that must be reached in a subset, by the best candidate or by the chosen one."""
 
     words: str
     of: str  # "best" or "chosen"
@@ -39,7 +39,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Study:
-    """`subsets` maps names to masks of all cases; "all" is always there. `groups` as well."""
+    """`subsets` maps names to masks of all cases; "all" is always there. `groups` as well. Those of
+    `apart` are calibrated apart from the rest."""
 
     id: str
     title: str
@@ -56,6 +57,7 @@ class Study:
     groups: list[tuple[str, np.ndarray]] = field(default_factory=list)
     naming: Naming | None = None
     compared: tuple[str, str] | None = None
+    apart: Apart | None = None
 
 
 class Absent(Exception):

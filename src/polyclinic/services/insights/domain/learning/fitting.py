@@ -1,6 +1,7 @@
 """The candidates, from the simplest to the least simple: each learns cases and gives logits.
 
-Those that are additive become plain models; trees are a yardstick only (decisions/0029).
+Those that are additive become plain models, trees of two questions among them; larger trees are a
+yardstick only (decisions/0029).
 """
 
 import warnings
@@ -18,6 +19,7 @@ from sklearn.preprocessing import SplineTransformer
 from polyclinic.services.insights.domain.learning.cases import Cases, Floats, ranged
 from polyclinic.services.insights.domain.learning.measures import logit
 from polyclinic.services.insights.domain.learning.scoring import raw_logits
+from polyclinic.services.insights.domain.learning.twofold import tables as twofold_tables
 from polyclinic.services.insights.domain.models import (
     Axis,
     Curve,
@@ -192,26 +194,37 @@ def _term(machine: Any, features: tuple[Feature, ...], number: int) -> Term:
     return Table(tuple(axes), tuple(float(each) for each in scores.ravel()))
 
 
+def twofold(cases: Cases) -> Fitted:
+    """Gradient boosted trees of LightGBM that ask two questions each: an additive model."""
+    known = {each.name: codes_of(cases, each.name) for each in _coded(cases)}
+    forest = _grown(cases, known, n_estimators=1000, learning_rate=0.1, num_leaves=4, max_depth=2)
+    base, terms = twofold_tables(forest.booster_.dump_model(), cases, known)
+    return _additive("trees of two questions", cases, base, terms)
+
+
 def trees(cases: Cases) -> Fitted:
     """Gradient boosted trees of LightGBM: how good one could be without being understood."""
     known = {each.name: codes_of(cases, each.name) for each in _coded(cases)}
-    coded = [n for n, each in enumerate(cases.features) if each.kind == "code"]
-    small = max(10, min(100, len(cases) // 100))
-    forest = LGBMClassifier(
-        n_estimators=300, learning_rate=0.03, num_leaves=15, min_child_samples=small,
-        reg_lambda=10.0, cat_smooth=50.0, cat_l2=50.0, colsample_bytree=0.5, subsample=0.7,
-        subsample_freq=1, n_jobs=1, verbose=-1, random_state=0, deterministic=True,
-        force_row_wise=True,
-    )  # fmt: skip
-    forest.fit(
-        _numbered(cases, known), cases.label, sample_weight=cases.weight, categorical_feature=coded
-    )
+    forest = _grown(cases, known, n_estimators=300, learning_rate=0.03, num_leaves=15)
 
     def logits(asked: Cases) -> Floats:
         said = forest.booster_.predict(_numbered(asked, known), raw_score=True)
         return np.asarray(said, dtype=np.float64)
 
     return Fitted("trees", logits)
+
+
+def _grown(cases: Cases, known: Mapping[str, tuple[str, ...]], **size: Any) -> LGBMClassifier:
+    coded = [n for n, each in enumerate(cases.features) if each.kind == "code"]
+    small = max(10, min(100, len(cases) // 100))
+    forest = LGBMClassifier(
+        min_child_samples=small, reg_lambda=10.0, cat_smooth=50.0, cat_l2=50.0,
+        colsample_bytree=0.5, subsample=0.7, subsample_freq=1, n_jobs=1, verbose=-1,
+        random_state=0, deterministic=True, force_row_wise=True, **size,
+    )  # fmt: skip
+    return forest.fit(
+        _numbered(cases, known), cases.label, sample_weight=cases.weight, categorical_feature=coded
+    )
 
 
 def _numbered(cases: Cases, known: Mapping[str, tuple[str, ...]]) -> Floats:

@@ -94,6 +94,17 @@ def ece(label: Numbers, chance: Floats, weight: Floats, bins: Numbers) -> float:
     return float(np.sum(np.abs(gap)) / np.sum(weight))
 
 
+def ece_by_chance(chance: Floats, weight: Floats, bins: Numbers, seed: int) -> float:
+    """The mean error that ones who were right about everybody would show all the same: outcomes
+    are drawn 200 times with these very chances."""
+    drawing = np.random.default_rng(seed)
+    found = [
+        ece((drawing.random(len(chance)) < chance).astype(np.int64), chance, weight, bins)
+        for _ in range(200)
+    ]
+    return float(np.mean(found))
+
+
 def logit(chance: Floats) -> Floats:
     inside = np.clip(chance, _EDGE, 1 - _EDGE)
     return np.log(inside / (1 - inside))

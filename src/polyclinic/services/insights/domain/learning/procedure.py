@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyclinic.services.insights.domain.learning.calibrating import calibrate, platt
 from polyclinic.services.insights.domain.learning.cases import Cases, Floats
@@ -18,29 +19,47 @@ from polyclinic.services.insights.domain.models import Calibration
 _INNER_FOLDS = 3
 
 
+# Cases that are calibrated apart from the rest: those of another kind of question.
+Apart = Callable[[Cases], NDArray[np.bool_]]
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A candidate with its calibration."""
+    """A candidate with its calibration, and another one for those who are calibrated apart."""
 
     fitted: Fitted
     calibration: Calibration
+    of_others: tuple[Apart, Calibration] | None = None
 
     def logits(self, cases: Cases) -> Floats:
         """Calibrated."""
-        return calibrated(self.calibration, self.fitted.logits(cases))
+        raw = self.fitted.logits(cases)
+        after = calibrated(self.calibration, raw)
+        if self.of_others is None:
+            return after
+        apart, other = self.of_others
+        return np.where(apart(cases), calibrated(other, raw), after)
 
 
 Learning = Callable[[Fitting], Learned]
 
 
-def in_a_window(learn: Cases, window: Cases) -> Learning:
+def in_a_window(learn: Cases, window: Cases, apart: Apart | None = None) -> Learning:
     """Calibrated on cases of its own, the newest where there is time: for many cases."""
 
     def learned(fitting: Fitting) -> Learned:
         fitted = fitting(_counted(learn))
-        return Learned(fitted, calibrate(window.label, fitted.logits(window), window.weight))
+        if apart is None:
+            return Learned(fitted, _calibrated_on(fitted, window))
+        other = apart(window)
+        rest, others = (_calibrated_on(fitted, window.take(mask)) for mask in (~other, other))
+        return Learned(fitted, rest, (apart, others))
 
     return learned
+
+
+def _calibrated_on(fitted: Fitted, window: Cases) -> Calibration:
+    return calibrate(window.label, fitted.logits(window), window.weight)
 
 
 def across(learn: Cases, seed: int) -> Learning:

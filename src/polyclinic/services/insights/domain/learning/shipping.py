@@ -12,7 +12,8 @@ from polyclinic.services.insights.domain.models import Model, Table, dump, load
 
 
 class NotAdditive(ValueError):
-    """Trees have no plain form: they are a yardstick, and nothing is shipped of them."""
+    """Trees that ask more than twice, and two calibrations, have no plain form: nothing is shipped
+    of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class Naming:
 
 
 def shipped(learned: Learned, naming: Naming, record: Mapping[str, Any]) -> Model:
-    """The plain form, checked by reading it back; raises NotAdditive for trees."""
+    """The plain form, checked by reading it back; raises NotAdditive."""
     plain = learned.fitted.plain
-    if plain is None:
+    if plain is None or learned.of_others is not None:
         raise NotAdditive(NotAdditive.__doc__)
     named = msgspec.structs.replace(
         plain, **{name: getattr(naming, name) for name in Naming.__slots__},

@@ -4,7 +4,7 @@
     said = predict(model, {"age": 71.0, "sex": "female", "stays.count": None, …})
     said.probability, said.contributions       # base + the contributions = said.logit
 
-Only additive forms are read; decisions/0029 says why there are no trees.
+Only additive forms are read; decisions/0029 says how boosted trees become one.
 """
 
 from polyclinic.services.insights.domain.models.curves import BadRow, Row
