@@ -1,7 +1,7 @@
 """Sources and pairs as people set them up, and the steps that the clock takes along them."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,8 +16,10 @@ from polyclinic.services.migration.actions.state import Passage
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.crossing import Source
 from polyclinic.services.migration.gateways.charts import Charts
-from polyclinic.services.migration.gateways.old_rows import OldRows
 from polyclinic.services.migration.store import moving as store
+
+if TYPE_CHECKING:
+    from polyclinic.services.migration.gateways.old_rows import OldRows
 
 # How long the clock goes on while there is something to do.
 BUSY_SECONDS = 5.0
@@ -41,7 +43,14 @@ async def ways(passage: Passage) -> dict[str, Way]:
 def _way(passage: Passage, source: Source, url: str) -> Way:
     running = passage.running
     secret = running.vault.secret("crosswalk")
-    return Way(source, OldRows(url, source.log), Charts(running), running.database, secret)
+    return Way(source, _opened(source, url), Charts(running), running.database, secret)
+
+
+def _opened(source: Source, url: str) -> "OldRows":
+    # A third of what a process takes to start, and most clinics have no old database.
+    from polyclinic.services.migration.gateways.old_rows import OldRows  # noqa: PLC0415
+
+    return OldRows(url, source.log)
 
 
 async def need(passage: Passage, system: str) -> Way:
@@ -55,7 +64,7 @@ async def set_up(passage: Passage, caller: Caller, text: str, url: str, key: Onc
     """Keeps what stands for what; moving begins when a pair is given a direction."""
     source = crossing.read(text.encode())
     _check_url(url)
-    newest = await OldRows(url, source.log).newest()
+    newest = await _opened(source, url).newest()
 
     async def act(tx: Any) -> tuple[int, object]:
         version = await store.save_source(

@@ -7,7 +7,7 @@ same row has the same id, and a row whose digest is known is passed over.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyclinic.foundation.database import Transaction
 from polyclinic.services.migration.domain.crossing import (
@@ -21,10 +21,13 @@ from polyclinic.services.migration.domain.crossing import (
     laid,
     resource_id,
 )
+from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
 from polyclinic.services.migration.gateways.charts import Ask, Charts, Said
-from polyclinic.services.migration.gateways.old_rows import OURS, OldRows, Row, typed
 from polyclinic.services.migration.store import moving as store
 from polyclinic.services.migration.store.moving import Crossed
+
+if TYPE_CHECKING:
+    from polyclinic.services.migration.gateways.old_rows import OldRows
 
 CHUNK = 200
 CHANGES = 500
@@ -36,7 +39,7 @@ class Way:
     """Between one old system and records."""
 
     source: Source
-    rows: OldRows
+    rows: "OldRows"
     charts: Charts
     database: Any
     secret: bytes

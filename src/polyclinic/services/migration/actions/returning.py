@@ -19,8 +19,8 @@ from polyclinic.services.migration.domain.crossing import (
     laid,
 )
 from polyclinic.services.migration.domain.crossing.rows import of_key, read_path
+from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
 from polyclinic.services.migration.gateways.charts import Ask, Said
-from polyclinic.services.migration.gateways.old_rows import OURS, Row, typed
 from polyclinic.services.migration.store import moving as store
 from polyclinic.services.migration.store.moving import Crossed
 

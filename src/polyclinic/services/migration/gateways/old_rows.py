@@ -1,5 +1,7 @@
 """Rows of an old system's database, read and written by SQLAlchemy in a thread.
 
+Slow to load, and most clinics have no such source: who needs it imports it when one is used.
+
 Names of tables and columns were checked when the source was registered; values are bound.
 """
 
@@ -13,10 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.work import in_thread
 from polyclinic.services.migration.domain.crossing import Log, Pair
-
-Row = dict[str, Any]
-# How we name ourselves in the old system's log; what follows says for which resource.
-OURS = "polyclinic|"
+from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +158,6 @@ class OldRows:
             raise Unavailable(
                 "The old system's database does not answer.", place="source"
             ) from lost
-
-
-def typed(pair: Pair, key: Any) -> Any:
-    """A key as the source compares it."""
-    return int(key) if pair.number == "integer" and str(key).lstrip("-").isdecimal() else str(key)
 
 
 def _table(name: str, *names: str) -> Any:
