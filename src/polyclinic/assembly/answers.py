@@ -12,7 +12,8 @@ import msgspec
 from starlette.responses import Response
 
 from polyclinic.foundation import telemetry
-from polyclinic.foundation.http import Message
+from polyclinic.foundation.errors import Overloaded
+from polyclinic.foundation.http import Message, Send
 from polyclinic.foundation.service import Service
 
 RETRY = {"retry-after": "2"}
@@ -72,8 +73,26 @@ def lost(scope: Message, name: str) -> Response:
     return refused(scope, 503, "transient", title, text)
 
 
-def full(scope: Message, text: str) -> Response:
-    return refused(scope, 503, "throttled", "Too many people at once", text)
+_FULL = Overloaded().message
+_ISSUE = {"severity": "error", "code": "throttled", "diagnostics": _FULL}
+_FULL_FHIR = Response(
+    msgspec.json.encode({"resourceType": "OperationOutcome", "issue": [_ISSUE]}),
+    503,
+    RETRY,
+    "application/fhir+json",
+)
+_FULL_JSON = json({"error": "throttled", "error_description": _FULL}, 503)
+
+
+async def full(scope: Message, send: Send) -> None:
+    """Made before: what it costs to send many away is taken from those who are served."""
+    if _is_fhir(scope["path"]):
+        response = _FULL_FHIR
+    else:
+        response = _FULL_PAGE if _wants_page(scope) else _FULL_JSON
+    headers = list(response.raw_headers)
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 def late(scope: Message, name: str) -> Response:
@@ -115,6 +134,14 @@ def _page(title: str, inner: str, status: int, more: dict[str, str]) -> Response
         f"<body><main><h1>{html.escape(title)}</h1>{inner}</main></body></html>"
     )
     return Response(content, status, {**_HEADERS, **more}, "text/html")
+
+
+_FULL_PAGE = _page(
+    "Too many people at once",
+    f'<p>{html.escape(_FULL)} Nothing is lost.</p><p><a href="">Try again</a></p>',
+    503,
+    RETRY,
+)
 
 
 def _is_fhir(path: str) -> bool:

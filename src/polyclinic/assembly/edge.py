@@ -59,18 +59,20 @@ class Edge:
         taken = dict(fronts)
         absent = {f for s in services if s.name not in reachable for f in s.fronts} - {"/"}
         fronts += [(front, None) for front in absent if front not in taken]
-        # The longest path first, so that "/" gets only what nobody else asked for.
-        self._fronts = sorted(set(fronts), key=lambda front: -len(front[0]))
+        self._fronts = dict(fronts)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        token = telemetry.request_id.set(_number(scope))
         if has_body(scope):
             inbound = Inbound(receive, send)
             receive, send = inbound.receive, inbound.send
         name = self._owner(scope["path"])
         door = None if scope["path"] in self._always else self._doors.get(name or "")
+        if door is not None and door.is_full():
+            await answers.full(scope, send)
+            return
+        token = telemetry.request_id.set(_number(scope))
         try:
             if door is None:
                 await self._answer(name, scope, receive, send)
@@ -87,8 +89,8 @@ class Edge:
         visit = Visit(door, places, receive)
         try:
             await visit.enter(has_body=sends)
-        except Overloaded as full:
-            await answers.full(scope, full.message)(scope, receive, send)
+        except Overloaded:
+            await answers.full(scope, send)
             return
         try:
             await self._answer(name, scope, visit.receive if sends else receive, send)
@@ -128,10 +130,12 @@ class Edge:
             self._numbers.answered(f"/{name}", scope["method"], status, seconds)
 
     def _owner(self, path: str) -> str | None:
-        for front, name in self._fronts:
-            if path == front or path.startswith(front if front.endswith("/") else front + "/"):
-                return name
-        return None
+        """The longest path first, so that "/" gets only what nobody else asked for."""
+        while path:
+            if path in self._fronts:
+                return self._fronts[path]
+            path = path.rpartition("/")[0]
+        return self._fronts.get("/")
 
     async def _own(self, scope: Message, name: str | None) -> Response | None:
         """What no service answers: the process's own health and numbers, and where nothing is."""

@@ -15,7 +15,7 @@ from polyclinic.foundation.errors import Overloaded
 from polyclinic.foundation.telemetry import Metrics
 
 AT_ONCE = 64  # as many as travel in one batch of a lane: more are no faster
-WAITING_MAX = 1024
+WAITING_MAX = 256
 PATIENCE = 2.0  # seconds that a burst may wait
 PATIENCE_STANDING = 0.1  # and whoever comes to a queue that stood for as long as that
 PLACE_BYTES = 2 * 1024 * 1024  # a longer body takes several places: memory is bounded too
@@ -49,17 +49,28 @@ class Admission:
         if not self._waiting and self.taken + places <= self.at_once:
             self.taken += places
             return
+        if self.is_full():
+            raise Overloaded
         loop = asyncio.get_running_loop()
         if not self._waiting:
             self._standing_since = loop.time()
-        elif len(self._waiting) >= WAITING_MAX:
-            self._shed.inc()
-            raise Overloaded
-        stands = loop.time() - self._standing_since > PATIENCE
-        seconds = PATIENCE_STANDING if stands else PATIENCE
+        seconds = PATIENCE_STANDING if self._stands() else PATIENCE
         waiter = _Waiter(places, loop.create_future())
         self._waiting.append(waiter)
         await self._wait(waiter, loop.call_later(seconds, self._give_up, waiter))
+
+    def is_full(self) -> bool:
+        """Whether so many wait that one more must go, which is counted as done."""
+        if not self._waiting:
+            return False
+        most = min(self.at_once, WAITING_MAX) if self._stands() else WAITING_MAX
+        if len(self._waiting) < most:
+            return False
+        self._shed.inc()
+        return True
+
+    def _stands(self) -> bool:
+        return asyncio.get_running_loop().time() - self._standing_since > PATIENCE
 
     def leave(self, places: int = 1) -> None:
         self.taken -= places
