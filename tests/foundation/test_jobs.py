@@ -51,6 +51,40 @@ async def test_a_job_that_needs_connections_itself_gets_them(database):
         await until(lambda: len(done) == MANY)
 
 
+async def test_a_job_with_nothing_to_do_pauses_longer_and_is_prompt_again_after_work(
+    database, monkeypatch
+):
+    pauses, found = [], iter([False, False, False, True, False])
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    async def look(_):
+        return next(found)
+
+    monkeypatch.setattr(jobs.asyncio, "sleep", sleep)
+    turns = jobs.Turns(database)
+    job = Job("look", 1, look, idle_seconds=5)
+    with pytest.raises(asyncio.CancelledError):
+        await jobs._repeat(job, at_work(database, job), _Alone(turns))
+    await turns.close()
+    assert pauses == [2, 4, 5, 1, 2]
+
+
+class _Alone:
+    """Turns that end with the work: the sixth run is one too many."""
+
+    def __init__(self, turns):
+        self._turns, self._left = turns, 5
+        self.places = turns.places
+
+    def of(self, number):
+        self._left -= 1
+        if self._left < 0:
+            raise asyncio.CancelledError
+        return self._turns.of(number)
+
+
 async def test_two_replicas_never_do_one_job_at_once(database):
     at_it, most = 0, 0
     done = []

@@ -16,6 +16,7 @@ from polyclinic.foundation.errors import Problem
 from polyclinic.foundation.outbox import feed
 from polyclinic.foundation.outbox import reader as reading
 from polyclinic.foundation.outbox.reader import Reader
+from polyclinic.foundation.outbox.sequencer import Sequencer
 
 
 async def test_events_are_numbered_without_gaps_in_the_order_of_their_writing(pair):
@@ -242,6 +243,31 @@ async def test_a_waiting_reader_is_answered_when_something_is_said(pair):
         async with asyncio.timeout(5):
             await waiting
     assert await listener.heard() == [7]
+
+
+async def test_what_another_replica_numbers_wakes_those_who_wait_here(pair):
+    speaker, _ = pair
+    other = Sequencer(speaker.database, "speaker")
+    waiting = asyncio.create_task(other.more.wait())
+    await other.number()
+    await speaker.say(1, 2)
+    assert await speaker.sequencer.number() == 2
+    assert await other.number() == 0
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_an_event_wakes_the_sequencer_once_it_is_committed(pair):
+    speaker, _ = pair
+    assert not speaker.database.news.is_set()
+    with contextlib.suppress(Crash):
+        async with speaker.database.transaction() as tx:
+            await outbox.announce(tx, ("Thing/1", ThingHappened(thing=1)))
+            assert not speaker.database.news.is_set()
+            raise Crash
+    assert not speaker.database.news.is_set()
+    await speaker.say(1)
+    assert speaker.database.news.is_set()
 
 
 async def test_what_everybody_had_a_month_to_read_is_forgotten(pair):

@@ -71,20 +71,20 @@ class Turns:
 
 
 async def _repeat(job: Job, running: Running, turns: Turns) -> None:
+    wait = job.every_seconds
     while True:
-        wait = job.every_seconds
         try:
-            await _run_once(job, running, turns)
+            is_idle = await _run_once(job, running, turns) is False
+            wait = max(job.every_seconds, min(wait * 2, job.idle_seconds) if is_idle else 0)
         except Exception as bug:  # noqa: BLE001 - a job that fails is logged and tried again soon
             telemetry.log_bug("job failed", bug, service=running.service.name, kind=job.name)
-            wait = min(wait, RETRY_SECONDS)
+            wait = min(job.every_seconds, RETRY_SECONDS)
         await asyncio.sleep(wait)
 
 
-async def _run_once(job: Job, running: Running, turns: Turns) -> None:
-    """Runs a job unless another replica is at it."""
+async def _run_once(job: Job, running: Running, turns: Turns) -> bool | None:
+    """Runs a job unless another replica is at it; False when there was nothing to do."""
     name = f"{running.service.name}|{job.name}".encode()
     number = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
     async with turns.places, turns.of(number) as mine:
-        if mine:
-            await job.run(running)
+        return await job.run(running) if mine else None

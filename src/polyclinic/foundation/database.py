@@ -3,6 +3,7 @@
 A query is a `LiteralString`: a query put together from values is a type error.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, cast
@@ -47,6 +48,11 @@ class Transaction:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        self.says = False
+
+    def said(self) -> None:
+        """Notes that an event was announced in it; who numbers them is woken after the commit."""
+        self.says = True
 
     async def fetch(self, query: LiteralString, *values: object) -> list[Row]:
         return await self.connection.fetch(query, *values)
@@ -81,6 +87,8 @@ class Database:
     ) -> None:
         self._pool, self._dial = pool, dial
         self._waiting = 0
+        # Set when an event was announced here; the sequencer waits for it.
+        self.news = asyncio.Event()
         self.schema = schema
         self.aside = aside or self
 
@@ -176,8 +184,16 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction, None]:
         """READ COMMITTED; what must be unique is guarded by constraints, never by isolation."""
-        async with self.connection() as connection, connection.transaction():
-            yield Transaction(connection)
+        async with self.connection() as connection:
+            async with connection.transaction():
+                transaction = Transaction(connection)
+                yield transaction
+            if transaction.says:
+                self.said()
+
+    def said(self) -> None:
+        """Wakes who numbers events: one was announced and is committed."""
+        self.news.set()
 
     async def fetch(self, query: LiteralString, *values: object) -> list[Row]:
         async with self.connection() as connection:

@@ -24,9 +24,10 @@ from polyclinic.foundation.vault import RootKey, Vault
 
 
 class Numbers(Protocol):
-    """What numbers a service's events; `more` is set when there are new ones."""
+    """What numbers a service's events; `more` is set when there are new ones, while it `runs`."""
 
     more: asyncio.Event
+    runs: bool
 
 
 class Reads(Protocol):
@@ -62,11 +63,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something the clock does: every so many seconds, on one replica at a time."""
+    """Something the clock does: every so many seconds, on one replica at a time.
+
+    A run that answers False had nothing to do: each such run doubles the pause, up to
+    `idle_seconds`.
+    """
 
     name: str
     every_seconds: float
-    run: Callable[[Running], Awaitable[None]]
+    run: Callable[[Running], Awaitable[bool | None]]
+    idle_seconds: float = 0.0
 
 
 React = Callable[["Running", Transaction, Sequence[Told]], Awaitable[None]]

@@ -198,6 +198,7 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
         [change.type for change in changes],
         reach,
     )
+    place.said()
     verdicts = [Verdict(allowed=False, dangling=None)] * len(changes)
     for row in rows:
         verdicts[row["n"]] = Verdict(row["allowed"], row["dangling"])

@@ -30,3 +30,4 @@ async def announce(tx: Transaction, *events: tuple[str, Event]) -> None:
             [subject for subject, _ in events],
             [msgspec.json.encode(event) for _, event in events],
         )
+        tx.said()

@@ -19,9 +19,10 @@ SCOPE = "system/events.read"
 OPERATOR_SCOPE = "system/*.cruds"  # a program that does a little may not deal with dead letters
 PAGE_MAX = 500
 WAIT_MAX = 25.0
-# Whoever numbers says so in its own process; another replica's numbers are found by looking, sooner
-# while there are some: an idle platform asks a few times a second, not hundreds.
-LOOK_SECONDS, LOOK_MAX_SECONDS = 0.05, 0.25
+# Whoever numbers tells those who wait, also of what another replica numbered.
+LOOK_SECONDS = 5.0
+# Where nobody numbers, looking is all there is.
+LOOK_ALONE_SECONDS = 0.25
 
 # The end and what is new are of one moment: what is numbered later is on the next page.
 READ: LiteralString = """
@@ -48,16 +49,17 @@ async def get_events(request: Request) -> Response:
 async def _page(request: Request, after: int, wait: float, kinds: list[str]) -> dict[str, Any]:
     running = http.running(request)
     loop = asyncio.get_running_loop()
-    until, pause = loop.time() + wait, LOOK_SECONDS
+    until = loop.time() + wait
     while True:
-        more = running.sequencer.more if running.sequencer else asyncio.Event()
+        numbers = running.sequencer
+        more = numbers.more if numbers else asyncio.Event()
+        pause = LOOK_SECONDS if numbers and numbers.runs else LOOK_ALONE_SECONDS
         found = await running.database.fetch(READ, after, kinds, PAGE_MAX)
         feed, rows = found[0], [row for row in found if row["seq"] is not None]
         if rows or loop.time() >= until or after > feed["last"]:
             break
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(more.wait(), min(pause, until - loop.time()))
-        pause = min(pause * 2, LOOK_MAX_SECONDS)
     return {
         "epoch": str(feed["epoch"]),
         "last": rows[-1]["seq"] if len(rows) == PAGE_MAX else feed["last"],

@@ -4,10 +4,12 @@ from polyclinic.foundation.service import Job, Running
 from polyclinic.services.audit.actions import gathering, signing
 
 
-async def gather(running: Running) -> None:
+async def gather(running: Running) -> bool:
     """Takes in what was logged since; goes on at once while there is more."""
+    found = False
     while await gathering.gather(running.state):
-        pass
+        found = True
+    return found
 
 
 async def sign(running: Running) -> None:
@@ -20,7 +22,7 @@ async def keep_log_months(running: Running) -> None:
 
 
 jobs = (
-    Job("gather", 1, gather),
+    Job("gather", 1, gather, idle_seconds=4),
     Job("sign", 10, sign),
     Job("keep log months", 6 * 3600, keep_log_months),
 )

@@ -14,9 +14,9 @@ async def sweep(running: Running) -> None:
     await messages.forget_claims(running.database, running.settings.duplicate_days)
 
 
-async def collect(running: Running) -> None:
-    """Takes what other systems dropped into the channels' folders."""
-    await collecting.collect(running.state)
+async def collect(running: Running) -> bool:
+    """Takes what other systems dropped into the folders; False when there is no folder."""
+    return await collecting.collect(running.state)
 
 
 async def watch(running: Running) -> None:
@@ -59,7 +59,7 @@ async def keep_log_months(running: Running) -> None:
 
 jobs = (
     Job("look again", 120, look_again),
-    Job("collect files", 2, collect),
+    Job("collect files", 2, collect, idle_seconds=8),
     Job("watch channels", 15, watch),
     Job("forget messages", 3600, forget),
     Job("sweep", 600, sweep),

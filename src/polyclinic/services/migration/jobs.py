@@ -22,14 +22,14 @@ async def sweep_gateway(running: Running) -> None:
     await differences.sweep(running.database, clock.now())
 
 
-async def move(running: Running) -> None:
-    """Moves what is to be moved between old systems and records."""
-    await data.step(running.state)
+async def move(running: Running) -> bool:
+    """Moves what is to be moved between old systems and records; False when none is set up."""
+    return await data.step(running.state)
 
 
 jobs = (
     Job("sweep", 600, sweep),
     Job("watch rollouts", 5, watch_rollouts),
     Job("sweep gateway", 3600, sweep_gateway),
-    Job("move data", 1, move),
+    Job("move data", 1, move, idle_seconds=8),
 )

@@ -11,14 +11,20 @@ from polyclinic.services.integration.domain.channels import Channel
 from polyclinic.services.integration.gateways import folders
 
 
-async def collect(engine: Engine) -> None:
-    """One look at every folder; what is still being written waits for the next one."""
+async def collect(engine: Engine) -> bool:
+    """One look at every folder; what is still being written waits for the next one.
+
+    Answers whether there was any folder to look at.
+    """
     if engine.folders is None:
-        return
+        return False
+    looked = False
     for name, deployed in (await channels.deployed(engine)).items():
         if deployed.is_open and deployed.channel.source == "folder":
+            looked = True
             for file in await in_thread(engine.folders.take, name):
                 await _file(engine, deployed.channel, file)
+    return looked
 
 
 async def _file(engine: Engine, channel: Channel, file: Path) -> None:

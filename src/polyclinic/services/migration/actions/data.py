@@ -136,10 +136,15 @@ async def reconcile(passage: Passage, caller: Caller, system: str) -> dict[str, 
         return await reconciling.reconcile(way, caller.subject)
 
 
-async def step(passage: Passage) -> None:
-    """Goes on along every source while there is something to do, for a few seconds."""
+async def step(passage: Passage) -> bool:
+    """Goes on along every source while there is something to do, for a few seconds.
+
+    Answers whether any source is set up.
+    """
     async with passage.moving:
         end = time.monotonic() + BUSY_SECONDS
-        for way in (await ways(passage)).values():
+        known = (await ways(passage)).values()
+        for way in known:
             while time.monotonic() < end and await moving.step(way):
                 pass
+        return bool(known)
