@@ -13,7 +13,13 @@ Run = Callable[[Any], int]
 
 
 def add_backup(words: Any, add_data: AddData, run: Run) -> None:
-    """Adds `backup` and `restore` to the words of the command line."""
+    """Adds `backup`, `restore` and `drill` to the words of the command line."""
+    _add_taking(words, add_data, run)
+    _add_restore(words, run)
+    _add_drill(words, add_data, run)
+
+
+def _add_taking(words: Any, add_data: AddData, run: Run) -> None:
     backup = words.add_parser("backup", help="copy the database of a data folder while it works")
     add_data(backup)
     _add_backups(backup)
@@ -30,6 +36,9 @@ def add_backup(words: Any, add_data: AddData, run: Run) -> None:
         return run(back_up(given.data.absolute(), given.backups, incremental=given.incremental))
 
     backup.set_defaults(command=take)
+
+
+def _add_restore(words: Any, run: Run) -> None:
     restore = words.add_parser("restore", help="bring a backup back into a new data folder")
     restore.add_argument("--data", type=Path, required=True, metavar="DIR", help="the new folder")
     _add_backups(restore)
@@ -45,6 +54,21 @@ def add_backup(words: Any, add_data: AddData, run: Run) -> None:
         return run(restore_into(given.data.absolute(), given.backups, given.to, key_given(given)))
 
     restore.set_defaults(command=bring_back)
+
+
+def _add_drill(words: Any, add_data: AddData, run: Run) -> None:
+    tried = words.add_parser("drill", help="try a restore on a scratch copy, and prove it")
+    add_data(tried)
+    _add_backups(tried)
+    _add_openers(tried)
+
+    def try_it(given: argparse.Namespace) -> int:
+        from polyclinic.cli.drilling import drill
+        from polyclinic.cli.escrowing import key_given
+
+        return run(drill(given.data.absolute(), given.backups, key_given(given)))
+
+    tried.set_defaults(command=try_it)
 
 
 def add_escrow(doing: Any, add_data: AddData) -> None:

@@ -1,6 +1,7 @@
 """`polyclinic restore`: a backup as a new data folder, which `up` can serve then."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -18,18 +19,22 @@ async def restore_into(data: Path, backups: Path | None, to: datetime | None, ke
     """Restores, and says what came back, how long it took and what to do next."""
     root = root_of(key)
     began = time.monotonic()
+    with Steps() as steps:
+        provider = BuiltIn(Catalog(named(backups)), wheel_binaries(), steps.say)
+        done = await restore(provider, Wanted(to, data, root, furnished(key)), steps.hearing)
+    _tell(done, data, to, time.monotonic() - began)
+    return 0
+
+
+def furnished(key: bytes) -> Callable[[Path, Taken], None]:
+    """What belongs beside a restored database: its root key, and the word about the demo."""
 
     def furnish(folder: Path, taken: Taken) -> None:
-        new = DataFolder(folder)
-        escrow.write_new(new.key_file, key, 0o400)
+        escrow.write_new(DataFolder(folder).key_file, key, 0o400)
         # Without this word `up` would bring the demo clinic into somebody's own data.
         write_private(folder / "seed", f"{taken.seed}\n")
 
-    with Steps() as steps:
-        provider = BuiltIn(Catalog(named(backups)), wheel_binaries(), steps.say)
-        done = await restore(provider, Wanted(to, data, root, furnish), steps.hearing)
-    _tell(done, data, to, time.monotonic() - began)
-    return 0
+    return furnish
 
 
 def _tell(done: Restored, data: Path, to: datetime | None, seconds: float) -> None:

@@ -48,7 +48,7 @@ async def run_tool(
         await process.wait()
         raise
     if code != 0:
-        raise ToolFailed(f"{binary.name} failed: {_reason(told)}.")
+        raise ToolFailed(f"{binary.name} failed: {_reason(told or printed)}.")
     return printed.decode(errors="replace")
 
 

@@ -128,7 +128,7 @@ class EmbeddedPostgres:
         self._sockets = socket_folder(place)
         settings = dict(self._settings)
         if self._archive is not None:
-            settings |= archiving.prepare_archive(place, self._archive)
+            settings = {**archiving.prepare_archive(place, self._archive), **settings}
         text = configuration(self._sockets, place.log, settings)
         _write(place.cluster / "postgresql.conf", text, place)
         _write(place.cluster / "pg_hba.conf", self._access, place)
@@ -142,6 +142,10 @@ class EmbeddedPostgres:
             )
             self._watcher = _watch(place, self._process.pid)
             if await self._ready(place):
+                if self._archive is not None:
+                    # The checkpointer went to sleep before the start was over, when it closes no
+                    # pieces of the log, and would only look again at the first checkpoint.
+                    self._process.send_signal(signal.SIGHUP)
                 return
             await self._end_server()
             told = _told(place)
