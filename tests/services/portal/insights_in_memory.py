@@ -103,6 +103,7 @@ class InsightsInMemory:
     told: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=lambda: dict(MODEL))
     pictures: dict[str, Any] = field(default_factory=lambda: dict(NO_PICTURES))
+    trainings: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     shared: list[dict[str, Any]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
@@ -125,7 +126,8 @@ class InsightsInMemory:
                 return {"patient": "", "empty": False, "scores": scores, "proposed": proposed,
                         "safety": []}  # fmt: skip
             case "/models":
-                return {"models": [HEAD], "tasks": [{"task": "t", "title": "T", "speaks": ""}]}
+                tasks = [{"task": "t", "title": "T", "speaks": ""}]
+                return {"models": [HEAD], "tasks": tasks, "trainings": self.trainings}
             case "/models/readmission/1":
                 return self.model
             case "/models/readmission/1/card":

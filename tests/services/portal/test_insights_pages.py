@@ -190,3 +190,29 @@ def test_numbers_and_units_are_written_as_people_write_them():
     assert words.amount("yes") == "yes"
     assert words.dots({"number": 0.3, "unit": "%"}) == 0
     assert words.dots({"number": 71, "unit": "mL/min/{1.73_m2}"}) is None
+
+
+async def test_how_far_a_model_is_learned_is_seen_and_a_new_one_is_asked_for(portal_door, insights):
+    sam = await portal_door.as_("administrator", "Practitioner/sam")
+    at = "2026-11-28T10:00:00Z"
+    insights.trainings = [
+        {"training": "a", "task": "no-show", "model": "will-come", "version": "2", "at": at,
+         "state": "learning", "percent": 45, "words": "Is attacked", "ended": None},
+        {"training": "b", "task": "no-show", "model": "will-come", "version": "1", "at": at,
+         "state": "refused", "percent": 10, "words": "12 questions are too few", "ended": at},
+    ]  # fmt: skip
+    page = (await sam.get("/models")).text
+    assert '<progress class="so-far" max="100" value="45"' in page
+    assert 'hx-trigger="every 3s"' in page
+    assert "12 questions are too few" in page
+    insights.trainings = []
+    assert "hx-trigger" not in (await sam.get("/models")).text
+    answer = await sam.post("/models/learn", task="no-show", model="", version="1", turn="t")
+    assert answer.status_code == 422
+    assert "Give the model a name" in answer.text
+    answer = await sam.post("/models/learn", task="no-show", model="x", version="1", turn="t")
+    assert answer.status_code == 303
+    assert insights.told[-1] == (
+        "/models/training", "models-training-t",
+        {"task": "no-show", "model": "x", "version": "1"},
+    )  # fmt: skip

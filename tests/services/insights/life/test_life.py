@@ -20,7 +20,7 @@ ONE = "/insights/models/readmission"
 async def take(house, version, fallback="lace", **more):
     engine = house.running.state
     draft = modelling.Draft(
-        msgspec.Raw(model(version, **more)), {"title": "Readmission"}, 0.3, fallback
+        msgspec.Raw(model(version, **more)), {"title": "Readmission"}, 0.3, fallback, 0.51
     )
     async with engine.database.transaction() as tx:
         await modelling.add(engine, tx, draft, "ada")
@@ -92,7 +92,7 @@ async def test_a_model_goes_up_by_gates_and_two_people_and_every_step_is_kept(qu
     house = quiet
     ada, ben = await admin(house, "ada"), await admin(house, "ben")
     body = {"content": json.loads(model("1")), "record": {"title": "Readmission"},
-            "threshold": 0.3, "fallback": "lace"}  # fmt: skip
+            "threshold": 0.3, "fallback": "lace", "membership": 0.52}  # fmt: skip
     taken = await house.send("POST", "/insights/models", body, token=ada)
     assert taken.status_code == 201, taken.text
     assert await score_all(house, people(1, 99)) == []

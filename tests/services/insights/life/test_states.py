@@ -72,7 +72,15 @@ def failed(evidence, alerts_max=5.0):
 
 
 def evidence(seen, rival=None, groups=None, alerts=1.0):
-    return Evidence(seen, rival, groups or {}, alerts)
+    return Evidence(seen, rival, groups or {}, alerts, 0.5)
+
+
+def test_a_model_that_tells_whom_it_learned_from_stays_where_it_is():
+    seen = [Seen(n / 1000, int((n * 7919) % 1000 < n)) for n in range(1000)]
+    for told in (None, 0.56):
+        known = replace(evidence(seen), membership=told)
+        assert "membership" in failed(known)
+    assert "membership" not in failed(replace(evidence(seen), membership=0.55))
 
 
 def test_a_good_model_passes_and_each_fault_closes_its_own_gate():

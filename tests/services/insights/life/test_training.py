@@ -1,20 +1,23 @@
 """Learning from the clinic's own events: beside the platform, without a way out, or refused."""
 
 import importlib.util
-import json
 import random
 import subprocess
 import sys
 from datetime import timedelta
+from uuid import uuid4
 
-import msgspec
 import pytest
 from events_made import day
 from insights_house import House
 
+from polyclinic.services.insights.actions.learning import Teacher
 from polyclinic.services.insights.domain import models
+from polyclinic.services.insights.domain.life.measures import Seen
 from polyclinic.services.insights.domain.tasks import teaching
-from polyclinic.services.insights.domain.tasks.teaching import Learnt, Lesson, Said
+from polyclinic.services.insights.domain.tasks.membership import attacked, halves
+from polyclinic.services.insights.domain.tasks.teaching import Lesson, Said
+from polyclinic.services.insights.store import lessons
 
 INSTALLED = all(
     importlib.util.find_spec(name) for name in ("sklearn", "interpret", "lightgbm")
@@ -43,8 +46,11 @@ def discharges(count, seed=1):
 
 
 def learn(events):
-    lesson = Lesson("readmission-30d", "own", "1", events)
-    return msgspec.json.decode(teaching.taught(msgspec.json.encode(lesson)), type=Learnt)
+    *before, last = teaching.steps(Lesson("readmission-30d", "own", "1", events))
+    assert [each.percent for each in before] == sorted(each.percent for each in before)
+    assert all(each.words for each in before)
+    assert last.learnt is not None
+    return last.learnt
 
 
 def test_too_little_is_refused_with_what_is_needed():
@@ -71,6 +77,19 @@ def test_what_is_learned_is_a_plain_model_that_finds_what_was_put_in():
     assert low > 0.3 > 0.2 > high
     assert 0 < learnt.threshold < 1
     assert "Brier score" in learnt.record["validity_internal"]
+    assert learnt.membership is not None
+    assert 0.45 < learnt.membership < 0.55, "few numbers of many people: it remembers nobody"
+
+
+def test_an_attack_finds_a_model_that_learned_its_people_by_heart():
+    by_heart = [Seen(0.98 if n % 3 == 0 else 0.02, int(n % 3 == 0)) for n in range(300)]
+    others = [Seen(0.3, int(n % 3 == 0)) for n in range(300)]
+    assert attacked(by_heart, others) > 0.95
+    assert attacked(others, others) == pytest.approx(0.5)
+    assert attacked([], others) is None
+    one, other = halves([n // 3 for n in range(300)], 1)
+    assert len(one) + len(other) == 300
+    assert not {n // 3 for n in one} & {n // 3 for n in other}, "nobody is in both"
 
 
 def test_the_process_that_learns_reaches_nobody():
@@ -92,16 +111,53 @@ def test_the_process_that_learns_reaches_nobody():
     assert done.stdout.splitlines() == ["Learning has no way out."] * 3
 
 
+TRAINING = "/insights/models/training"
+ASKED = {"task": "readmission-30d", "model": "own", "version": "1"}
+
+
 async def test_at_the_door_it_is_refused_for_who_may_not_and_for_what_is_not(quiet: House):
     ops = await quiet.person("administrator", "Practitioner/ops", "")
-    body = {"task": "readmission-30d", "model": "own", "version": "1"}
-    answer = await quiet.send("POST", "/insights/models/training", body, token=ops)
-    assert answer.status_code == 422, answer.text
-    assert "0 questions with 0 outcomes are too few" in json.dumps(answer.json())
-    answer = await quiet.send(
-        "POST", "/insights/models/training", {**body, "task": "../../etc/passwd"}, token=ops
-    )
-    assert answer.status_code == 400
+    for wrong in ({"task": "../../etc/passwd"}, {"model": "a b"}, {"fallback": "nothing"}):
+        answer = await quiet.send("POST", TRAINING, {**ASKED, **wrong}, token=ops)
+        assert answer.status_code == 400, wrong
+        assert answer.json()["place"] == next(iter(wrong))
     clinician = await quiet.clinician("cleo")
-    answer = await quiet.send("POST", "/insights/models/training", body, token=clinician)
+    answer = await quiet.send("POST", TRAINING, ASKED, token=clinician)
     assert answer.status_code == 403
+    assert await quiet.sql("SELECT * FROM insights.lesson") == []
+
+
+async def test_it_is_taken_up_at_once_and_can_be_followed_to_its_end(quiet: House):
+    ops = await quiet.person("administrator", "Practitioner/ops", "")
+    answer = await quiet.send("POST", TRAINING, ASKED, token=ops)
+    assert answer.status_code == 202, answer.text
+    place = answer.headers["location"]
+    assert (await quiet.get(place, token=ops))["state"] == "waiting"
+    again = await quiet.send("POST", TRAINING, ASKED, token=ops)
+    assert again.status_code == 409, "one at a time of a version"
+    assert await Teacher(quiet.running.state).turn()
+    found = await quiet.get(place, token=ops)
+    assert found["state"] == "refused"
+    assert found["words"].startswith("0 questions with 0 outcomes are too few")
+    assert found["ended"]
+    [listed] = (await quiet.get("/insights/models", token=ops))["trainings"]
+    assert listed["training"] == found["training"]
+    assert not await Teacher(quiet.running.state).turn(), "nothing is left to do"
+
+
+async def test_what_a_process_left_when_it_died_is_begun_anew_but_not_for_ever(quiet: House):
+    ops = await quiet.person("administrator", "Practitioner/ops", "")
+    engine = quiet.running.state
+    answer = await quiet.send("POST", TRAINING, {**ASKED, "version": "2"}, token=ops)
+    place = answer.headers["location"]
+    died = await lessons.claim(engine.database, uuid4(), 60)
+    assert died is not None
+    assert not await Teacher(engine).turn(), "somebody is at it"
+    await quiet.sql("UPDATE insights.lesson SET leased_until = now() WHERE ended IS NULL")
+    assert await Teacher(engine).turn()
+    assert (await quiet.get(place, token=ops))["state"] == "refused"
+    answer = await quiet.send("POST", TRAINING, {**ASKED, "version": "3"}, token=ops)
+    await quiet.sql("UPDATE insights.lesson SET tries = 3 WHERE ended IS NULL")
+    assert await Teacher(engine).turn()
+    found = await quiet.get(answer.headers["location"], token=ops)
+    assert "several times" in found["words"]

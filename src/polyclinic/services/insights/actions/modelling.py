@@ -35,12 +35,14 @@ class KnownAlready(Conflict):
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model as plain data (`domain/models`), which names its id, version and task, and what
-    people should know of it by the statements of the card; `threshold` is a chance."""
+    people should know of it by the statements of the card; `threshold` is a chance, `membership`
+    the AUROC of an attack on who was among those learned from (`domain/tasks/membership.py`)."""
 
     content: msgspec.Raw
     record: dict[str, str]
     threshold: float
     fallback: str = ""
+    membership: float | None = None
 
 
 async def take(engine: Engine, asker: Asker, draft: Draft, key: Once) -> Stored:
@@ -62,7 +64,9 @@ async def add(engine: Engine, tx: Transaction, draft: Draft, author: str) -> for
     digest, signature = signing.signed(engine, name, content)
     record = msgspec.json.encode(read_record(draft.record))
     expires = clock.now() + LIFE
-    about = (list(model.columns), draft.fallback, draft.threshold, author, expires)
+    about = (
+        list(model.columns), draft.fallback, draft.threshold, author, expires, draft.membership,
+    )  # fmt: skip
     if not await models.add_model(tx, (*name, content, digest, signature, record, *about)):
         raise KnownAlready(place="content.version")
     row = (*name[:2], "taken", "", "draft", author, "a new version", b"[]")
@@ -74,12 +78,12 @@ def _checked(draft: Draft, content: bytes) -> foretelling.Model:
     """A model that can be read, of a task that there is, made of features that the task has."""
     model = foretelling.load(content)
     for name, text in (("id", model.id), ("version", model.version)):
-        if not _is_name(text):
-            words = "A name has 1 to 64 letters, digits, dots and hyphens."
-            raise Invalid(words, place=f"content.{name}")
+        check_name(text, f"content.{name}")
     _check_task(model)
     if not 0 < draft.threshold < 1:
         raise Invalid("A threshold lies between 0 and 1.", place="threshold")
+    if draft.membership is not None and not 0 <= draft.membership <= 1:
+        raise Invalid("An AUROC lies between 0 and 1.", place="membership")
     if draft.fallback and draft.fallback not in registry():
         raise Invalid("There is no such calculator.", place="fallback")
     return model
@@ -96,8 +100,11 @@ def _check_task(model: foretelling.Model) -> None:
             raise Invalid(f"The task has no feature {name[:60]!r}.", place="content.features")
 
 
-def _is_name(text: str) -> bool:
-    return 1 <= len(text) <= 64 and all(c.isascii() and (c.isalnum() or c in ".-") for c in text)
+def check_name(text: str, place: str) -> None:
+    """Raises Invalid for what is no name of a model or a version."""
+    fits = 1 <= len(text) <= 64
+    if not fits or not all(c.isascii() and (c.isalnum() or c in ".-") for c in text):
+        raise Invalid("A name has 1 to 64 letters, digits, dots and hyphens.", place=place)
 
 
 async def shown(engine: Engine, asker: Asker) -> Json:

@@ -34,7 +34,8 @@ async def evidence(where: Where, row: Row, model: Registered) -> Evidence:
         where, model.model, model.version, row["proven_from"], model.threshold
     )
     rival = await _beside(where, model, rows)
-    return Evidence(seen_of(rows), rival, groups, raised["alerts"] / raised["days"])
+    a_day = raised["alerts"] / raised["days"]
+    return Evidence(seen_of(rows), rival, groups, a_day, row["membership"])
 
 
 async def _beside(

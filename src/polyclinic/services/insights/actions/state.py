@@ -48,6 +48,8 @@ class Engine:
     issuers: Issuers
     # Set when something new is in the queue.
     more: asyncio.Event = field(default_factory=asyncio.Event)
+    # Set when something new is to be learned.
+    lessons: asyncio.Event = field(default_factory=asyncio.Event)
     # Devices (a version of a calculator each) that are known to be in records.
     devices: set[str] = field(default_factory=set[str])
     followers: list[Follower] = field(default_factory=list[Follower])

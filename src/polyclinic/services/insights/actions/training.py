@@ -1,26 +1,29 @@
-"""Has a model learned from the clinic's own events, beside the platform: it becomes a draft."""
+"""Has a model learned from the clinic's own events: asked for here, done by `learning.Teacher`."""
+
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation.aside import aside
-from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Invalid, NotProcessable, TooCostly
+from polyclinic.foundation.database import Row, Transaction
+from polyclinic.foundation.errors import Conflict, Invalid, NotFound
 from polyclinic.foundation.once import Once, Stored
-from polyclinic.services.insights.actions import modelling
-from polyclinic.services.insights.actions.modelling import Draft
+from polyclinic.services.insights.actions.modelling import KnownAlready, check_name
 from polyclinic.services.insights.actions.state import Asker, Engine
 from polyclinic.services.insights.domain import access
+from polyclinic.services.insights.domain.calculators import registry
 from polyclinic.services.insights.domain.tasks import tasks
-from polyclinic.services.insights.domain.tasks.teaching import Learnt, Lesson, Said
-from polyclinic.services.insights.store import events
+from polyclinic.services.insights.store import lessons, models
 
-# A few minutes on one core; beyond it a person is asked for another way.
-EVENTS_MAX, SECONDS, PAGE = 2_000_000, 1800.0, 500
-_WORK = "polyclinic.services.insights.domain.tasks.teaching:work"
+SHOWN_MAX = 20
 
 
-class NotLearned(NotProcessable):
-    """There is nothing to learn this from."""
+class NoLesson(NotFound):
+    """Nothing was asked to be learned under this id."""
+
+
+class LearningAlready(Conflict):
+    """This version of the model is being learned at the moment."""
 
 
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,37 +36,43 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def train(engine: Engine, asker: Asker, asked: Train, key: Once) -> Stored:
-    """Answers when it is done, which takes minutes; raises NotLearned with the reason."""
+    """Answers at once with the id under which it can be followed; learning takes minutes."""
     access.check_operator(asker.caller, "u")
     if asked.task not in tasks():
         raise Invalid("There is no such task.", place="task")
-    lesson = Lesson(asked.task, asked.model, asked.version, await _events(engine))
-    async with aside(_WORK, 1, SECONDS) as teaching:
-        answer = await teaching.ask(msgspec.json.encode(lesson))
-    learnt = msgspec.json.decode(answer, type=Learnt)
-    if not learnt.model:
-        raise NotLearned(learnt.refused, place="task")
-    draft = Draft(
-        msgspec.Raw(learnt.model.encode()), learnt.record, learnt.threshold, asked.fallback
-    )
+    if asked.fallback and asked.fallback not in registry():
+        raise Invalid("There is no such calculator.", place="fallback")
+    for name, text in (("model", asked.model), ("version", asked.version)):
+        check_name(text, name)
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        model = await modelling.add(engine, tx, draft, asker.name)
-        return 201, {"model": model.id, "version": model.version, "state": "draft"}
+        if await models.find_model(tx, asked.model, asked.version) is not None:
+            raise KnownAlready(place="version")
+        row = (asked.task, asked.model, asked.version, asked.fallback, asker.name)
+        made = await lessons.add(tx, row)
+        if made is None:
+            raise LearningAlready(place="version")
+        return 202, {"training": str(made), "state": "waiting", "percent": 0}
 
-    return await engine.carried(key, act)
+    stored = await engine.carried(key, act)
+    engine.lessons.set()
+    return stored
 
 
-async def _events(engine: Engine) -> list[Said]:
-    """All that is remembered; subjects become numbers on the way."""
-    found: list[Said] = []
-    last, number = b"", 0
-    while rows := await events.list_events(engine.database, last, PAGE):
-        for row in rows:
-            number += row["subject"] != last
-            last = row["subject"]
-            said = (row["time"], row["known_at"], row["code"], row["numeric_value"], row["unit"])
-            found.append(Said(number, *said))
-        if len(found) > EVENTS_MAX:
-            raise TooCostly(f"More than {EVENTS_MAX} events are not learned here.", place="task")
-    return found
+async def followed(engine: Engine, asker: Asker, lesson: UUID) -> dict[str, Any]:
+    """How far something is that was asked to be learned."""
+    access.check_staff(asker.caller)
+    found = await lessons.find(engine.database, lesson)
+    if found is None:
+        raise NoLesson(place="training")
+    return told(found)
+
+
+async def all_of_late(engine: Engine, asker: Asker) -> list[dict[str, Any]]:
+    """What is being learned, and what was of late."""
+    access.check_staff(asker.caller)
+    return [told(row) for row in await lessons.newest(engine.database, SHOWN_MAX)]
+
+
+def told(row: Row) -> dict[str, Any]:
+    return {"training": str(row["id"]), **{n: v for n, v in dict(row).items() if n != "id"}}

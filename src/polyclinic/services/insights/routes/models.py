@@ -1,5 +1,8 @@
 """Models: what they are, how they fare, and the steps of their lives."""
 
+from typing import Any
+
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,8 +31,11 @@ def _name(request: Request) -> Name:
 
 
 async def get_models(request: Request) -> Response:
-    asker = await asker_of(request)
-    return http.json(await modelling.shown(engine_of(request), asker), headers=PRIVATE)
+    """With what is being learned, and what was of late."""
+    engine, asker = engine_of(request), await asker_of(request)
+    found = await modelling.shown(engine, asker)
+    trainings = await training.all_of_late(engine, asker)
+    return http.json({**found, "trainings": trainings}, headers=PRIVATE)
 
 
 async def get_model(request: Request) -> Response:
@@ -83,12 +89,29 @@ async def post_model(request: Request) -> Response:
 
 
 async def post_training(request: Request) -> Response:
-    """Learns from the clinic's own events; the answer comes when it is done."""
+    """Has something learned from the clinic's own events; 202, and where it can be followed."""
 
     async def act(engine: Engine, asker: Asker, asked: Train, key: Once) -> Stored:
         return await training.train(engine, asker, asked, key)
 
-    return await once(request, Train, act)
+    answer = await once(request, Train, act)
+    if answer.status_code == 202:
+        said = msgspec.json.decode(answer.body, type=dict[str, Any])
+        answer.headers["location"] = f"/insights/models/training/{said['training']}"
+    return answer
+
+
+async def get_lesson(request: Request) -> Response:
+    """How far it is, 0 to 100, what it is at, and how it ended."""
+    asker, lesson = await asker_of(request), request.path_params["lesson"]
+    found = await training.followed(engine_of(request), asker, lesson)
+    return http.json(found, headers=PRIVATE)
+
+
+async def get_lessons(request: Request) -> Response:
+    asker = await asker_of(request)
+    found = await training.all_of_late(engine_of(request), asker)
+    return http.json({"trainings": found}, headers=PRIVATE)
 
 
 async def post_proposal(request: Request) -> Response:
@@ -127,7 +150,9 @@ _ONE = "/insights/models/{model}/{version}"
 model_routes = (
     Route("/insights/models", get_models, methods=["GET"]),
     Route("/insights/models", post_model, methods=["POST"]),
+    Route("/insights/models/training", get_lessons, methods=["GET"]),
     Route("/insights/models/training", post_training, methods=["POST"]),
+    Route("/insights/models/training/{lesson:uuid}", get_lesson, methods=["GET"]),
     Route(_ONE, get_model, methods=["GET"]),
     Route(f"{_ONE}/card", get_card, methods=["GET"]),
     Route(f"{_ONE}/pictures", get_pictures, methods=["GET"]),

@@ -9,7 +9,7 @@ from polyclinic.foundation.database import Database, Row, Transaction
 
 _LIST: LiteralString = """
 SELECT model, version, task, state, digest, signature, record, features, fallback, team, threshold,
-       author, since, proven_from, expires, scored, baseline
+       author, since, proven_from, expires, scored, baseline, membership
 FROM insights.model WHERE $1::text IS NULL OR (model = $1 AND version = $2)
 ORDER BY since DESC, model, version"""
 
@@ -37,11 +37,11 @@ async def content(where: Database | Transaction, model: str, version: str) -> by
 
 async def add_model(tx: Transaction, row: Sequence[object]) -> bool:
     """model, version, task, content, digest, signature, record, features, fallback,
-    threshold, author, expires: as a draft. False where there is this version already."""
+    threshold, author, expires, membership: as a draft. False where this version is known."""
     added = await tx.fetchval(
         "INSERT INTO insights.model (model, version, task, state, content, digest, signature,"
-        " record, features, fallback, threshold, author, expires)"
-        " VALUES ($1, $2, $3, 'draft', $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        " record, features, fallback, threshold, author, expires, membership)"
+        " VALUES ($1, $2, $3, 'draft', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         " ON CONFLICT DO NOTHING RETURNING true",
         *row,
     )

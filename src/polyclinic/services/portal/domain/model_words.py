@@ -15,6 +15,13 @@ STATES = {
     "withdrawn": ("Withdrawn", "crit", "warning", "It was taken out of sight."),
     "retired": ("Retired", "", "dash", "It has ended."),
 }
+# What is being learned: word, tone, icon.
+LEARNING = {
+    "waiting": ("Waits", "", "clock"),
+    "learning": ("Learns", "info", "flask"),
+    "done": ("Learned", "ok", "check"),
+    "refused": ("Not learned", "warn", "warning"),
+}
 NEXT = {
     "draft": "shadow", "shadow": "canary", "canary": "champion", "withdrawn": "shadow",
     "former": "shadow",

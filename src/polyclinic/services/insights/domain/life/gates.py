@@ -18,6 +18,8 @@ RATIO = (0.8, 1.25)
 GROUP_MIN, GROUP_EVENTS_MIN = 100, 10
 # A small group's slope is unsure: it may be as far off as chance alone would have it now and then.
 GROUP_SLOPE = (0.5, 1.5)
+# 0.5 is a guess. A model that remembers its people tells an attacker that somebody was one of them.
+MEMBERSHIP_MAX = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,14 @@ class Evidence:
 
     `seen` are its outcomes; `rival` pairs of its own and the champion's about the same.
     `groups` names parts of them by their place in `seen`. `alerts_a_day`: how many it would raise.
+    `membership`: how well an attacker tells who was among those learned from, as AUROC.
     """
 
     seen: Sequence[Seen]
     rival: Sequence[tuple[Seen, Seen]] | None
     groups: Mapping[str, Sequence[int]]
     alerts_a_day: float
+    membership: float | None = None
 
 
 def judged(evidence: Evidence, alerts_max: float) -> tuple[Gate, ...]:
@@ -65,6 +69,13 @@ def judged(evidence: Evidence, alerts_max: float) -> tuple[Gate, ...]:
         Gate("slope", "Calibration slope", fit.slope if fit else None, *SLOPE),
         Gate("ratio", "Observed over expected", ratio, *RATIO),
         *_groups(evidence),
+        Gate(
+            "membership",
+            "Telling who it learned from (AUROC of an attack)",
+            evidence.membership,
+            None,
+            MEMBERSHIP_MAX,
+        ),
         Gate("alerts", "Alerts a day", evidence.alerts_a_day, None, alerts_max),
     )
 

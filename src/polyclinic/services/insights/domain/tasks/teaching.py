@@ -4,9 +4,10 @@ Needs the extra `insights` (`domain/learning`); without it the answer is a refus
 """
 
 import importlib
+import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,7 @@ from polyclinic.services.insights.domain.life.measures import (
 from polyclinic.services.insights.domain.models import Feature
 from polyclinic.services.insights.domain.tasks.censoring import weighted
 from polyclinic.services.insights.domain.tasks.cohort import Sample, samples
+from polyclinic.services.insights.domain.tasks.membership import attacked, halves
 from polyclinic.services.insights.domain.tasks.reading import BYTES_MAX, FOLDER, read_task
 from polyclinic.services.insights.domain.tasks.task import Task
 from polyclinic.services.insights.domain.tasks.windows import Timeline, features
@@ -62,12 +64,31 @@ class Learnt(msgspec.Struct, frozen=True):
     record: dict[str, str] = {}
     threshold: float = 1.0
     refused: str = ""
+    membership: float | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """How far it is, 0 to 100, and what it is at; with the last one what was learned."""
+
+    percent: int
+    words: str
+    learnt: Learnt | None = None
 
 
 def work() -> Callable[[bytes], bytes | None]:
-    """For `foundation/aside`: from now on this process opens no connection and starts no other."""
+    """For `foundation/aside`: from now on this process opens no connection and starts no other.
+
+    It is asked with a lesson, and then with nothing until a step brings what was learned.
+    """
     sys.addaudithook(_no_way_out)
-    return taught
+    going: list[Iterator[Step]] = []
+
+    def answer(content: bytes) -> bytes:
+        if content:
+            going[:] = [steps(msgspec.json.decode(content, type=Lesson))]
+        return msgspec.json.encode(next(going[0]))
+
+    return answer
 
 
 def _no_way_out(event: str, _: tuple[Any, ...]) -> None:
@@ -77,11 +98,18 @@ def _no_way_out(event: str, _: tuple[Any, ...]) -> None:
         raise PermissionError("Learning has no way out.")
 
 
-def taught(content: bytes) -> bytes:
-    lesson = msgspec.json.decode(content, type=Lesson)
+def steps(lesson: Lesson) -> Iterator[Step]:
+    """Each step before it is done; the last one brings the model, or why there is none."""
     file = FOLDER / f"{lesson.task}.yaml"
     task = read_task(file.read_text(encoding="utf-8")[:BYTES_MAX], file.name)
-    return msgspec.json.encode(_learnt(lesson, task))
+    yield Step(10, "Asks the questions of the task")
+    table = _Table(task, lesson.events)
+    used = _used(task, table)
+    parts = _too_little(table, used) or _parts()
+    if isinstance(parts, Learnt):
+        yield Step(100, "", parts)
+        return
+    yield from _fitted(lesson, task, (table, used, parts))
 
 
 class _Table:
@@ -106,17 +134,20 @@ class _Table:
         return sum(each.label for each in self.labels if each.weight)
 
 
-def _learnt(lesson: Lesson, task: Task) -> Learnt:
-    table = _Table(task, lesson.events)
-    used = _used(task, table)
+def _too_little(table: _Table, used: Sequence[str]) -> Learnt | None:
     needed = max(EVENTS_MIN, EVENTS_A_FEATURE * len(used))
-    if len(table.rows) < SAMPLES_MIN or table.events < needed:
-        return Learnt(
-            refused=f"{len(table.rows)} questions with {table.events} outcomes are too few:"
-            f" {SAMPLES_MIN} and {needed} are needed."
-        )
+    if len(table.rows) >= SAMPLES_MIN and table.events >= needed:
+        return None
+    return Learnt(
+        refused=f"{len(table.rows)} questions with {table.events} outcomes are too few:"
+        f" {SAMPLES_MIN} and {needed} are needed."
+    )
+
+
+def _parts() -> dict[str, Any] | Learnt:
+    """What learning needs; a refusal where it is not installed."""
     try:
-        parts = {
+        return {
             name: importlib.import_module(f"{_LEARNING}.{name}")
             for name in ("cases", "fitting", "procedure", "shipping")
         }
@@ -124,7 +155,6 @@ def _learnt(lesson: Lesson, task: Task) -> Learnt:
         return Learnt(
             refused="Learning needs the extra `insights`: pip install polyclinic[insights]."
         )
-    return _fitted(lesson, task, (table, used, parts))
 
 
 def _used(task: Task, table: _Table) -> list[str]:
@@ -137,28 +167,47 @@ def _used(task: Task, table: _Table) -> list[str]:
     return [name for name in task.columns if len(values[name]) > 1]
 
 
-def _fitted(lesson: Lesson, task: Task, known: tuple[_Table, list[str], dict[str, Any]]) -> Learnt:
+def _fitted(
+    lesson: Lesson, task: Task, known: tuple[_Table, list[str], dict[str, Any]]
+) -> Iterator[Step]:
     table, used, parts = known
     numpy: Any = importlib.import_module("numpy")
     cases = _cases(task, used, table, (parts["cases"].Cases, numpy))
     learn, fit = parts["procedure"].across, parts["fitting"].splines
+
+    def foretold(taught: Sequence[int], asked: Sequence[int]) -> list[Seen]:
+        """What is said of some by what was learned of others."""
+        learned = learn(cases.take(numpy.asarray(taught)), _SEED)(fit)
+        said = learned.logits(cases.take(numpy.asarray(asked)))
+        return _seen(table, asked, said)
+
+    yield Step(20, "Learns from the older three quarters, and is asked about the newest")
     early, late = _split(table)
-    tried = learn(cases.take(numpy.asarray(early)), _SEED)(fit)
-    said = tried.logits(cases.take(numpy.asarray(late)))
-    seen = [
-        Seen(1 / (1 + float(numpy.exp(-logit))), table.labels[place].label)
-        for place, logit in zip(late, said, strict=True)
-        if table.labels[place].weight
-    ]
+    seen = foretold(early, late)
+    yield Step(45, "Is attacked: does it tell whom it learned from?")
+    one, other = halves(table.persons, _SEED)
+    members, strangers = foretold(one, one), foretold(one, other)
+    members, strangers = members + foretold(other, other), strangers + foretold(other, one)
+    yield Step(75, "Learns from everybody")
     learned = learn(cases, _SEED)(fit)
-    chances = sorted(1 / (1 + float(numpy.exp(-each))) for each in learned.logits(cases))
+    chances = sorted(each.chance for each in _seen(table, range(len(cases)), learned.logits(cases)))
     naming = parts["shipping"].Naming(
         lesson.model, lesson.version, task.id, task.title, task.horizon.total_seconds() / 86_400
     )
     model = parts["shipping"].shipped(learned, naming, {})
     record = _record(task, table, seen, used)
     threshold = min(max(chances[int(len(chances) * 0.9)], 0.001), 0.999)
-    return Learnt(models.dump(model).decode(), record, threshold)
+    told = attacked(members, strangers)
+    yield Step(100, "", Learnt(models.dump(model).decode(), record, threshold, membership=told))
+
+
+def _seen(table: _Table, places: Sequence[int], logits: Sequence[float]) -> list[Seen]:
+    """Chances with what came, of whom it is known."""
+    return [
+        Seen(1 / (1 + math.exp(-float(logit))), table.labels[place].label)
+        for place, logit in zip(places, logits, strict=True)
+        if table.labels[place].weight
+    ]
 
 
 def _cases(task: Task, used: Sequence[str], table: _Table, made_of: tuple[Any, Any]) -> Any:

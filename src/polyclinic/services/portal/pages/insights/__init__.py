@@ -14,6 +14,7 @@ insight_routes = (
     Route("/worklist", worklist.get_worklist),
     Route("/worklist/{assessment}", worklist.post_decision, methods=["POST"]),
     Route("/models", models.get_models),
+    Route("/models/learn", models.post_training, methods=["POST"]),
     Route(_MODEL, models.get_model),
     Route(f"{_MODEL}/{{verb}}", models.post_step, methods=["POST"]),
 )

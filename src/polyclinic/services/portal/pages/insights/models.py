@@ -1,5 +1,7 @@
 """Models: what they are, how they fare, and the steps of their lives."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,8 +12,19 @@ from polyclinic.services.portal.domain import model_words
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.gateways.insights import Body, InsightsRefused
 from polyclinic.services.portal.pages.door import form, portal, redirect
-from polyclinic.services.portal.pages.insights.reading import Errors, lookers_only, show
+from polyclinic.services.portal.pages.insights.reading import (
+    Errors,
+    lookers_only,
+    runners_only,
+    show,
+)
 
+_ASKED = "It is being learned. What comes of it stands among the models as a draft."
+_LACKING = {
+    "task": "Choose what is to be foretold.",
+    "model": "Give the model a name, such as readmission-here.",
+    "version": "Give it a version, such as 1.",
+}
 _DONE = {
     "proposal": "It is proposed. Where people see it, two of them sign first.",
     "signatures": "You signed. The second signature takes effect.",
@@ -22,8 +35,34 @@ _DONE = {
 
 @lookers_only
 async def get_models(request: Request, signed: Signed) -> Response:
+    return await _list(request, signed)
+
+
+async def _list(
+    request: Request, signed: Signed, errors: Errors = (), given: Mapping[str, str] | None = None
+) -> Response:
     found = await insights.get(portal(request), signed.session, "models")
-    return show(request, "models", signed, found=found, life=model_words)
+    return show(
+        request, "models", signed, errors, found=found, life=model_words, given=given or {},
+        runs=signed.session.role == "administrator",
+        done=_ASKED if "asked" in request.query_params else "",
+    )  # fmt: skip
+
+
+@runners_only
+async def post_training(request: Request, signed: Signed) -> Response:
+    """Has a model learned; how far it is stands on the page that follows."""
+    given = await form(request, signed)
+    body = {name: given.get(name, "").strip()[:64] for name in ("task", "model", "version")}
+    lacking = [(name, _LACKING[name]) for name, text in body.items() if not text]
+    if lacking:
+        return await _list(request, signed, lacking, given)
+    path, turn = ("models", "training"), given.get("turn", "")[:40]
+    try:
+        await insights.post(portal(request), signed.session, turn, body, *path)
+    except InsightsRefused as refused:
+        return await _list(request, signed, [("model", refused.message)], given)
+    return redirect("/models?asked=1")
 
 
 @lookers_only

@@ -14,6 +14,7 @@ from polyclinic.services.portal.pages.door import draw, portal, signed_in
 
 clinicians_only = signed_in("clinician")
 lookers_only = signed_in("administrator", "clinician")
+runners_only = signed_in("administrator")
 
 Errors = Sequence[tuple[str, str]]
 
