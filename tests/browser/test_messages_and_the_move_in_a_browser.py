@@ -172,10 +172,18 @@ def test_a_capability_steps_up_and_is_killed_by_keyboard_alone(staff: Seen):
     staff.open("/move")
     _enter(page.get_by_role("link", name="Allergies").first)
     expect(page.locator(".sec-h .chip").first).to_contain_text("Canary 50 %")
-    _tab_to(page.locator("#reason"))
-    page.keyboard.type("Nothing differed at half.")
-    _enter(page.get_by_role("button", name="Go to 100 %"))
+    expect(page.locator("section[aria-labelledby=w]")).to_contain_text("The plan asks for more")
+    _tab_to(page.locator("details.override > summary"))
+    page.keyboard.press("Enter")
+    _enter(page.get_by_role("button", name="Go to 100 % with open gates"))
+    expect(page.get_by_role("alert")).to_contain_text("Say why")
     staff.check()
+    _tab_to(page.locator("#override"))
+    page.keyboard.type("Nothing differed at half.")
+    _enter(page.get_by_role("button", name="Go to 100 % with open gates"))
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        staff.check(colors_only=scheme == "dark")
     _enter(page.get_by_role("button", name="now"))
     expect(page.locator(".sec-h .chip").first).to_contain_text("Canary 100 %")
     _tab_to(page.locator("#reason"))
@@ -187,6 +195,8 @@ def test_a_capability_steps_up_and_is_killed_by_keyboard_alone(staff: Seen):
     expect(page.locator(".life [aria-current=step]")).to_contain_text("Off")
     staff.open("/move/decisions")
     assert page.locator("tbody tr").first.inner_text().count("An exercise.") == 1
+    overridden = page.locator("tbody tr", has_text="Went on with open gates").first
+    expect(overridden).to_contain_text("Nothing differed at half.")
     staff.check()
 
 

@@ -138,6 +138,8 @@ class MigrationInMemory:
     )
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     refuses: tuple[int, str] | None = None
+    # The plan's gates that are open, by capability.
+    gates: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     is_empty: bool = False
     many: int = 0
 
@@ -169,7 +171,7 @@ class MigrationInMemory:
                 return {"routes": rules}
             case ["routes", name]:
                 found = next((r for r in rules if r["capability"] == name), None)
-                return found and {"rule": found, "numbers": numbers(found)}
+                return found and {"rule": found, "numbers": self._numbers(found)}
             case ["routes", _, "feedback"]:
                 said = [{"id": "1", "side": "candidate", "liked": True, "effort": 6,
                          "at": ago(days=1),
@@ -179,6 +181,11 @@ class MigrationInMemory:
                 return {"numbers": counted, "said": said}
             case _:
                 return self._more(path)
+
+    def _numbers(self, found: dict[str, Any]) -> dict[str, Any]:
+        gates, made = self.gates.get(found["capability"], []), numbers(found)
+        said = [f"Gate {g['name']} of plan {g['plan']} is open." for g in gates]
+        return {**made, "gates": gates, "waits_for": [*made["waits_for"], *said]}
 
     def _more(self, path: list[str]) -> Any:
         some = not self.is_empty

@@ -164,6 +164,50 @@ async def test_a_step_that_is_not_due_has_no_button_and_says_what_is_missing(
     assert "226 % used" in waits
 
 
+GATES = [
+    {"plan": "harbor", "name": "taught", "state": "open", "says": "The people were shown it."},
+    {"plan": "harbor", "name": "backfill", "state": "no longer passed", "says": "2 rows differ."},
+]
+
+
+async def test_open_gates_are_named_and_overridden_with_a_reason_and_a_second_look(
+    sam: Visitor, move: MigrationInMemory
+):
+    assert "Go on all the same" not in (await sam.get("/move/routes/labs")).text
+    move.gates = {"labs": GATES}
+    page = (await sam.get("/move/routes/labs")).text
+    assert "The plan asks for more" in page
+    assert "The people were shown it." in page
+    assert "Open again" in page
+    assert "Begin with 1 % with open gates …" in page
+    here = "/move/routes/labs/override"
+    unsaid = await sam.post(here)
+    assert unsaid.status_code == 422
+    assert 'href="#override"' in unsaid.text
+    asked = (await sam.post(here, reason="The teachers are ill.")).text
+    assert "These gates stay open" in asked
+    assert "2 rows differ." in asked
+    assert "A decision of its own" in asked
+    assert move.asked == []
+    done = await sam.post(here, reason="The teachers are ill.", confirmed="yes", turn="t")
+    assert done.headers["location"] == "/move/routes/labs?done=override"
+    body = {"mode": "canary", "reason": "The teachers are ill.",
+            "override": "The teachers are ill."}  # fmt: skip
+    assert move.asked == [("POST", "routes/labs/mode", body)]
+
+
+async def test_only_what_a_plan_asks_can_be_overridden(sam: Visitor, move: MigrationInMemory):
+    move.gates = {"allergies": GATES}
+    page = (await sam.get("/move/routes/allergies")).text
+    assert "812 of 3000 answers" in page
+    assert "Go on all the same" not in page
+    for capability in ("allergies", "labs"):
+        sent = {"reason": "Now.", "confirmed": "yes", "turn": "t"}
+        answer = await sam.post(f"/move/routes/{capability}/override", **sent)
+        assert answer.status_code == 422
+    assert move.asked == []
+
+
 async def test_data_show_what_differs_and_can_be_reconciled_and_directed(
     sam: Visitor, move: MigrationInMemory
 ):

@@ -52,6 +52,7 @@ async def numbers(running: Running, capability: str, now: datetime) -> dict[str,
             *reasons_to_wait(kept.rule.ladder, where, now),
             *(gate.sentence for gate in gates),
         ],
+        "gates": [gate._asdict() for gate in gates],
         "feedback": [dict(row) for row in said],
         "burn_down": await burn_down(running, capability, now),
     }

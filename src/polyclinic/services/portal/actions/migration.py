@@ -1,6 +1,7 @@
 """What those who lead the move see and do: the overview, rules, differences, data, decisions."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,25 +123,46 @@ async def open_route(portal: Portal, session: Session, capability: str) -> dict[
         "forward": words.forward(rule),
         "backward": words.backward(rule),
         "waits": words.waits_for(rule, numbers),
+        "gates": words.holding_gates(rule, numbers),
         "feedback": said,
         "incidents": incidents["incidents"],
     }
 
 
-async def deed(
-    portal: Portal, session: Session, capability: str, verb: str
-) -> tuple[tuple[str, ...], Body, str]:
-    """The address, the body and the meaning of a button."""
+@dataclass(frozen=True)
+class Deed:
+    """What a button does: where it is said, with which body, and what that means.
+
+    `gates` are those of the plan that stay open all the same.
+    """
+
+    path: tuple[str, ...]
+    body: Body
+    means: str
+    gates: Sequence[Mapping[str, Any]] = ()
+
+    def because(self, reason: str) -> Body:
+        """The body with its reason; for open gates it is why they may stay open, too."""
+        more = {"override": reason} if self.gates else {}
+        return {**self.body, "reason": reason, **more}
+
+
+async def deed(portal: Portal, session: Session, capability: str, verb: str) -> Deed:
+    """What a button of a route means now; raises Invalid where there is no such step."""
     if verb == "kill":
-        return ("kill",), {"capability": capability}, "Everybody is back on the old side at once."
+        means = "Everybody is back on the old side at once."
+        return Deed(("kill",), {"capability": capability}, means)
     if verb in ("hold", "release"):
         text = "Nobody more comes to the new side." if verb == "hold" else "It may go on."
-        return ("routes", capability, verb), {}, text
-    rule = (await get(portal, session, "routes", capability))["rule"]
-    found = {"next": words.forward, "back": words.backward}.get(verb, lambda _: None)(rule)
-    if found is None:
+        return Deed(("routes", capability, verb), {}, text)
+    shown = await get(portal, session, "routes", capability)
+    rule = shown["rule"]
+    ways = {"next": words.forward, "override": words.forward, "back": words.backward}
+    found = ways.get(verb, lambda _: None)(rule)
+    gates = words.holding_gates(rule, shown["numbers"]) if verb == "override" else []
+    if found is None or (verb == "override" and not gates):
         raise Invalid("There is no such step from here.")
-    return ("routes", capability, found.path), dict(found.body), found.words
+    return Deed(("routes", capability, found.path), dict(found.body), found.words, gates)
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ DECISIONS: Mapping[str, str] = {
     "member": "Endpoint put elsewhere",
     "plan": "Plan",
     "gate": "Gate",
+    "override": "Went on with open gates",
     "difference": "Verdict",
     "examples opened": "Patients' values looked at",
 }
@@ -185,6 +186,13 @@ def backward(rule: Body) -> Ahead | None:
 def waits_for(rule: Body, numbers: Body) -> list[str]:
     """What keeps the next step from being taken; comparing may begin at any time."""
     return [] if rule["mode"] == "off" else list(numbers["waits_for"])
+
+
+def holding_gates(rule: Body, numbers: Body) -> list[Body]:
+    """The plan's open gates where nothing else keeps the next step from being taken: these alone
+    can be overridden."""
+    found = list(numbers["gates"])
+    return found if len(waits_for(rule, numbers)) == len(found) else []
 
 
 def needs(rule: Body, numbers: Body) -> Iterable[Need]:

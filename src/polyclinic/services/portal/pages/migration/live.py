@@ -18,6 +18,7 @@ from polyclinic.services.portal.pages.migration.reading import (
 # verb → (what its button says, whether it is red)
 VERBS = {
     "next": ("Next step", False),
+    "override": ("Go on with open gates", False),
     "hold": ("Hold", False),
     "release": ("Release", False),
     "back": ("One step back", False),
@@ -42,23 +43,23 @@ async def post_deed(request: Request, signed: Signed) -> Response:
     name, verb = request.path_params["capability"], request.path_params["verb"]
     reason = given.get("reason", "").strip()[:500]
     try:
-        path, body, means = await migration.deed(at_work, signed.session, name, verb)
-        _said(reason)
+        asked = await migration.deed(at_work, signed.session, name, verb)
+        _said(reason, "override" if verb == "override" else "reason")
         if given.get("confirmed") != "yes":
             return show(
                 request, "confirm", signed, capability=name, verb=verb, reason=reason,
-                means=means, what=VERBS[verb],
+                means=asked.means, what=VERBS[verb], gates=asked.gates,
             )  # fmt: skip
         key = f"{verb}-{name}-{given.get('turn', '')}"
-        await migration.post(at_work, signed.session, key, {**body, "reason": reason}, *path)
+        await migration.post(at_work, signed.session, key, asked.because(reason), *asked.path)
     except (Invalid, *REFUSED) as refused:
         return await _route(request, signed, [(refused.place or "", refused.message)])
     return redirect(f"/move/routes/{name}?done={verb}")
 
 
-def _said(reason: str) -> None:
+def _said(reason: str, place: str) -> None:
     if not reason:
-        raise Invalid("Say why: it stands in the chain of decisions.", place="reason")
+        raise Invalid("Say why: it stands in the chain of decisions.", place=place)
 
 
 @administrators_only
@@ -72,7 +73,7 @@ async def post_kill(request: Request, signed: Signed) -> Response:
         return show(
             request, "confirm", signed, capability="", verb="kill", reason=reason,
             means="Every capability is back on the old side at once, and held.",
-            what=("Kill switch for everything", True),
+            what=("Kill switch for everything", True), gates=(),
         )  # fmt: skip
     try:
         key = f"kill-{given.get('turn', '')}"
