@@ -3,11 +3,14 @@
 import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 import zstandard
 from charts_made import AT, SNOMED, chart, coded, condition, medicine, observation
 
 import polyclinic.demo
+from polyclinic.demo import stay
+from polyclinic.services.insights.domain.assessments import Titled, drafted, words_of
 from polyclinic.services.insights.domain.calculators import (
     Chart,
     Missing,
@@ -17,6 +20,11 @@ from polyclinic.services.insights.domain.calculators import (
     answer,
     registry,
 )
+from polyclinic.services.insights.domain.events import facts_of
+from polyclinic.services.insights.domain.life.introduced import introduced
+from polyclinic.services.insights.domain.models import predict
+from polyclinic.services.insights.domain.plain import told
+from polyclinic.services.insights.domain.tasks import Timeline, asked, basis, features, tasks
 
 
 def golden():
@@ -121,3 +129,61 @@ def test_the_chart_with_atrial_fibrillation_has_its_stroke_score(clinic):
     assert len(scored) == 1
     assert scored[0].band.name == "high"
     assert "vascular_disease" in {reason.input for reason in scored[0].reasons}
+
+
+@pytest.fixture(scope="module")
+def maria():
+    """Maria Keller of the demo clinic with her days in hospital, a few days after she went home."""
+    packed = next(iter(polyclinic.demo.__path__)) + "/data/northside.ndjson.zst"
+    with open(packed, "rb") as file:  # noqa: PTH123 - a path of the package
+        raw = zstandard.ZstdDecompressor().decompressobj().decompress(file.read())
+    for line in raw.splitlines():
+        resources = [entry["resource"] for entry in json.loads(line)["entry"]]
+        if any(each.get("birthDate") == "1968-03-14" for each in resources):
+            [days] = json.loads(stay.bundle())["entry"]
+            return [*resources, days["resource"]]
+    raise AssertionError("the demo clinic has no Maria Keller")
+
+
+def test_marias_return_to_hospital_is_told_by_model_and_lace_of_the_same_stay(maria):
+    at = datetime(2026, 9, 15, tzinfo=UTC)
+    [made] = [each for each in introduced() if each.model.task == "readmission-30d-diabetes"]
+    task, facts = tasks()[made.model.task], list(facts_of(maria))
+    trigger = asked(task, facts, at)
+    assert trigger.reference == f"Encounter/{stay.ID}"
+    row = features(task, Timeline(facts), trigger.time, trigger)
+    said = predict(made.model, {name: row[name] for name in made.model.columns})
+    assert abs(said.base + sum(said.contributions.values()) - said.logit) < 1e-6
+    assert 0.05 < said.probability < made.threshold
+    behind = basis(task, Timeline(facts), trigger.time)
+    assert behind["stays.count"] == behind["stay_days.last"] == (f"Encounter/{stay.ID}",)
+    assert len(behind["visits.count"]) == row["visits.count"] == 7
+    [sugar] = behind["hba1c.last"]
+    [kept] = [each for each in maria if f"{each['resourceType']}/{each['id']}" == sugar]
+    assert kept["valueQuantity"]["value"] == row["hba1c.last"]
+    person = next(each for each in maria if each["resourceType"] == "Patient")
+    own = [{k: v for k, v in e.items() if k not in ("subject", "patient")} for e in maria]
+    lace = answer(registry()["lace"], Chart.of(person, own), at)
+    assert isinstance(lace, Scored)
+    assert f"Encounter/{stay.ID}" in {used.reference for used in lace.used}
+
+
+def test_whom_a_score_is_not_for_has_plain_words_too():
+    """An input that only tells whom a formula is for is assumed like any other, and named."""
+    prevent = registry()["prevent"]
+    scored = answer(prevent, golden(), AT)
+    words = {name: words_of(prevent, name) for name in scored.assumed}
+    assert words["cardiovascular_disease"].startswith("cardiovascular disease (")
+    assert "_" not in "".join(words.values())
+
+
+def test_a_patient_reads_the_horizon_once():
+    prevent = registry()["prevent"]
+    titled = Titled("1", "Patient/p1", prevent)
+    made = json.loads(msgspec.json.encode(drafted(titled, answer(prevent, golden(), AT), AT)))
+    said = told(made)["says"]
+    assert said[0] == ("Of 100 people like you, about 15 have this — cardiovascular disease "
+                       "within 10 years: intermediate.")  # fmt: skip
+    assert all(each.count("within") == 1 for each in said)
+    made["prediction"][0]["outcome"]["text"] = "cardiovascular disease"
+    assert told(made)["says"][0].count("within the next 10 years") == 1

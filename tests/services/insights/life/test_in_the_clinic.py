@@ -20,7 +20,7 @@ async def champion(house):
     )  # fmt: skip
     async with engine.database.transaction() as tx:
         await modelling.add(engine, tx, draft, "ada")
-    await house.sql("UPDATE insights.model SET state = 'champion'")
+    await house.sql("UPDATE insights.model SET state = 'champion' WHERE model = 'readmission'")
     return house
 
 

@@ -48,7 +48,7 @@ async def clinic(postgres_url, key_file):
         draft = modelling.Draft(msgspec.Raw(model()), {"title": "Will they come"}, 0.5)
         async with engine.database.transaction() as tx:
             await modelling.add(engine, tx, draft, "ada")
-        await house.sql("UPDATE insights.model SET state = 'champion'")
+        await house.sql("UPDATE insights.model SET state = 'champion' WHERE model = 'will-come'")
         yield house
 
 

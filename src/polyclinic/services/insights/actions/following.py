@@ -44,7 +44,8 @@ class Follower:
             await remembering.remember(engine, tx, patient, known, gone)
             await work.set_due(tx, _later(known, now, is_away=len(read) < len(due)))
         said = await scoring.score(engine, patient, known, now) if seen else ()
-        if rows:
+        # A draft never said anything that could be taken back.
+        if any(row["state"] != "draft" for row in rows):
             unread = frozenset(task.id for task in due if task not in read)
             await telling.tell(engine, patient, said, (now, gone, unread))
 

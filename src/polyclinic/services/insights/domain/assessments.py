@@ -154,8 +154,10 @@ def _shown(calculator: Calculator, scored: Scored, reason: Reason) -> str:
 
 
 def words_of(calculator: Calculator, name: str) -> str:
-    """An input's plain words; its name where a formula reports a term of its own."""
-    return next((each.words for each in calculator.inputs if each.name == name), name)
+    """An input's plain words, also of one that only tells whom it is for; its name where a formula
+    reports a term of its own."""
+    inputs = (*calculator.inputs, *(gate.input for gate in calculator.gates))
+    return next((each.words for each in inputs if each.name == name), name)
 
 
 def proposed(scored: Scored) -> Action | None:

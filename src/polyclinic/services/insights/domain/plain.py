@@ -33,7 +33,9 @@ def _sentence(prediction: Mapping[str, Any]) -> str:
         number = float(prediction["probabilityDecimal"])
         count = f"about {round(number)}" if round(number) >= 1 else "fewer than 1"
         years = (prediction.get("whenRange") or {}).get("high", {}).get("value")
-        within = f" within the next {float(years):g} years" if years else ""
+        # The outcome's own words name the time most often; once is enough.
+        is_said = not years or f"within {float(years):g} years" in outcome
+        within = "" if is_said else f" within the next {float(years):g} years"
         return f"Of 100 people like you, {count} have this{within} — {outcome}{after}."
     for each in prediction.get("extension") or ():
         quantity = each.get("valueQuantity") or {}
