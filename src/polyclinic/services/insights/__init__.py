@@ -27,7 +27,7 @@ service = Service(
     mounts=(once.SCHEMA, outbox.SCHEMA),
     settings=InsightsSettings,
     needs=("identity", "records", "appointments"),
-    writes=("RiskAssessment", "Device"),
+    writes=("RiskAssessment", "Provenance", "Device"),
     # Medications stand behind references; its own assessments are found again by a search.
     reads=(*TYPES, VISIT, "Medication", "RiskAssessment"),
     start=open_engine,

@@ -19,6 +19,8 @@ TYPES = (
     "MedicationStatement",
     "QuestionnaireResponse",
     "List",
+    # Who does not want to be learned from or scored.
+    "Consent",
 )
 # Who is booked, and who came: nobody is scored by it but for whether they will come.
 VISIT = "Appointment"

@@ -69,6 +69,24 @@ async def test_a_discharge_becomes_an_assessment_with_its_sources_and_a_line(cha
     assert await until(lambda: is_listed(house, clinician))
 
 
+async def test_a_score_says_by_which_version_and_of_what_it_was_made(champion):
+    made = await until(lambda: assessment_of(champion, "ada"))
+    said = await champion.get(f"/fhir/Provenance/{made['id']}")
+    assert {each["reference"] for each in said["target"]} == {
+        f"RiskAssessment/{made['id']}", "Patient/ada",
+    }  # fmt: skip
+    [agent] = said["agent"]
+    assert agent["who"]["identifier"]["value"] == "readmission/1"
+    assert agent["who"]["reference"] == made["performer"]["reference"]
+    sources = [each["what"]["identifier"]["value"] for each in said["entity"]]
+    assert sources == [each["reference"] for each in made["basis"]]
+    assert said["meta"]["versionId"] == "1", "it is said once"
+    kidney = await champion.found("RiskAssessment?patient=ada")
+    for each in kidney:
+        told = await champion.get(f"/fhir/Provenance/{each['id']}")
+        assert told["agent"][0]["who"]["reference"] == each["performer"]["reference"]
+
+
 async def test_the_panel_shows_it_with_the_reasons_that_sum_to_it(champion):
     clinician = await champion.clinician("dora", "ada")
     answer = await champion.send(

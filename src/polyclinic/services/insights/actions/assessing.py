@@ -8,7 +8,8 @@ from uuid import UUID
 
 from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.errors import Problem
-from polyclinic.services.insights.actions.reading import read
+from polyclinic.services.insights.actions import remembering, respecting
+from polyclinic.services.insights.actions.reading import Read, read
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import asking, assessments, ranking
 from polyclinic.services.insights.domain.assessments import Titled
@@ -19,6 +20,7 @@ from polyclinic.services.insights.domain.calculators import (
     answer,
     registry,
 )
+from polyclinic.services.insights.domain.consents import LEARNING, SCORING
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.gateways.charts import Changed, Put
 from polyclinic.services.insights.store import assessments as rows
@@ -77,12 +79,17 @@ async def _told(engine: Engine, task: Task, attempts: int) -> _Done:
 
 
 async def _assess(engine: Engine, task: Task) -> _Done:
-    due = asking.due(task.changed)
-    now = clock.now()
+    due, now = asking.due(task.changed), clock.now()
     found = await read(engine, task.patient, due, now)
+    said, before = await respecting.heed(engine, task.patient, found.consents, now)
+    if SCORING in before - said:
+        # Whoever may be scored again is scored by everything, whatever it was that changed.
+        due = tuple(registry().values())
+        found = await read(engine, task.patient, due, now)
     done = _Done()
-    if found.patient is None or asking.is_gone(found.patient):
+    if found.patient is None or asking.is_gone(found.patient) or SCORING in said:
         _end_all(done, found.former.values(), task)
+        await _set_aside(engine, task, found, said)
         return done
     for each in engine.followers:
         known = [*task.current, *found.resources]
@@ -90,6 +97,18 @@ async def _assess(engine: Engine, task: Task) -> _Done:
     chart = Chart.of(found.patient, found.resources)
     await _score(engine, done, _Scene(task, chart, found.former, now), due)
     return done
+
+
+async def _set_aside(engine: Engine, task: Task, found: Read, said: frozenset[str]) -> None:
+    """Nobody is scored: erased, given up for another record, or by their own wish."""
+    if found.patient is None:
+        await respecting.forget(engine, task.patient)
+    elif (goes_on := asking.successor(found.patient)) is not None:
+        await respecting.join(engine, task.patient, goes_on)
+    elif not asking.is_gone(found.patient) and LEARNING not in said:
+        known = [found.patient, *task.current, *found.resources]
+        async with engine.turn, engine.database.transaction() as tx:
+            await remembering.remember(engine, tx, task.patient, known, task.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +149,7 @@ async def _tell(
     if former is None or not assessments.is_same(former, new):
         await _name_device(engine, titled)
         done.puts.append(Put(new, charts.version_of(former) if former else 0))
+        done.puts.append(Put(assessments.provenance(titled, new)))
     action = assessments.proposed(scored)
     done.kept.append(
         Kept(
@@ -157,10 +177,9 @@ async def _name_device(engine: Engine, titled: Titled) -> None:
 
 
 def _end_all(done: _Done, former: Any, task: Task) -> None:
-    known = registry()
+    """By calculators and by models."""
     for each in former:
-        if _method(each) in known:
-            _end(done, each, task)
+        _end(done, each, task)
 
 
 def _end(done: _Done, former: Json, task: Task) -> None:
@@ -168,7 +187,3 @@ def _end(done: _Done, former: Json, task: Task) -> None:
     if over is not None:
         done.puts.append(Put(over, charts.version_of(former)))
     done.over.append(UUID(former["id"]))
-
-
-def _method(assessment: Json) -> str:
-    return str(assessment["identifier"][0].get("value", ""))

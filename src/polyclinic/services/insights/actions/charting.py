@@ -9,11 +9,12 @@ from polyclinic.foundation import clock, ids
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotFound, Unavailable
 from polyclinic.foundation.once import Once, Stored
-from polyclinic.services.insights.actions import following
+from polyclinic.services.insights.actions import following, respecting
 from polyclinic.services.insights.actions.reading import Read, read
 from polyclinic.services.insights.actions.state import Asker, Engine
 from polyclinic.services.insights.domain import access, asking, assessments, panel, plain
 from polyclinic.services.insights.domain.calculators import Chart, Scored, answer, registry
+from polyclinic.services.insights.domain.consents import SCORING
 from polyclinic.services.insights.domain.life.answering import as_calculator, as_scored
 from polyclinic.services.insights.domain.panel import Entry
 from polyclinic.services.insights.gateways import charts
@@ -57,6 +58,8 @@ async def show(engine: Engine, asker: Asker, asked: Asked) -> Json:
     found = await read(engine, patient, known, now, asker.token)
     if found.patient is None:
         raise NoPatient(place="patient")
+    if SCORING in await respecting.objected(engine, patient):
+        return {"patient": patient, "at": now, "empty": False, "objected": True, **panel.drawn([])}
     chart = Chart.of(found.patient, found.resources)
     entries = [_entry(engine, found, each.id, answer(each, chart, now)) for each in known]
     entries += await _learned(engine, asker, found, patient)

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from polyclinic.foundation import clock, ids
-from polyclinic.services.insights.actions import following
+from polyclinic.services.insights.actions import following, respecting
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import alerts, asking, cards, cds
 from polyclinic.services.insights.domain.alerts import Budget
@@ -17,6 +17,7 @@ from polyclinic.services.insights.domain.calculators import (
 )
 from polyclinic.services.insights.domain.cards import Candidate
 from polyclinic.services.insights.domain.cds import Asked, Call, NotHad
+from polyclinic.services.insights.domain.consents import SCORING
 from polyclinic.services.insights.domain.life.answering import as_calculator, as_scored
 from polyclinic.services.insights.domain.life.scored import ModelScore
 from polyclinic.services.insights.gateways import charts
@@ -38,6 +39,10 @@ async def respond(engine: Engine, ehr: Ehr, name: str, call: Call) -> list[Json]
     """The cards; none is a good answer. Raises Invalid, NoService, or NotHad (412)."""
     asked = cds.checked(name, call)
     patient, resources = await _data(engine, asked, call)
+    if (ehr.account or is_ours(engine, call.fhirServer)) and SCORING in await respecting.objected(
+        engine, f"Patient/{asked.patient}"
+    ):
+        return []
     chart = Chart.of(patient, resources)
     now = clock.now()
     answers = {each.id: (each, answer(each, chart, now)) for each in registry().values()}

@@ -25,6 +25,11 @@ def score_subject(engine: Engine, patient: str) -> bytes:
     return keyed(engine, "scores", patient)
 
 
+def pseudonyms(engine: Engine, generation: int) -> Pseudonyms:
+    """Names and moved dates of a generation."""
+    return Pseudonyms(engine.running.vault.secret("events"), generation)
+
+
 async def remember(
     engine: Engine,
     tx: Transaction,

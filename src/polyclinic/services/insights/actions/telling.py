@@ -70,7 +70,8 @@ async def _said(
             made = assessments.device(titled.calculator, titled.device)
             await charts.keep(engine.running, [Put({**made, "type": {"text": "Learned model"}})])
         engine.devices.add(titled.device)
-    return [Put(new, charts.version_of(former) if former else 0)]
+    version = charts.version_of(former) if former else 0
+    return [Put(new, version), Put(assessments.provenance(titled, new))]
 
 
 def _kept(engine: Engine, patient: str, number: UUID, said: ModelScore) -> Kept:

@@ -18,7 +18,7 @@ from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.services.insights.actions.assessing import Task, assess
 from polyclinic.services.insights.actions.state import Engine
-from polyclinic.services.insights.domain.asking import patient_of
+from polyclinic.services.insights.domain.asking import patient_of, successor
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.store import work
 
@@ -115,7 +115,7 @@ class Worker:
         for row in rows:
             now, *before = [next(seen) for _ in _urls(row)]
             told = [each for each in (now, *before) if each is not None]
-            people = dict.fromkeys(who for each in told if (who := patient_of(each)))
+            people = dict.fromkeys(name for each in told for name in _concerned(each))
             for who in people:
                 person = found.setdefault(who, _Person())
                 person.rows.append(row)
@@ -177,6 +177,13 @@ class Worker:
             if hopeless:
                 telemetry.log("change parked", service="insights", reason=reason)
         await work.again(self._engine.database, self._lease, again)
+
+
+def _concerned(resource: Json) -> list[str]:
+    """Whose chart it is; of a record that was given up also that of the one that goes on."""
+    told = patient_of(resource)
+    after = successor(resource) if resource.get("resourceType") == "Patient" else None
+    return [name for name in (told, after) if name]
 
 
 def _urls(row: Row) -> list[str]:

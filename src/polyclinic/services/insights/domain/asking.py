@@ -104,6 +104,22 @@ def assessments_url(patient: str) -> str:
     return f"RiskAssessment?patient={who}&identifier={quote(IDENTIFIER, safe='')}|&_count={COUNT}"
 
 
+def consents_url(patient: str) -> str:
+    """What somebody has allowed and denied."""
+    return f"Consent?patient={quote(patient.partition('/')[2], safe='')}&_count={COUNT}"
+
+
+def successor(patient: Mapping[str, Any]) -> str | None:
+    """`Patient/<id>` of the record that goes on where this one was given up."""
+    links = patient.get("link")
+    for each in links if isinstance(links, list) else ():
+        other = each.get("other") if isinstance(each, dict) else None
+        said = other.get("reference") if isinstance(other, dict) else None
+        if each.get("type") == "replaced-by" and isinstance(said, str) and is_patient(said):
+            return said
+    return None
+
+
 def medications_of(resources: Iterable[Mapping[str, Any]]) -> list[str]:
     """The Medications that prescriptions refer to, to be read as well."""
     found: dict[str, None] = {}

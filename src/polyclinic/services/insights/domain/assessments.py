@@ -27,6 +27,7 @@ NOT_TO_PATIENT = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
     "code": "NOPAT",
 }
+_PART = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 RELEASED = "Released to the patient"
 UCUM = "http://unitsofmeasure.org"
 PERCENT = "%"
@@ -92,6 +93,51 @@ def drafted(titled: Titled, scored: Scored, at: datetime) -> Resource:
     if action is not None:
         resource["mitigation"] = action.text
     return resource
+
+
+def provenance(titled: Titled, assessment: Mapping[str, Any]) -> Resource:
+    """Of what and by which version a score was made: under the same id, and of the same chart.
+
+    https://hl7.org/fhir/R4/provenance.html
+    """
+    calculator = titled.calculator
+    named = [each["reference"] for each in assessment.get("basis", ())]
+    sources = [{"role": "source", "what": _named_only(each)} for each in named]
+    resource: Resource = {
+        "resourceType": "Provenance",
+        "id": titled.id,
+        "meta": {"security": [NOT_TO_PATIENT]},
+        "target": [
+            {"reference": f"RiskAssessment/{titled.id}"},
+            {"reference": titled.patient},
+        ],
+        "occurredDateTime": assessment["occurrenceDateTime"],
+        "recorded": assessment["occurrenceDateTime"],
+        "activity": {"text": "Scored"},
+        "agent": [
+            {
+                "type": {"coding": [{"system": _PART, "code": "assembler"}]},
+                "who": {
+                    "reference": f"Device/{titled.device}",
+                    "identifier": {
+                        "system": f"{ENGINE}:version",
+                        "value": f"{calculator.id}/{calculator.version}",
+                    },
+                    "display": f"{calculator.title}, version {calculator.version}",
+                },
+            }
+        ],
+        "entity": sources,
+    }
+    if not sources:
+        del resource["entity"]
+    return resource
+
+
+def _named_only(reference: str) -> Resource:
+    """By name: a literal reference would hold a wrong result that somebody wants to delete."""
+    kind = reference.partition("/")[0]
+    return {"type": kind, "identifier": {"system": f"{ENGINE}:source", "value": reference}}
 
 
 def basis(used: Iterable[Used]) -> list[str]:
