@@ -42,7 +42,9 @@ def pages_of(role: str, told: dict[str, str]) -> list[str]:
         "clinician": ["/messages", f"/messages/{told['no code']}", f"/messages/{told['result']}",
                       f"/messages/{told['no code']}?mend=FT1-7"],
         "front-desk": ["/messages/waiting", f"/messages/waiting/{told['alike']}",
-                       f"/messages/waiting/{told['unknown']}"],
+                       f"/messages/waiting/{told['unknown']}",
+                       f"/messages/stopped/{told['stopped']}",
+                       f"/messages/stopped/{told['stopped']}?mend=PV1-19"],
     }  # fmt: skip
     return lists[role]
 
@@ -198,6 +200,24 @@ def test_a_capability_steps_up_and_is_killed_by_keyboard_alone(staff: Seen):
     overridden = page.locator("tbody tr", has_text="Went on with open gates").first
     expect(overridden).to_contain_text("Nothing differed at half.")
     staff.check()
+
+
+def test_the_desk_says_by_keyboard_alone_whose_a_message_is_that_stopped(staff: Seen):
+    page = staff.sign_in("front-desk").page
+    staff.open("/messages/waiting")
+    _enter(page.get_by_role("link", name="See to it").first)
+    expect(page.locator("section[aria-labelledby=read]")).to_contain_text("Oakes^Rowan")
+    _tab_to(page.locator("summary", has_text="Say whose it is"))
+    page.keyboard.press("Enter")
+    _tab_to(page.locator("main #q"))
+    page.keyboard.type("Keller")
+    _enter(page.get_by_role("button", name="Find", exact=True))
+    staff.check()
+    _tab_to(page.locator("input[type=radio]").first)
+    page.keyboard.press("Space")
+    _enter(page.get_by_role("button", name="It is theirs"))
+    expect(page.get_by_role("status").first).to_contain_text("can open the message now")
+    assert page.get_by_role("link", name="See to it").count() == 0
 
 
 def _tab_to(wanted: Locator) -> None:

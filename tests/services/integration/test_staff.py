@@ -148,7 +148,9 @@ async def test_nobody_else_sees_messages(door, who):
     for word in ("replay", "skip", "fix"):
         body = {"reason": "x"} | ({"changes": {"PID-5.1": "X"}} if word == "fix" else {})
         answer = await door.ask(who, "POST", f"{MESSAGES}/{name}/{word}", body)
-        assert answer.status_code == 403, word
+        # The desk mends who is meant where nobody is yet: others are not there for it.
+        is_hidden = who is DESK and word == "fix"
+        assert answer.status_code == (404 if is_hidden else 403), word
 
 
 async def test_a_token_that_only_reads_replays_nothing(door):

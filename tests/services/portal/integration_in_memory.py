@@ -76,12 +76,19 @@ class IntegrationInMemory:
                 return self._one(name)
             case ["messages", _, "content"]:
                 return CONTENT if token == "Bearer clinician-token" else None
+            case ["messages", name, "desk"]:
+                return self._stopped(name) if token == "Bearer front-desk-token" else None
             case ["waiting"]:
                 return {"waiting": WAITING}
             case ["waiting", name]:
                 return QUESTION | {"message": name}
             case _:
                 return {"channels": [CHANNEL]}
+
+    def _stopped(self, name: str) -> dict[str, Any]:
+        (found,) = [each for each in self.messages if each["id"] == name]
+        visit = {"name": "PV1", "index": 1, "fields": [{"field": 19, "text": "V-7^^^MAIN^VN"}]}
+        return found | {"patients": [], "parsed": [*CONTENT["parsed"], visit]}
 
     def _one(self, name: str) -> dict[str, Any]:
         (found,) = [each for each in self.messages if each["id"] == name]

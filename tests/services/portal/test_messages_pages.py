@@ -192,6 +192,48 @@ async def test_the_desk_sees_both_side_by_side_and_says_who_is_meant(
     assert integration.told[1][0] == f"/waiting/{TWO}/without-order"
 
 
+async def test_the_desk_mends_who_is_meant_by_a_message_that_is_nobodys(
+    tom: Visitor, integration: IntegrationInMemory
+):
+    here = f"/messages/stopped/{ONE}"
+    page = (await tom.get(here)).text
+    assert "Keller^Maria" in page
+    assert "V-7^^^MAIN^VN" in page
+    assert "Nothing clinical is shown here" in page
+    chosen = (await tom.get(f"{here}?mend=PV1-19")).text
+    assert re.search(r'id="field1"[^>]* value="PV1-19.1"', chosen)
+    typed = {"verb": "fix", "field1": "PV1-19.1", "text1": "V-8", "turn": "t"}
+    unsaid = await tom.post(here, **typed)
+    assert (unsaid.status_code, "Say why" in unsaid.text) == (422, True)
+    assert 'value="V-8"' in unsaid.text
+    done = await tom.post(here, **typed, reason="a number of last year")
+    assert done.headers["location"] == "/messages/waiting?done=fix"
+    body = {"changes": {"PV1-19.1": "V-8"}, "reason": "a number of last year"}
+    assert [(path, said) for path, _, said in integration.told] == [(f"/messages/{ONE}/fix", body)]
+
+
+async def test_the_desk_finds_whose_a_message_is_and_says_it(
+    tom: Visitor, integration: IntegrationInMemory
+):
+    here = f"/messages/stopped/{ONE}"
+    nothing = await tom.post(here, verb="find", q="")
+    assert (nothing.status_code, 'href="#q"' in nothing.text) == (422, True)
+    found = await tom.post(here, verb="find", q="Keller")
+    assert f'value="Patient/{sample.MARIA}"' in found.text
+    assert (await tom.post(here, verb="link")).status_code == 422
+    assert integration.told == []
+    done = await tom.post(here, verb="link", patient=f"Patient/{sample.MARIA}", turn="t")
+    assert done.headers["location"] == "/messages/waiting?done=link"
+    (path, _, body) = integration.told[0]
+    assert (path, body) == (f"/messages/{ONE}/patient", {"patient": f"Patient/{sample.MARIA}"})
+    assert (await tom.post(here, verb="skip")).status_code == 404
+
+
+async def test_only_the_desk_sees_what_is_nobodys(admin: Visitor, ana: Visitor):
+    for who in (admin, ana):
+        assert (await who.get(f"/messages/stopped/{ONE}")).status_code == 403
+
+
 async def test_channels_say_who_is_silent_and_are_opened_and_closed(
     admin: Visitor, integration: IntegrationInMemory
 ):

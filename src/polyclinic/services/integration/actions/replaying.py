@@ -11,7 +11,7 @@ from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.work import Pace
-from polyclinic.services.integration.actions import channels, showing
+from polyclinic.services.integration.actions import admitting, channels, showing
 from polyclinic.services.integration.actions.state import Asker, Engine, raw_place
 from polyclinic.services.integration.actions.understanding import understood
 from polyclinic.services.integration.domain import access
@@ -75,8 +75,7 @@ class Mended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def fix(engine: Engine, asker: Asker, message: UUID, asked: Mended, key: Once) -> Stored:
     """A mended copy takes the place of a message that could not be worked on; both are kept."""
-    row = await showing.need(engine, asker, message)
-    await showing.check_content(engine, asker, row, "u")
+    row = await _to_mend(engine, asker, message, asked.changes)
     if not asked.reason.strip() or not asked.changes:
         raise Invalid("Say what is changed, and why.", place="reason")
     raw = await showing.opened(engine, message)
@@ -93,6 +92,19 @@ async def fix(engine: Engine, asker: Asker, message: UUID, asked: Mended, key: O
         return 201, {"message": str(copy.id), "parent": str(message), "state": copy.state}
 
     return await _waking(engine, key, act)
+
+
+async def _to_mend(
+    engine: Engine, asker: Asker, message: UUID, changes: dict[str, str | None]
+) -> messages.Row:
+    """Readers mend what they may read; the desk, of what is nobody's yet, who is meant."""
+    if asker.caller.role == "front-desk":
+        row = await admitting.need(engine, asker, message)
+        admitting.check_changes(changes)
+        return row
+    row = await showing.need(engine, asker, message)
+    await showing.check_content(engine, asker, row, "u")
+    return row
 
 
 def _mended(raw: bytes, changes: dict[str, str | None]) -> bytes:

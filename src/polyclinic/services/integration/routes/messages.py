@@ -6,7 +6,8 @@ from starlette.routing import Route
 
 from polyclinic.foundation import http
 from polyclinic.foundation.once import Once, Stored
-from polyclinic.services.integration.actions import handing, replaying, showing
+from polyclinic.services.integration.actions import admitting, handing, replaying, showing
+from polyclinic.services.integration.actions.admitting import Linked
 from polyclinic.services.integration.actions.replaying import Mended, Reasoned, Several
 from polyclinic.services.integration.actions.state import Asker, Engine
 from polyclinic.services.integration.routes.answers import (
@@ -67,6 +68,12 @@ async def get_content(request: Request) -> Response:
     return http.json(await showing.content(engine_of(request), asker, message), headers=_PRIVATE)
 
 
+async def get_desk(request: Request) -> Response:
+    """For the front desk, of a message that stopped before it was somebody's."""
+    message, asker = uuid_of(request, "message"), await asker_of(request)
+    return http.json(await admitting.shown(engine_of(request), asker, message), headers=_PRIVATE)
+
+
 async def get_raw(request: Request) -> Response:
     message = uuid_of(request, "message")
     raw = await showing.raw_of(engine_of(request), await asker_of(request), message)
@@ -100,6 +107,15 @@ async def post_fix(request: Request) -> Response:
     return await once(request, Mended, act)
 
 
+async def post_link(request: Request) -> Response:
+    message = uuid_of(request, "message")
+
+    async def act(engine: Engine, asker: Asker, asked: Linked, key: Once) -> Stored:
+        return await admitting.link(engine, asker, message, asked, key)
+
+    return await once(request, Linked, act)
+
+
 async def post_replays(request: Request) -> Response:
     return await once(request, Several, replaying.replay_several)
 
@@ -110,8 +126,10 @@ message_routes = (
     Route("/integration/messages/replay", post_replays, methods=["POST"]),
     Route("/integration/messages/{message}", get_message, methods=["GET"]),
     Route("/integration/messages/{message}/content", get_content, methods=["GET"]),
+    Route("/integration/messages/{message}/desk", get_desk, methods=["GET"]),
     Route("/integration/messages/{message}/raw", get_raw, methods=["GET"]),
     Route("/integration/messages/{message}/replay", post_replay, methods=["POST"]),
     Route("/integration/messages/{message}/skip", post_skip, methods=["POST"]),
     Route("/integration/messages/{message}/fix", post_fix, methods=["POST"]),
+    Route("/integration/messages/{message}/patient", post_link, methods=["POST"]),
 )

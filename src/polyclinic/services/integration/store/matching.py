@@ -25,11 +25,12 @@ _CANDIDATES: LiteralString = """
     AS t(p, s, l) ON CONFLICT (message, patient) DO NOTHING"""
 _OPEN: LiteralString = """
     SELECT m.id AS message, m.channel, m.kind, m.reason, m.problem AS text, m.at, m.patients,
-           q.reason AS question,
+           m.state, q.reason AS question,
            (SELECT count(*) FROM integration.candidate c WHERE c.message = m.id) AS candidates
     FROM integration.message m
     LEFT JOIN integration.question q ON q.message = m.id AND q.until IS NULL
-    WHERE m.state = 'waiting' AND ($1::text IS NULL OR m.reason = $1) ORDER BY m.seq LIMIT $2"""
+    WHERE (m.state = 'waiting' OR (m.state = 'parked' AND m.patients = '{}' AND m.kind <> ''))
+      AND ($1::text IS NULL OR m.reason = $1) ORDER BY m.seq LIMIT $2"""
 
 
 async def known(database: Database, numbers: Sequence[bytes]) -> dict[bytes, str]:
@@ -81,7 +82,8 @@ async def ask(
 
 
 async def waiting(database: Database, reason: str | None, limit: int) -> list[Row]:
-    """Messages that wait for people, the oldest first."""
+    """Messages that wait for people, the oldest first; also those that stopped before they were
+    somebody's."""
     return await database.fetch(_OPEN, reason, limit)
 
 

@@ -69,6 +69,10 @@ _BEFORE: LiteralString = """
     SELECT DISTINCT e.message, e.seq FROM integration.turn m
     JOIN integration.turn e ON e.key = m.key AND e.seq < m.seq
     WHERE m.message = $1 ORDER BY e.seq LIMIT 1"""
+_LINK: LiteralString = """
+    UPDATE integration.message
+    SET patients = ARRAY[$2], finds = array_append(finds, $3::bigint), changed = now()
+    WHERE id = $1 AND patients = '{}' AND state IN ('waiting', 'parked') RETURNING true"""
 _COUNTS: LiteralString = """
     SELECT channel, state, count(*) AS count, min(at) AS oldest FROM integration.message
     WHERE state = ANY ('{received,failed,waiting,parked}') GROUP BY channel, state"""
@@ -154,6 +158,11 @@ async def oldest(database: Database, wanted: Filter, limit: int) -> list[UUID]:
     values = (wanted.state, wanted.channel, wanted.kind, wanted.since, wanted.until, wanted.before)
     rows = await database.fetch(_OLDEST, *values, wanted.reason, limit)
     return [row["id"] for row in rows]
+
+
+async def link(tx: Transaction, message: UUID, patient: str, number: int) -> bool:
+    """Gives somebody a message that is nobody's and has stopped; False for every other one."""
+    return bool(await tx.fetchval(_LINK, message, patient, number))
 
 
 async def standing_before(database: Database, message: UUID) -> UUID | None:

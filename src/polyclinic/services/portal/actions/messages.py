@@ -14,6 +14,7 @@ from polyclinic.services.portal.domain.messages import (
     Messages,
     OneMessage,
     Question,
+    Stopped,
     Waiting,
 )
 from polyclinic.services.portal.domain.session import Session
@@ -75,6 +76,11 @@ async def open_waiting(portal: Portal, session: Session) -> list[Waiting]:
 async def open_question(portal: Portal, session: Session, message: str) -> Question:
     work = portal.integration.question(session.tokens.access, message)
     return await answered(portal, NAME, work)
+
+
+async def open_stopped(portal: Portal, session: Session, message: str) -> Stopped:
+    """Only those that are nobody's yet are there for the front desk."""
+    return await answered(portal, NAME, portal.integration.stopped(session.tokens.access, message))
 
 
 async def open_channels(portal: Portal, session: Session) -> list[Channel]:

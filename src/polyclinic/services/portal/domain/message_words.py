@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from polyclinic.services.portal.domain.messages import Channel, Effect, Message
+from polyclinic.services.portal.domain.messages import Channel, Effect, Message, Waiting
 from polyclinic.services.portal.domain.steps import Step, stations
 
 # state → (word, tone, icon)
@@ -50,7 +50,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unknown person": ("Nobody here fits", "Register the person, or say that it is somebody new."),
     "order": ("The order is not known here", "Wait for the order, or file the result without it."),
     "wrong order": ("The order is another patient's", "Mend the message."),
-    "wrong patient": ("Its visit or document is another patient's", "Mend the message."),
+    "wrong patient": (
+        "Its visit or document is another patient's",
+        "The front desk mends who is meant, or which visit.",
+    ),
     "directory": (
         "A name that we do not know",
         "An administrator enters it in the directory, then tries it again.",
@@ -105,6 +108,7 @@ EVENTS: Mapping[str, str] = {
     "skipped": "Set aside",
     "mended": "Mended by a copy",
     "decided": "Somebody said whose it is",
+    "linked": "Somebody said whose it is, so that clinicians can open it",
 }
 DID: Mapping[str, str] = {
     "created": "New",
@@ -151,6 +155,18 @@ _PLACES: Mapping[str, str] = {
     "Appointment": "/visits",
     "Encounter": "/visits",
 }
+
+
+def asks(waiting: Waiting) -> tuple[str, str]:
+    """What is asked of a person, and what helps."""
+    if waiting.state == "parked":
+        return STOPS.get(waiting.reason, _REFUSED)
+    return REASONS.get(waiting.reason, (waiting.reason.capitalize(), ""))
+
+
+def is_for_the_desk(waiting: Waiting) -> bool:
+    """Whether the desk may read and mend who is meant: it stopped before it was somebody's."""
+    return waiting.state == "parked" or waiting.reason == "wrong patient"
 
 
 def trouble(message: Message) -> tuple[str, str]:

@@ -96,6 +96,12 @@ class Content(msgspec.Struct, frozen=True):
     mapped: list[Mapped] = []
 
 
+class Stopped(Message, frozen=True):
+    """A message that is nobody's yet, with the lines that the front desk may read and mend."""
+
+    parsed: list[Segment] = []
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """A message that waits for a person's word."""
 
@@ -106,6 +112,7 @@ class Waiting(msgspec.Struct, frozen=True):
     at: datetime
     hours: float
     late: bool
+    state: str = "waiting"
     text: str = ""
     question: str | None = None
     candidates: int = 0

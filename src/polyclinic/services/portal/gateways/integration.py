@@ -15,6 +15,7 @@ from polyclinic.services.portal.domain.messages import (
     Messages,
     OneMessage,
     Question,
+    Stopped,
     Waiting,
 )
 from polyclinic.services.portal.gateways.answers import decoded_as, refusal
@@ -54,6 +55,9 @@ class HttpIntegration:
 
     async def content(self, token: str, message: str) -> Content:
         return await self._get(token, f"/messages/{_safe(message)}/content", Content)
+
+    async def stopped(self, token: str, message: str) -> Stopped:
+        return await self._get(token, f"/messages/{_safe(message)}/desk", Stopped)
 
     async def waiting(self, token: str) -> list[Waiting]:
         return (await self._get(token, "/waiting", _Waiting)).waiting

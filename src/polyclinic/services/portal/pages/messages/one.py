@@ -38,7 +38,7 @@ async def post_message(request: Request, signed: Signed) -> Response:
     if VERBS.get(verb) != signed.session.role:
         raise NotFound("There is no such step.")
     try:
-        body = _body(verb, given)
+        body = body_of(verb, given)
         path = ("messages", name, verb)
         turn = given.get("turn", "")[:40]
         made = await messages.tell(portal(request), signed.session, turn, path, body)
@@ -49,7 +49,8 @@ async def post_message(request: Request, signed: Signed) -> Response:
     return redirect(f"/messages/{made['message']}?done={verb}")
 
 
-def _body(verb: str, given: Mapping[str, str]) -> Body:
+def body_of(verb: str, given: Mapping[str, str]) -> Body:
+    """What a form asks for; raises Invalid at the field that is missing."""
     reason = given.get("reason", "").strip()
     if not reason:
         raise Invalid("Say why, in a few words without patient data.", place=f"{verb}-reason")

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from polyclinic.foundation.errors import Invalid, NotFound
 from polyclinic.services.portal.actions import messages
 from polyclinic.services.portal.domain import message_words as words
-from polyclinic.services.portal.domain.messages import Body
+from polyclinic.services.portal.domain.messages import Body, Waiting
 from polyclinic.services.portal.domain.patient import read_patient
 from polyclinic.services.portal.domain.session import Signed
 from polyclinic.services.portal.pages.door import form, portal, redirect
@@ -24,6 +24,8 @@ _DONE = {
     "different": "It is kept that this is somebody else; the message is looked at again.",
     "new": "The message is about somebody new.",
     "without-order": "The result goes into the chart without its order.",
+    "fix": "A mended copy takes the place of the message that stopped.",
+    "link": "The clinicians of that patient can open the message now, and mend it.",
 }
 
 
@@ -71,13 +73,17 @@ async def _list(request: Request, signed: Signed, errors: Errors = ()) -> Respon
     may_say = signed.session.role == "front-desk"
     if may_say:
         # What the desk can answer stands before what others have to see to; both oldest first.
-        found = sorted(found, key=lambda each: not (each.question or each.reason == "order"))
+        found = sorted(found, key=lambda each: not _may_answer(each))
     return show(
         request, "waiting", signed, errors, waiting=found, late=sum(each.late for each in found),
         is_full=len(found) >= MOST, hours=words.age_words,
         may_say=may_say,
         done=_DONE.get(request.query_params.get("done", ""), ""),
     )  # fmt: skip
+
+
+def _may_answer(waiting: Waiting) -> bool:
+    return bool(waiting.question) or waiting.reason == "order" or words.is_for_the_desk(waiting)
 
 
 async def _question(request: Request, signed: Signed, errors: Errors = ()) -> Response:
