@@ -1,34 +1,24 @@
 """The drill passes on what can be restored, and fails on what cannot."""
 
 import json
-import shutil
-import tempfile
+import sys
 from pathlib import Path
 
 import pytest
 
 from polyclinic.cli.backing_up import back_up
-from polyclinic.cli.datafolder import DataFolder
 from polyclinic.cli.drilling import drill
-from polyclinic.foundation.postgres import EmbeddedPostgres
 from polyclinic.foundation.vault import RootKey
 
-QUICK = {"fsync": "off", "shared_buffers": "32MB", "archive_timeout": "1"}
+# Tests are imported one by one, not as a package; what they share lies beside them.
+sys.path.insert(0, str(Path(__file__).parent))
+from kept_clinic import kept_clinic
 
 
 @pytest.fixture
 async def folder():
-    """A data folder at work with a key and a database, and nothing installed in it."""
-    base = Path(tempfile.mkdtemp(prefix="polyclinic-drill-"))
-    base.chmod(0o711)
-    folder = DataFolder(base / "clinic")
-    server = EmbeddedPostgres(folder.path, settings=QUICK, archive=base / "backups")
-    await server.hold()
-    folder.open_keys(is_new=True)
-    await server.start()
-    yield folder
-    await server.stop()
-    shutil.rmtree(base, ignore_errors=True)
+    async with kept_clinic() as folder:
+        yield folder
 
 
 async def test_a_drill_passes_and_fails_on_another_key_and_on_a_damaged_copy(folder, capsys):

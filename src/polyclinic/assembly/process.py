@@ -15,6 +15,7 @@ from polyclinic.assembly.edge import Edge
 from polyclinic.assembly.hop import Hops, edge_key, read_edge_key
 from polyclinic.assembly.services import SERVICES, named, owned_elsewhere
 from polyclinic.foundation import migrations, serving, settings, telemetry
+from polyclinic.foundation.backup.watching import watch_archives
 from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Invalid
@@ -78,6 +79,7 @@ async def assemble(
         for running in at_work.values():
             await _set_to_work(stack, running)
         await stack.enter_async_context(_watch_loop(at_work))
+        await stack.enter_async_context(watch_archives(at_work.values()))
         hops = Hops(edge_key(root))
         _spare_the_collector()
         yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)

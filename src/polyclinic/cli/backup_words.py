@@ -13,10 +13,11 @@ Run = Callable[[Any], int]
 
 
 def add_backup(words: Any, add_data: AddData, run: Run) -> None:
-    """Adds `backup`, `restore` and `drill` to the words of the command line."""
+    """Adds `backup`, `restore`, `drill` and `doctor` to the words of the command line."""
     _add_taking(words, add_data, run)
     _add_restore(words, run)
     _add_drill(words, add_data, run)
+    _add_doctor(words, add_data, run)
 
 
 def _add_taking(words: Any, add_data: AddData, run: Run) -> None:
@@ -69,6 +70,20 @@ def _add_drill(words: Any, add_data: AddData, run: Run) -> None:
         return run(drill(given.data.absolute(), given.backups, key_given(given)))
 
     tried.set_defaults(command=try_it)
+
+
+def _add_doctor(words: Any, add_data: AddData, run: Run) -> None:
+    looked = words.add_parser("doctor", help="check an installation from inside and out")
+    add_data(looked)
+    _add_backups(looked)
+    looked.add_argument("--url", help="only the outside of this address, as a stranger sees it")
+
+    def look(given: argparse.Namespace) -> int:
+        from polyclinic.cli.doctor import doctor
+
+        return run(doctor(given.data.absolute(), given.backups, given.url))
+
+    looked.set_defaults(command=look)
 
 
 def add_escrow(doing: Any, add_data: AddData) -> None:

@@ -118,6 +118,7 @@ class Metrics:
         )
         self._watch_lanes()
         self._watch_events()
+        self._watch_archive()
         self._watch_places()
         self.loop_lag = Histogram(
             "polyclinic_loop_lag_seconds",
@@ -198,6 +199,20 @@ class Metrics:
         self._pool.labels(self.service, pool, "limit").set(limit)
         self._pool.labels(self.service, pool, "in_use").set_function(in_use)
         self._pool.labels(self.service, pool, "waiting").set_function(waiting)
+
+    def _watch_archive(self) -> None:
+        self.archive_age = Gauge(
+            "polyclinic_archive_age_seconds",
+            "Since the newest piece of the database's log was kept.",
+            ("service",),
+            registry=self.registry,
+        )
+        self.archive_failing = Gauge(
+            "polyclinic_archive_failing",
+            "1 while pieces of the database's log cannot be kept.",
+            ("service",),
+            registry=self.registry,
+        )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         # A method is whatever a client sends: only known words become a label.
