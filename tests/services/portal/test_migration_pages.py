@@ -13,6 +13,8 @@ from portal_door import Door, Visitor
 sys.path.insert(0, str(Path(__file__).parents[1] / "migration"))
 from gateway_world import QUICK, ROUTES, SAM, World, open_world
 
+from polyclinic.services.portal.domain import migration_words as words
+
 ALL = ("", "/plan", "/routes", "/routes/allergies", "/differences", "/data", "/decisions")
 
 
@@ -194,6 +196,14 @@ async def test_open_gates_are_named_and_overridden_with_a_reason_and_a_second_lo
     body = {"mode": "canary", "reason": "The teachers are ill.",
             "override": "The teachers are ill."}  # fmt: skip
     assert move.asked == [("POST", "routes/labs/mode", body)]
+
+
+def test_a_gate_that_was_passed_by_a_comparison_says_so():
+    pairs = [{"rows": 1200, "same": 1183}, {"rows": 60, "same": 60}]
+    evidence = {"reconciliations": [{"id": "1", "pairs": pairs}], "aside": 17}
+    said = "both sides were compared over 1260 rows: nothing differed; 17 rows put aside"
+    assert words.evidence_words(evidence).startswith(said)
+    assert "aside" not in words.evidence_words({**evidence, "aside": 0})
 
 
 async def test_only_what_a_plan_asks_can_be_overridden(sam: Visitor, move: MigrationInMemory):

@@ -1,6 +1,6 @@
 """The move from an old system in words and pictures: stages, steps, severities, decisions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -239,12 +239,21 @@ def evidence_words(evidence: Body) -> str:
     if places := evidence.get("differences"):
         told = (f"{KINDS.get(d['kind'], d['kind'])} at {d['path'] or 'the answer'}" for d in places)
         return f"{evidence['route']}: {'; '.join(told)}"
+    if compared := evidence.get("reconciliations"):
+        return _compared(compared, int(evidence.get("aside", 0)))
     said = {key: value for key, value in evidence.items() if not isinstance(value, list | dict)}
     if {"signal", "bad", "total"} <= said.keys():
         return f"{said['bad']} of {said['total']}: {said['signal']}"
     if said.keys() == {"said"}:
         return str(said["said"])
     return ", ".join(f"{key} {value}" for key, value in said.items())
+
+
+def _compared(found: Sequence[Body], aside: int) -> str:
+    """What the comparison of both sides showed that a gate was passed by."""
+    rows = sum(int(pair["rows"]) for each in found for pair in each["pairs"])
+    signed = f"; {counted(aside, 'row')} put aside and signed for" if aside else ""
+    return f"both sides were compared over {counted(rows, 'row')}: nothing differed{signed}"
 
 
 def _percents(rule: Body) -> list[int]:
