@@ -7,7 +7,7 @@ WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' -q
 
-.PHONY: help setup up check test test-long bench evaluate fix lock
+.PHONY: help setup up check test test-long bench bench-isolation evaluate fix lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -39,6 +39,9 @@ test-long: setup ## the big numbers; the last ones stand in docs/reference/long-
 
 bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-isolation: setup ## measure whether a rush on bookings slows the records down, and draw it
+	@$(BIN)/python -m bench.isolation --svg docs/pictures/isolation.svg $(ARGS)
 
 evaluate: setup ## learn from public data sets and print how good it is (DATA=folder of the sets)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m evaluate --data '$(DATA)' $(ARGS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import billing, floors, hl7v2, mllp, storage
+from bench import billing, floors, hl7v2, logged, mllp, storage
 from bench.blocks import KINDS, Bench, Plan
 from bench.bookings import Clinic
 from bench.corpus import charts
@@ -66,6 +66,10 @@ def _measure(plan: Plan, platform: Platform, folder: Path) -> Findings:
         findings.storage = storage.storage(platform)
         findings.starts = _restart(platform, plan.repeats)
         _press(findings, platform, servers, folder, told)
+        if "reads" in plan.kinds:
+            findings.with_log = logged.measure(
+                platform, servers[0], folder, plan.seconds, max(3, plan.repeats)
+            )
         runs = plan.repeats if plan.kinds == KINDS else 0
         findings.money = billing.measure(platform, servers[0].token, runs)
         findings.messages = hl7v2.measure(runs)

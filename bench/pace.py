@@ -39,6 +39,7 @@ class Pace:
     statuses: Counter[str] = field(default_factory=Counter[str])
     times: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     began: float = 0.0
+    cpu: float = 0.0  # seconds of processor time that the generator itself used
     late: float = 0.0  # how far behind its plan the generator was, at worst
 
     def report(self) -> dict[str, Any]:
@@ -49,6 +50,7 @@ class Pace:
             "rate": self.rate, "seconds": self.seconds, "sent": self.sent, "lost": self.lost,
             "bare": self.bare, "statuses": dict(self.statuses), "good": len(self.times),
             "p50": at(0.5), "p99": at(0.99), "p999": at(0.999), "late": self.late * 1000,
+            "cpu": self.cpu,
             "slow_until": max((due for due, took in self.times if took > 1), default=0.0),
         }  # fmt: skip
 
@@ -116,7 +118,7 @@ class Crowd:
             pace.lost = pace.sent - sum(pace.statuses.values())
 
     async def _keep(self, pace: Pace) -> None:
-        until = pace.began + pace.seconds
+        until, used = pace.began + pace.seconds, time.process_time()
         while (now := time.perf_counter()) < until:
             wanted = min(now - pace.began, pace.seconds) * pace.rate
             while pace.sent < wanted:
@@ -125,6 +127,7 @@ class Crowd:
                 pace.sent += 1
                 self._send(pace, due)
             await asyncio.sleep(TICK)
+        pace.cpu = time.process_time() - used
 
     def _send(self, pace: Pace, due: float) -> None:
         self._number += 1

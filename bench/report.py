@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from bench import billing, hl7v2, mllp
+from bench import billing, hl7v2, logged, mllp
 from bench.blocks import Block, Plan
 from bench.bookings import CLINICIANS, KINDS
 from bench.storage import Storage
@@ -33,6 +33,7 @@ class Findings:
     loaded: float = 0.0  # resources a second while the corpus came in, one Bundle at a time
     lost: int = 0
     money: list[billing.Run] = field(default_factory=list[billing.Run])
+    with_log: list[logged.Pair] = field(default_factory=list[logged.Pair])
     messages: list[hl7v2.Run] = field(default_factory=list[hl7v2.Run])
     by_mllp: list[mllp.Run] = field(default_factory=list[mllp.Run])
 
@@ -50,7 +51,7 @@ def rate(findings: Findings, kind: str, connections: int, side: str) -> list[flo
 def markdown(findings: Findings) -> str:
     lines = [f"- {name}: {value}" for name, value in findings.machine.items()]
     lines += ["", *_table(findings), "", *_costs(findings), "", *_aims(findings), ""]
-    lines += billing.markdown(findings.money)
+    lines += logged.markdown(findings.with_log) + billing.markdown(findings.money)
     lines += hl7v2.markdown(findings.messages) + mllp.markdown(findings.by_mllp)
     if findings.storage is not None:
         lines += [*_parts(findings.storage), ""]
@@ -137,6 +138,8 @@ def aims(findings: Findings) -> list[dict[str, Any]]:
         return median(values) if values else None
 
     add("reads/s at 64", 4000, middle(rate(findings, "reads", 64, OURS)), at_least=True)
+    costs = [pair.cost * 100 for pair in findings.with_log]
+    add("cost of the access log, % of reads", 15, middle(costs), at_least=False)
     add("creates/s at 64", 1500, middle(rate(findings, "creates", 64, OURS)), at_least=True)
     bundles = [middle(rate(findings, "bundles", n, OURS)) for n in (1, 4)]
     best = max((n for n in bundles if n is not None), default=None)

@@ -77,7 +77,7 @@ def postgres_version(platform: Platform) -> str:
     return asyncio.run(_value(platform, "SHOW server_version"))
 
 
-async def _connect(platform: Platform) -> Any:
+async def connect(platform: Platform) -> Any:
     words = platform.postgres_environment
     return await asyncpg.connect(
         host=words["PGHOST"],
@@ -88,7 +88,7 @@ async def _connect(platform: Platform) -> Any:
 
 
 async def _value(platform: Platform, query: str) -> Any:
-    connection = await _connect(platform)
+    connection = await connect(platform)
     try:
         return await connection.fetchval(query)
     finally:
@@ -96,7 +96,7 @@ async def _value(platform: Platform, query: str) -> Any:
 
 
 async def _storage(platform: Platform) -> Storage:
-    connection = await _connect(platform)
+    connection = await connect(platform)
     try:
         tables = await connection.fetch(
             "SELECT oid::regclass::text AS name FROM pg_class "

@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from bench.blocks import KINDS
-from bench.corpus import MARK
+from bench.corpus import MARK, charts
 from bench.load import Load, Pressure, drive, drive_whole, request, save_job
 from bench.platform import own_platform
+from bench.server import Server
 
-from bench import billing, bookings, hl7v2, mllp, storage
+from bench import billing, bookings, hl7v2, logged, mllp, storage
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -81,6 +82,7 @@ def test_the_table_names_floors_aims_and_where_the_bytes_are(run):
     assert figures["storage"]["resources"] == 80
     assert {each["name"] for each in figures["aims"] if each["is"] is None} == {
         "reads/s at 64",
+        "cost of the access log, % of reads",
         "creates/s at 64",
         "resources/s in Bundles",
         "search p50 ms at 8",
@@ -201,3 +203,28 @@ def test_kinds_that_nobody_knows_are_refused():
     )
     assert done.returncode == 2
     assert all(kind in done.stderr for kind in KINDS)
+
+
+def test_the_log_is_written_or_kept_away_in_turns_and_its_cost_is_said(tmp_path, platform):
+    server = Server("polyclinic", f"http://127.0.0.1:{platform.port}/fhir", platform.token())
+    server.load(next(iter(charts(1, 40))))
+    pairs = logged.measure(platform, server, tmp_path, 1, 1)
+    [pair] = pairs
+    assert pair.logged.failed == pair.bare.failed == 0
+    assert pair.rows >= pair.logged.answered > 0
+    assert pair.rows_bare == 0
+    assert storage.rows(platform, "pg_trigger WHERE tgname = 'bench_keeps_away'") == 0
+    assert "The access log costs" in logged.markdown(pairs)[0]
+    assert logged.markdown([]) == []
+
+
+def test_requests_go_when_they_are_due_and_each_is_accounted_for(tmp_path, platform):
+    whole = request("GET", "/health/live", f"127.0.0.1:{platform.port}")
+    job = save_job(tmp_path / "job", [whole])
+    words = [sys.executable, "-m", "bench.pace", str(job), str(platform.port), "0"]
+    said = subprocess.run([*words, "50:1", "20:1"], capture_output=True, text=True, check=True)
+    first, second = json.loads(said.stdout)
+    assert (first["sent"], second["sent"]) == (50, 20)
+    assert first["statuses"] == {"200": 50}
+    assert first["lost"] == second["lost"] == 0
+    assert first["p99"] >= first["p50"] > 0

@@ -115,8 +115,10 @@ class Sequencer:
         """Waits; True when something was said meanwhile. Never shorter than when busy."""
         await asyncio.sleep(BUSY_SECONDS)
         news = self._database.news
+        # Not wait_for, which in Python 3.11 may lose a cancellation that comes with the news.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), seconds - BUSY_SECONDS)
+            async with asyncio.timeout(seconds - BUSY_SECONDS):
+                await news.wait()
         was, _ = news.is_set(), news.clear()
         return was
 
