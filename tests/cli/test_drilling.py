@@ -21,7 +21,7 @@ async def folder():
         yield folder
 
 
-async def test_a_drill_passes_and_fails_on_another_key_and_on_a_damaged_copy(folder, capsys):
+async def test_a_drill_passes_and_fails_once_a_copy_is_damaged(folder, capsys):
     backups = folder.path.with_name("backups")
     key = folder.key_file.read_bytes()
     assert await back_up(folder.path, backups, incremental=False) == 0
@@ -34,9 +34,6 @@ async def test_a_drill_passes_and_fails_on_another_key_and_on_a_damaged_copy(fol
     evidence = json.loads(next((backups / "drills").iterdir()).read_text())
     assert json.loads(evidence["said"])["passed"] is True
     assert_signed(evidence, RootKey.read(folder.key_file))
-    RootKey.create(folder.path / "other.key")
-    assert await drill(folder.path, backups, (folder.path / "other.key").read_bytes()) == 1
-    assert "does not open this data" in capsys.readouterr().out
     damage(backups)
     assert await drill(folder.path, backups, key) == 1
     told = capsys.readouterr().out
