@@ -79,9 +79,11 @@ def test_risk_pages_are_clean_in_both_sizes_and_schemes(either: Seen):
     either.check()
 
 
-def test_the_models_page_is_clean_and_says_that_there_is_none_yet(either: Seen):
+def test_the_models_page_is_clean_and_has_what_is_shipped_as_a_draft(either: Seen):
     either.sign_in("administrator").open("/models").check()
-    assert either.page.get_by_text("No model is taken up yet").is_visible()
+    assert either.page.get_by_role("row", name="incident-diabetes-5y").get_by_text("Draft").count()
+    either.page.get_by_text("Have one learned").click()
+    either.check()
 
 
 def test_a_score_leads_to_the_exact_measurement_behind_it(desk: Seen):

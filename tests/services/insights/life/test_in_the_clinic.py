@@ -177,6 +177,7 @@ async def test_what_a_withdrawn_model_said_leaves_the_list_at_once_and_records_l
 
 async def test_all_that_is_remembered_of_somebody_can_be_forgotten(champion):
     engine = champion.running.state
+    await champion.rested()
     async with engine.database.transaction() as tx:
         assert await remembering.forget(engine, tx, "Patient/ada") > 0
     assert await events_of(champion) == []

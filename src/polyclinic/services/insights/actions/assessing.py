@@ -20,7 +20,7 @@ from polyclinic.services.insights.domain.calculators import (
     answer,
     registry,
 )
-from polyclinic.services.insights.domain.consents import LEARNING, SCORING
+from polyclinic.services.insights.domain.consents import SCORING
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.gateways.charts import Changed, Put
 from polyclinic.services.insights.store import assessments as rows
@@ -89,7 +89,7 @@ async def _assess(engine: Engine, task: Task) -> _Done:
     done = _Done()
     if found.patient is None or asking.is_gone(found.patient) or SCORING in said:
         _end_all(done, found.former.values(), task)
-        await _set_aside(engine, task, found, said)
+        await _set_aside(engine, task, found)
         return done
     for each in engine.followers:
         known = [*task.current, *found.resources]
@@ -99,13 +99,13 @@ async def _assess(engine: Engine, task: Task) -> _Done:
     return done
 
 
-async def _set_aside(engine: Engine, task: Task, found: Read, said: frozenset[str]) -> None:
+async def _set_aside(engine: Engine, task: Task, found: Read) -> None:
     """Nobody is scored: erased, given up for another record, or by their own wish."""
     if found.patient is None:
         await respecting.forget(engine, task.patient)
     elif (goes_on := asking.successor(found.patient)) is not None:
         await respecting.join(engine, task.patient, goes_on)
-    elif not asking.is_gone(found.patient) and LEARNING not in said:
+    elif not asking.is_gone(found.patient):
         known = [found.patient, *task.current, *found.resources]
         async with engine.turn, engine.database.transaction() as tx:
             await remembering.remember(engine, tx, task.patient, known, task.gone)

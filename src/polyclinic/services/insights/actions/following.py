@@ -8,7 +8,6 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.errors import Forbidden, Unavailable
 from polyclinic.services.insights.actions import (
     remembering,
-    respecting,
     scoring,
     signing,
     telling,
@@ -16,7 +15,6 @@ from polyclinic.services.insights.actions import (
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import asking
 from polyclinic.services.insights.domain.calculators import Wanted
-from polyclinic.services.insights.domain.consents import LEARNING
 from polyclinic.services.insights.domain.events import facts_of
 from polyclinic.services.insights.domain.life.scored import ModelScore
 from polyclinic.services.insights.domain.tasks import Task, opening, tasks
@@ -47,10 +45,8 @@ class Follower:
         due = [task for task in tasks().values() if task.id in at_work]
         seen, read = await _readable(engine, patient, due)
         known = _joined([*seen, who, *resources])
-        denied = await respecting.objected(engine, patient)
         async with engine.turn, engine.database.transaction() as tx:
-            if LEARNING not in denied:
-                await remembering.remember(engine, tx, patient, known, gone)
+            await remembering.remember(engine, tx, patient, known, gone)
             await work.set_due(tx, _later(known, now, is_away=len(read) < len(due)))
         said = await scoring.score(engine, patient, known, now) if seen else ()
         # A draft never said anything that could be taken back.

@@ -8,9 +8,10 @@ from typing import Any
 from polyclinic.foundation import clock
 from polyclinic.foundation.database import Transaction
 from polyclinic.services.insights.actions.state import Engine
+from polyclinic.services.insights.domain.consents import LEARNING
 from polyclinic.services.insights.domain.events import Event, Pseudonyms, events_of, facts_of
 from polyclinic.services.insights.domain.tasks import came, tasks
-from polyclinic.services.insights.store import events, scores
+from polyclinic.services.insights.store import events, people, scores
 
 Json = Mapping[str, Any]
 
@@ -43,6 +44,8 @@ async def remember(
     secret = engine.running.vault.secret("events")
     now = Pseudonyms(secret, number)
     await events.lock_subject(tx, now.subject(patient))
+    if LEARNING in await people.objections(tx, engine.pseudonym(patient)):
+        return 0  # looked at under the lock: an objection a moment ago has forgotten everything
     for older in (Pseudonyms(secret, each) for each in range(1, number)):
         moved = now.shift(patient) - older.shift(patient)
         await events.rename(tx, older.subject(patient), now.subject(patient), moved, number)
@@ -91,4 +94,5 @@ async def forget(engine: Engine, tx: Transaction, patient: str) -> int:
     number = await events.generation(tx)
     secret = engine.running.vault.secret("events")
     names = [Pseudonyms(secret, each).subject(patient) for each in range(1, number + 1)]
+    await events.lock_subject(tx, names[-1])
     return await events.remove_subjects(tx, names)
