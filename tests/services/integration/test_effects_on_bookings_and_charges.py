@@ -14,9 +14,11 @@ from polyclinic.services.integration.domain.intents import (
     Charge,
     Coded,
     Identifier,
+    Merge,
     Miss,
     Move,
     Party,
+    Person,
     Visit,
 )
 
@@ -113,6 +115,38 @@ async def test_who_did_not_come_missed_it_and_not_before_it_began(house: House) 
     assert (await house.carry(early, trigger="SIU^S26")).reason == "booking"
 
 
+def twin(number: str, of: str) -> Person:
+    """Another chart of the same person, as registers make them."""
+    said = person(of).resource
+    return person(number, name=said["name"], birthDate=said["birthDate"][:9] + "9", gender="other")
+
+
+@pytest.mark.parametrize("end", [Cancel, Miss])
+async def test_a_number_used_again_for_somebody_else_ends_nobodys_visit(
+    house: House, end: type[Cancel | Miss]
+) -> None:
+    key, start = f"S8{end.__name__}", f"2026-11-0{3 + (end is Miss)}T10:00:00Z"
+    [name] = names_of(await house.done(book("b8", key, start), trigger="SIU^S12"), "Appointment")
+    await house.done(keep(person("b9")))
+    off = end(visit(key, start, rank=("2",)), person("b9"), {})
+    outcome = await house.carry(off, trigger="SIU^S15")
+    assert (outcome.state, outcome.reason) == ("waiting", "wrong patient")
+    assert (await house.get(f"/fhir/{name}"))["status"] == "booked"
+    theirs = end(visit(key, start, rank=("3",)), person("b8"), {})
+    await house.done(theirs, trigger="SIU^S15")
+    assert (await house.get(f"/fhir/{name}"))["status"] in ("cancelled", "noshow")
+
+
+async def test_after_a_merge_the_one_who_goes_on_cancels_the_others_visit(house: House) -> None:
+    made = await house.done(book("b10", "S10", "2026-12-07T10:00:00Z"), trigger="SIU^S12")
+    await house.done(keep(twin("b11", of="b10")))
+    await house.done(Merge(person("b11"), person("b10")), trigger="ADT^A40")
+    off = Cancel(visit("S10", "2026-12-07T10:00:00Z", rank=("2",)), twin("b11", of="b10"), {})
+    await house.done(off, trigger="SIU^S15")
+    [name] = names_of(made, "Appointment")
+    assert (await house.get(f"/fhir/{name}"))["status"] == "cancelled"
+
+
 async def test_an_unknown_practitioner_is_found_once_the_directory_knows_them(
     house: House,
 ) -> None:
@@ -150,6 +184,30 @@ async def test_a_charge_is_made_once_and_taken_back_by_reversal(house: House) ->
     assert did(await house.done(back, trigger="DFT^P03")) == {"ChargeItem": "unchanged"}
     found = await house.found(f"ChargeItem?patient={kept.patients[0]}")
     assert sorted(each["status"] for each in found) == ["billable", "entered-in-error"]
+
+
+async def test_a_number_used_again_for_another_charge_waits_for_people(house: House) -> None:
+    first = await house.done(keep(person("c5")), charge("c5", "F40"), trigger="DFT^P03")
+    await house.done(keep(person("c6")))
+    for other in (
+        charge("c6", "F40"),
+        charge("c5", "F40", day="2026-11-21", visit=""),
+        charge("c5", "F40", units="2", amount="240.00"),
+        charge("c5", "F40", kind="CD", units="-1", amount="-120.00"),
+    ):
+        outcome = await house.carry(other, trigger="DFT^P03")
+        assert (outcome.state, outcome.reason, outcome.effects) == ("waiting", "charge", ())
+        assert "FT1-2" in outcome.text
+    [name] = names_of(first, "ChargeItem")
+    assert (await house.get(f"/fhir/{name}"))["status"] == "billable"
+
+
+async def test_a_charge_said_again_after_a_merge_is_the_same_charge(house: House) -> None:
+    await house.done(keep(person("c7")), charge("c7", "F50"), trigger="DFT^P03")
+    await house.done(keep(twin("c8", of="c7")))
+    await house.done(Merge(person("c8"), person("c7")), trigger="ADT^A40")
+    again = charge("c8", "F50", visit="Vc7", person=twin("c8", of="c7"))
+    assert did(await house.done(again, trigger="DFT^P03")) == {"ChargeItem": "unchanged"}
 
 
 async def test_a_charge_whose_word_was_lost_is_not_made_twice(

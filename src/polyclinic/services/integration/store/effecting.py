@@ -1,6 +1,7 @@
 """How new what was said is, what owners gave ids of their own, and others' names for ours."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
@@ -25,10 +26,22 @@ async def confirm(database: Database, name: str, rank: Sequence[str]) -> None:
         await database.execute(_CONFIRM, name, list(rank))
 
 
-async def deed(database: Database, key: bytes) -> str | None:
-    """What was made, or taken back, under a sender's number."""
-    query = "SELECT target FROM integration.deed WHERE key = $1 OR taken_back_by = $1"
-    return await database.fetchval(query, key)
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was made, or (a credit) taken back, under a sender's number."""
+
+    target: str
+    same: bytes
+    is_credit: bool
+
+
+async def deed(database: Database, key: bytes) -> Deed | None:
+    query = (
+        "SELECT target, same, key <> $1 AS is_credit FROM integration.deed"
+        " WHERE key = $1 OR taken_back_by = $1"
+    )
+    found = await database.fetch(query, key)
+    return Deed(**dict(found[0])) if found else None
 
 
 async def done(database: Database, keys: tuple[bytes, bytes], target: str, message: UUID) -> None:

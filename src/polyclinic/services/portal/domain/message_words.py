@@ -51,7 +51,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "order": ("The order is not known here", "Wait for the order, or file the result without it."),
     "wrong order": ("The order is another patient's", "Mend the message."),
     "wrong patient": (
-        "Its visit or document is another patient's",
+        "Its visit, booking or document is another patient's",
         "The front desk mends who is meant, or which visit.",
     ),
     "directory": (

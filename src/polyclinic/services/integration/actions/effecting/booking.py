@@ -74,6 +74,7 @@ async def _tell(work: Work, intent: Booking, name: UUID) -> None:
         found = await appointments.find(work.running, name)
         if found is None:
             return  # it was never here; that it is off is remembered by its rank
+        await _check_whose(work, intent, found["patient"])
         work.patients[found["patient"]] = None
     for verb in _VERBS.get(status, ()):
         if found["status"] not in (_AFTER[verb], status):
@@ -81,6 +82,15 @@ async def _tell(work: Work, intent: Booking, name: UUID) -> None:
             work.did(f"Appointment/{name}", "updated", str(found["version"]))
     if not any(each == f"Appointment/{name}" for each, _ in work.effects):
         work.did(f"Appointment/{name}", "unchanged", str(found["version"]))
+
+
+async def _check_whose(work: Work, intent: Cancel | Miss, patient: str) -> None:
+    """A number that was used again for somebody else must not take their place from them."""
+    if intent.person is None:
+        return
+    meant = await who.find(work, intent.person, may_create=False)
+    if await who.stands_for(work, patient) != meant.patient:
+        raise Waits("wrong patient", "The booking with this number here is another patient's.")
 
 
 async def _take_in(work: Work, intent: Book | Move, name: UUID) -> Resource:

@@ -21,15 +21,16 @@ async def charge(work: Work, intent: Charge) -> None:
         raise Waits("money", text)
     if not billing.is_installed(work.running):
         raise Waits("no billing", "There is no billing service to take charges.")
-    if (target := await rows.deed(work.running.database, _key(work, intent))) is not None:
-        work.did(target, "unchanged")
-        return
     patient = (await who.find(work, intent.person, may_create=False)).patient
     units, amount = _numbers(intent)
     is_credit = intent.kind == "CD" or units < 0 or amount < 0
-    same = work.digest("same charge", patient, intent.visit or intent.day, intent.code.code,
-                       intent.modifiers, str(abs(units)))  # fmt: skip
+    same = _same(work, intent, patient, units)
     try:
+        if (deed := await rows.deed(work.running.database, _key(work, intent))) is not None:
+            if deed.is_credit != is_credit or not await _is_same(work, intent, deed, patient):
+                raise Waits("charge", "Another line of the sender had this number, FT1-2, before.")
+            work.did(deed.target, "unchanged")
+            return
         if is_credit:
             await _take_back(work, intent, same)
         else:
@@ -39,6 +40,24 @@ async def charge(work: Work, intent: Charge) -> None:
     except Refused as refused:
         where = (refused.place or "the charge").removeprefix("ChargeItem.")
         raise Waits("charge", f"Billing does not take {where}.") from refused
+
+
+def _same(work: Work, intent: Charge, patient: str, units: Decimal) -> bytes:
+    """What a line, said again or taken back, has in common with the first."""
+    return work.digest("same charge", patient, intent.visit or intent.day, intent.code.code,
+                       intent.modifiers, str(abs(units)))  # fmt: skip
+
+
+async def _is_same(work: Work, intent: Charge, deed: rows.Deed, patient: str) -> bool:
+    """Senders whose counter starts again use numbers of old lines; a merge changes only whose."""
+    units, _ = _numbers(intent)
+    if deed.same == _same(work, intent, patient, units):
+        return True
+    item = await billing.find(work.running, deed.target)
+    whose = str(item["subject"]["reference"]) if item else ""
+    if not whose or deed.same != _same(work, intent, whose, units):
+        return False
+    return await who.stands_for(work, whose) == patient
 
 
 def _key(work: Work, intent: Charge) -> bytes:
