@@ -51,6 +51,6 @@ fix: setup ## format and repair what can be repaired by itself
 
 lock: setup ## resolve the dependencies anew within pyproject.toml (ARGS="--upgrade")
 	@$(COMPILE) $(ARGS) pyproject.toml --extra dev -o requirements-dev.lock
-	@$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	@$(COMPILE) pyproject.toml --extra traces -c requirements-dev.lock -o requirements.lock
 	@echo uv | $(COMPILE) $(ARGS) - -o requirements-uv.lock
 	@echo hatchling | $(COMPILE) $(ARGS) - -c requirements-dev.lock -o requirements-build.lock

@@ -1,6 +1,6 @@
 """Clinics whose services are processes of their own: one of each, or two behind an edge."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from story_clinic import NAMES, Clinic, Program, free_port
@@ -16,6 +16,7 @@ def apart(
     name: str,
     copies: int,
     names: tuple[str, ...] = NAMES,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[Clinic]:
     """Starts, seeds and, in the end, stops; with several copies an edge stands before them."""
     key = folder / "root.key"
@@ -28,6 +29,7 @@ def apart(
         "POLYCLINIC_DATABASE_URL": postgres[1],
         "POLYCLINIC_KEY_FILE": str(key),
         "POLYCLINIC_PEERS": ",".join(f"{each}={url}" for each, url in urls.items()),
+        **(more or {}),
     }
     if copies > 1:
         surroundings["POLYCLINIC_PUBLIC_URL"] = front

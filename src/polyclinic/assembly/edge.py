@@ -11,7 +11,7 @@ from starlette.responses import Response
 from polyclinic.assembly import answers
 from polyclinic.assembly.hop import Hops
 from polyclinic.assembly.proxy import proxy
-from polyclinic.foundation import telemetry
+from polyclinic.foundation import telemetry, tracing
 from polyclinic.foundation.admission import Admission, Visit, places_of
 from polyclinic.foundation.errors import Overloaded
 from polyclinic.foundation.http import Message, Receive, Send, request_id_of
@@ -73,12 +73,14 @@ class Edge:
             await answers.full(scope, send)
             return
         token = telemetry.request_id.set(_number(scope))
+        place = tracing.arrive(scope, begins=door is not None)
         try:
             if door is None:
                 await self._answer(name, scope, receive, send)
             else:
                 await self._let_in(door, name, scope, receive, send)
         finally:
+            tracing.leave(place)
             telemetry.request_id.reset(token)
 
     async def _let_in(
@@ -124,7 +126,12 @@ class Edge:
             await send(message)
 
         try:
-            await proxy(self._peers, self._hops, name, scope, receive, noting)
+            with tracing.request("edge") as span:
+                scope["headers"] = [*scope["headers"], *tracing.raw_headers()]
+                try:
+                    await proxy(self._peers, self._hops, name, scope, receive, noting)
+                finally:
+                    tracing.answered(span, scope["method"], f"/{name}", status)
         finally:
             seconds = time.perf_counter() - began
             self._numbers.answered(f"/{name}", scope["method"], status, seconds)

@@ -28,6 +28,7 @@ from polyclinic.foundation.revocations import Revocations
 from polyclinic.foundation.service import Running, Service
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.tokens import ServiceTokens
+from polyclinic.foundation.tracing.starting import traced
 from polyclinic.foundation.trail import door as trail_door
 from polyclinic.foundation.trail import reading as trails
 from polyclinic.foundation.vault import RootKey, Vault
@@ -55,6 +56,7 @@ async def assemble(
     at_work: dict[str, Running] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(peers.close)
+        await stack.enter_async_context(traced(platform, edge_key(root)))
         for service in services:
             database = await _own_database(url, service, root, may_change=platform.migrate)
             stack.push_async_callback(database.close)
@@ -80,9 +82,8 @@ async def assemble(
             await _set_to_work(stack, running)
         await stack.enter_async_context(_watch_loop(at_work))
         await stack.enter_async_context(watch_archives(at_work.values()))
-        hops = Hops(edge_key(root))
         _spare_the_collector()
-        yield Process(Edge(apps, peers, SERVICES, hops), peers, at_work)
+        yield Process(Edge(apps, peers, SERVICES, Hops(edge_key(root))), peers, at_work)
 
 
 @asynccontextmanager
@@ -93,7 +94,8 @@ async def front_door(platform: Platform) -> AsyncGenerator[Edge, None]:
     hops = Hops(read_edge_key(Path(platform.edge_key_file)))
     peers = _peers_elsewhere(platform, ())
     try:
-        yield Edge({}, peers, SERVICES, hops)
+        async with traced(platform, hops.key):
+            yield Edge({}, peers, SERVICES, hops)
     finally:
         await peers.close()
 

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from polyclinic.fhirserver.access import Access
-from polyclinic.foundation import ids
+from polyclinic.foundation import ids, tracing
 
 _NAMES = uuid.UUID("8f0a3c7e-6f4e-4c39-9d3e-0f1b6a6f5a10")  # ours, for request ids that are no UUID
 
@@ -17,6 +17,8 @@ class Errand:
     request: uuid.UUID
     # The caller's own token, to ask another service in the caller's name; never logged.
     token: str = field(default="", repr=False)
+    # Where in a trace it began, for the events that it causes.
+    trace: str | None = field(default_factory=tracing.here, repr=False)
 
     @classmethod
     def of(cls, access: Access, request_id: str, token: str = "") -> "Errand":

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from polyclinic.foundation import tracing
 from polyclinic.foundation.errors import Overloaded, Problem, Unavailable
 from polyclinic.foundation.telemetry import Metrics
 
@@ -29,7 +30,7 @@ class Lane(Generic[Ask, Answer]):
         *,
         parallel: int = 1,
     ) -> None:
-        self._run = run
+        self._run, self._said = run, {"polyclinic.lane": name}
         self._waiting: list[tuple[Ask, asyncio.Future[Answer]]] = []
         self._idle = parallel
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,9 +51,11 @@ class Lane(Generic[Ask, Answer]):
             task = asyncio.create_task(self._drain())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await answer
+        with tracing.span("client", "lane", said=self._said, is_leaf=True):
+            return await answer
 
     async def _drain(self) -> None:
+        tracing.forget()
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]

@@ -10,6 +10,7 @@ from typing import Any, LiteralString, cast
 
 import asyncpg
 
+from polyclinic.foundation import tracing
 from polyclinic.foundation.errors import Overloaded, Unavailable
 from polyclinic.foundation.telemetry import Metrics
 
@@ -184,12 +185,14 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction, None]:
         """READ COMMITTED; what must be unique is guarded by constraints, never by isolation."""
-        async with self.connection() as connection:
-            async with connection.transaction():
-                transaction = Transaction(connection)
-                yield transaction
-            if transaction.says:
-                self.said()
+        spoken = {"db.system.name": "postgresql", "db.namespace": self.schema}
+        with tracing.span("client", "transaction", said=spoken, is_leaf=True):
+            async with self.connection() as connection:
+                async with connection.transaction():
+                    transaction = Transaction(connection)
+                    yield transaction
+                if transaction.says:
+                    self.said()
 
     def said(self) -> None:
         """Wakes who numbers events: one was announced and is committed."""

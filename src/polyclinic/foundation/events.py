@@ -23,6 +23,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     at: datetime
     data: msgspec.Raw = msgspec.Raw(b"null")
+    # W3C traceparent of the cause, where that was traced.
+    trace: str = ""
 
     def read(self, kind: type[Kind]) -> Kind:
         """The event itself; raises msgspec.ValidationError when it is of another shape."""

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from polyclinic.foundation import ids, telemetry
+from polyclinic.foundation import ids, telemetry, tracing
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import (
@@ -192,8 +192,12 @@ class App:
         answer = _Answer(send)
         waits = read_deadline(_header(scope, DEADLINE_HEADER))
         try:
-            with waited_for(waits):
-                await self._inner(scope, receive, answer)
+            with waited_for(waits), tracing.request(self._running.service.name) as span:
+                try:
+                    await self._inner(scope, receive, answer)
+                finally:
+                    template = self._template(scope)
+                    tracing.answered(span, scope["method"], template, answer.status)
         except ClientDisconnect:
             answer.status = 499
         except Exception as bug:  # noqa: BLE001 - the last wall: an answer without detail, a log with the place

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import httpx
 
-from polyclinic.foundation import telemetry
+from polyclinic.foundation import telemetry, tracing
 from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.foundation.reaching import Replicas, waited_for
 
@@ -77,8 +77,12 @@ class Peers:
         headers = dict(request.pop("headers", None) or {})
         headers.setdefault("x-request-id", telemetry.request_id.get())
         try:
-            with waited_for(TIMEOUT.read):
-                return await self.client(name).request(method, path, headers=headers, **request)
+            with waited_for(TIMEOUT.read), tracing.span("client", method, name) as span:
+                headers.update(tracing.headers())
+                answer = await self.client(name).request(method, path, headers=headers, **request)
+                span.say({"http.request.method": method, "peer.service": name})
+                span.answered(answer.status_code)
+                return answer
         except httpx.TransportError as lost:
             raise Unavailable(f"The {name} service does not answer.", place=name) from lost
 

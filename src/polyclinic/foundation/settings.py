@@ -22,12 +22,20 @@ class Platform(Settings, frozen=True, kw_only=True):
     edge_key_file: str | None = None
     public_url: str | None = None
     backup_folder: str | None = None
+    traces_url: str | None = None
+    traces_share: float = 1.0
 
     def __post_init__(self) -> None:
         # It is the tokens' issuer and is compared letter by letter: one spelling for everybody.
         if self.public_url is not None:
             plain = self.public_url.strip().rstrip("/") or None
             msgspec.structs.force_setattr(self, "public_url", plain)
+        if self.traces_url is not None and not self.traces_url.startswith(("http://", "https://")):
+            text = "POLYCLINIC_TRACES_URL is an address: http://collector:4318/v1/traces."
+            raise Invalid(text, place="POLYCLINIC_TRACES_URL")
+        if not 0 <= self.traces_share <= 1:
+            text = "POLYCLINIC_TRACES_SHARE is a number from 0 to 1."
+            raise Invalid(text, place="POLYCLINIC_TRACES_SHARE")
 
 
 PLATFORM_NOTES = {
@@ -37,6 +45,9 @@ PLATFORM_NOTES = {
     "key_file": "The file of the root key, from which every other key comes.",
     "edge_key_file": "The key of a front door that runs alone: `polyclinic edge`.",
     "backup_folder": "Where `up` keeps its log and `backup` its copies; without it: nowhere.",
+    "traces_url": "Where traces are told by OTLP/HTTP (`http://collector:4318/v1/traces`); "
+    "without it: nowhere, at no cost. Needs the extra `traces`.",
+    "traces_share": "Which share of the requests at the front door is traced, from 0 to 1.",
     "public_url": "The address people see; the tokens' issuer. A slash at its end does not matter.",
 }
 

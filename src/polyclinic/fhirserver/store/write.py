@@ -106,10 +106,10 @@ numbered AS (
     FROM unnest($35::int[], $36::int[], $37::bigint[], $38::float8[], $39::float8[])
          AS v(n, param, unit, low, high) JOIN ok ON ok.n = v.n),
 announced AS (
-    INSERT INTO outbox (kind, subject)
+    INSERT INTO outbox (kind, subject, trace)
     SELECT CASE method WHEN 'C' THEN 'ResourceCreated' WHEN 'D' THEN 'ResourceDeleted'
-                       ELSE 'ResourceUpdated' END, kind || '/' || id || '/' || version
-    FROM ok JOIN unnest($40::int[], $41::text[]) AS k(n, kind) ON k.n = ok.n),
+                       ELSE 'ResourceUpdated' END, kind || '/' || id || '/' || version, trace
+    FROM ok JOIN unnest($40::int[], $41::text[], $43::text[]) AS k(n, kind, trace) ON k.n = ok.n),
 logged AS (
     INSERT INTO access_log (request, patient, type, action, outcome, actor, client, id)
     SELECT request, p.patient, type, CASE method WHEN 'D' THEN 'd' WHEN 'C' THEN 'c' ELSE 'u' END,
@@ -197,6 +197,7 @@ async def write(place: Database | Transaction, changes: Sequence[Change]) -> lis
         list(range(len(changes))),
         [change.type for change in changes],
         reach,
+        [change.errand.trace for change in changes],
     )
     place.said()
     verdicts = [Verdict(allowed=False, dangling=None)] * len(changes)

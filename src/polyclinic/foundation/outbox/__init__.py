@@ -11,14 +11,15 @@ from typing import LiteralString
 
 import msgspec
 
+from polyclinic.foundation import tracing
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.events import Event
 
 SCHEMA = Path(__file__).parent / "schema"
 
 _ADD: LiteralString = """
-    INSERT INTO outbox (kind, subject, data)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])"""
+    INSERT INTO outbox (kind, subject, data, trace)
+    SELECT *, $4::text FROM unnest($1::text[], $2::text[], $3::bytea[])"""
 
 
 async def announce(tx: Transaction, *events: tuple[str, Event]) -> None:
@@ -29,5 +30,6 @@ async def announce(tx: Transaction, *events: tuple[str, Event]) -> None:
             [type(event).__name__ for _, event in events],
             [subject for subject, _ in events],
             [msgspec.json.encode(event) for _, event in events],
+            tracing.here(),
         )
         tx.said()

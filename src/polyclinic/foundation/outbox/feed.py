@@ -26,9 +26,9 @@ LOOK_ALONE_SECONDS = 0.25
 
 # The end and what is new are of one moment: what is numbered later is on the next page.
 READ: LiteralString = """
-    SELECT f.epoch, f.seq AS last, e.seq, e.id, e.kind, e.subject, e.at, e.data
+    SELECT f.epoch, f.seq AS last, e.seq, e.id, e.kind, e.subject, e.at, e.data, e.trace
     FROM feed f LEFT JOIN (
-        SELECT seq, id, kind, subject, at, data FROM feed_entry
+        SELECT seq, id, kind, subject, at, data, trace FROM feed_entry
         WHERE seq > $1 AND (cardinality($2::text[]) = 0 OR kind = ANY ($2)
                             OR kind || ':' || split_part(subject, '/', 1) = ANY ($2))
         ORDER BY seq LIMIT $3) e ON true
@@ -68,8 +68,10 @@ async def _page(request: Request, after: int, wait: float, kinds: list[str]) -> 
 
 
 def _cloud_event(source: str, row: Any) -> dict[str, Any]:
-    """CloudEvents 1.0 with the `sequence` extension; data holds ids only."""
+    """CloudEvents 1.0 with the extensions `sequence` and, if traced, `traceparent`; ids only."""
+    traced = {"traceparent": row["trace"]} if row["trace"] else {}
     return {
+        **traced,
         "specversion": "1.0",
         "id": str(row["id"]),
         "source": source,

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 
 import msgspec
 
-from polyclinic.foundation import clock, ids, telemetry
+from polyclinic.foundation import clock, ids, telemetry, tracing
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotFound, Problem, Unavailable
 from polyclinic.foundation.events import Told
@@ -61,6 +61,7 @@ class _CloudEvent(msgspec.Struct, frozen=True):
     time: datetime
     sequence: int
     data: msgspec.Raw
+    traceparent: str = ""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -166,8 +167,9 @@ class Reader:
             rows = await tx.fetch(_NEW, [uuid.UUID(each.id) for each in told])
             new = {str(row["event"]) for row in rows}
             fresh = [each for each in told if each.id in new]
-            for kind, run in groupby(fresh, lambda each: each.kind):
-                await self._react[kind](self._running, tx, list(run))
+            with tracing.effects(self._running.service.name, self._source, fresh):
+                for kind, run in groupby(fresh, lambda each: each.kind):
+                    await self._react[kind](self._running, tx, list(run))
             await self._move(tx, told[-1].seq, epoch)
         for each in told:
             lag = (clock.now() - each.at).total_seconds()
@@ -227,6 +229,7 @@ def _read(source: str, raw: msgspec.Raw) -> Told | _Malformed:
         return Told(
             id=str(uuid.UUID(event.id)), source=event.source, seq=event.sequence, kind=event.type,
             subject=event.subject, at=event.time, data=msgspec.Raw(bytes(event.data)),
+            trace=event.traceparent,
         )  # fmt: skip
     except ValueError:  # msgspec's own errors are ValueErrors too
         said: dict[str, object] = {}

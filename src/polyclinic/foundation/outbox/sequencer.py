@@ -20,11 +20,11 @@ WITH f AS (SELECT seq, over FROM feed FOR UPDATE SKIP LOCKED),
 taken AS (
     DELETE FROM outbox o USING f
     WHERE o.tx >= f.over AND o.tx < pg_snapshot_xmin(pg_current_snapshot())
-    RETURNING o.position, o.id, o.at, o.kind, o.subject, o.data),
+    RETURNING o.position, o.id, o.at, o.kind, o.subject, o.data, o.trace),
 ready AS MATERIALIZED (SELECT taken.*, row_number() OVER (ORDER BY position) AS n FROM taken),
 numbered AS (
-    INSERT INTO feed_entry (seq, id, at, kind, subject, data)
-    SELECT f.seq + n, id, at, kind, subject, data FROM ready, f),
+    INSERT INTO feed_entry (seq, id, at, kind, subject, data, trace)
+    SELECT f.seq + n, id, at, kind, subject, data, trace FROM ready, f),
 moved AS (
     UPDATE feed SET seq = feed.seq + (SELECT count(*) FROM ready),
                     over = pg_snapshot_xmin(pg_current_snapshot())
@@ -37,11 +37,11 @@ CLUSTER: LiteralString = """
         || (SELECT timeline_id FROM pg_control_checkpoint())"""
 # Transaction numbers mean nothing in another cluster: whatever waits is numbered at once.
 NEW_EPOCH: LiteralString = """
-WITH taken AS (DELETE FROM outbox RETURNING position, id, at, kind, subject, data),
+WITH taken AS (DELETE FROM outbox RETURNING position, id, at, kind, subject, data, trace),
 waiting AS MATERIALIZED (SELECT taken.*, row_number() OVER (ORDER BY position) AS n FROM taken),
 numbered AS (
-    INSERT INTO feed_entry (seq, id, at, kind, subject, data)
-    SELECT feed.seq + n, waiting.id, waiting.at, kind, subject, data FROM waiting, feed)
+    INSERT INTO feed_entry (seq, id, at, kind, subject, data, trace)
+    SELECT feed.seq + n, waiting.id, waiting.at, kind, subject, data, trace FROM waiting, feed)
 UPDATE feed SET epoch = uuidv7(), cluster = $1, seq = seq + (SELECT count(*) FROM waiting),
                 over = pg_snapshot_xmin(pg_current_snapshot())
 """
