@@ -144,6 +144,7 @@ def test_a_services_migrations_name_only_its_own_schema():
 # Calls whose peer is not written down, and why that is right.
 _ANY_PEER = {
     "Health.of": "asks every service that there is whether it is ready, and nothing else",
+    "Health.numbers": "reads what every service tells Prometheus",
     "Looking.search": "asks the owner of a FHIR type, whichever it is, with a client's own token",
     "Trails._get": "reads the trails of every service there is, under a scope for trails alone",
     "HttpDeadLetters.of": "asks every service that there is for events that had no effect",

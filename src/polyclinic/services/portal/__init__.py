@@ -35,7 +35,7 @@ from polyclinic.services.portal.settings import PortalSettings
 async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
     issuer = (running.platform.public_url or NO_ISSUER).rstrip("/")
     seed = running.root.derive(f"client|{CLIENT}")
-    yield Portal(
+    opened = Portal(
         settings=running.settings,
         database=running.database,
         vault=running.vault,
@@ -51,8 +51,10 @@ async def _open_portal(running: Running) -> AsyncGenerator[Portal, None]:
         insights=HttpInsights(running.peers),
         audit=HttpAudit(running.peers),
         dead_letters=HttpDeadLetters(running.peers),
-        health=Health(running.peers),
+        health=Health(running.peers, running.platform.backup_folder),
     )
+    async with opened.watch.running():
+        yield opened
 
 
 service = Service(

@@ -10,6 +10,7 @@ from polyclinic.foundation.caller import Callers
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.vault import Vault
+from polyclinic.services.portal.actions.watching import Watch
 from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.gateways import (
     Appointments,
@@ -66,6 +67,10 @@ class Portal:
     dead_letters: DeadLetters
     health: Health
     outages: Outages = field(default_factory=Outages)
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.health)
 
     def has(self, service: str) -> bool:
         """Whether a service is part of the installation, be it well or not."""

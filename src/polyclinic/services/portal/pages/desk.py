@@ -10,6 +10,7 @@ from polyclinic.services.portal.actions.charts import find_patient
 from polyclinic.services.portal.actions.desk import dead_letters, try_again
 from polyclinic.services.portal.domain import times
 from polyclinic.services.portal.domain.session import Signed
+from polyclinic.services.portal.domain.watching import Vitals, milliseconds
 from polyclinic.services.portal.pages.clinician import search
 from polyclinic.services.portal.pages.door import draw, form, portal, redirect, signed_in
 
@@ -17,6 +18,7 @@ desk_only = signed_in("front-desk")
 administrators_only = signed_in("administrator")
 
 ABOUT = {
+    "audit": ("Audit", "Proves who saw and changed what"),
     "appointments": ("Appointments", "The calendar, booking and the waitlist"),
     "billing": ("Billing", "Charges, claims and payments"),
     "identity": ("Identity", "Signing in, accounts and access tokens"),
@@ -53,11 +55,32 @@ async def get_admin(request: Request, signed: Signed) -> Response:
     names = health.names()
     states = await asyncio.gather(*(health.of(name) for name in names))
     services = [
-        (*ABOUT.get(n, (n.capitalize(), "")), s) for n, s in zip(names, states, strict=True)
+        _service(name, state, portal(request).watch.vitals(name))
+        for name, state in zip(names, states, strict=True)
     ]
     absent = [ABOUT[name] for name in ABOUT if name not in names]
+    last = await health.last_backup()
+    zone = portal(request).settings.time_zone
     template = "staff/services.html" if request.headers.get("hx-request") else "staff/admin.html"
-    return draw(request, template, signed, services=services, absent=absent)
+    return draw(
+        request,
+        template,
+        signed,
+        services=services,
+        absent=absent,
+        ms=milliseconds,
+        backups=health.knows_backups,
+        backup=times.moment_words(last, zone) if last else "",
+    )
+
+
+def _service(name: str, state: str, seen: Vitals | None) -> dict[str, object]:
+    """A service as its card shows it; one that answers but does badly is degraded."""
+    title, about = ABOUT.get(name, (name.capitalize(), ""))
+    known = seen if state in ("ready", "not ready") else None
+    trouble = known.trouble if known and state == "ready" else ""
+    shown = "degraded" if trouble else state
+    return {"name": title, "about": about, "state": shown, "vitals": known, "trouble": trouble}
 
 
 @administrators_only
