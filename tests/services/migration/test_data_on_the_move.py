@@ -93,6 +93,19 @@ class World:
         )
         assert answer.status in (200, 201)
 
+    async def delete(self, kind: str, name: str) -> None:
+        ask = Ask("DELETE", (kind, name))
+        answer = await self.records.interactions.carry(
+            self.records.errand(OPERATOR), ask, "http://clinic.test/fhir"
+        )
+        assert answer.status in (200, 204)
+
+    def first_patients(self, count: int) -> tuple[list[int], list[str]]:
+        """Keys and record numbers of patients without a fault."""
+        query = "SELECT id, mrn FROM patients WHERE del_flag = 'N' ORDER BY id LIMIT ?"
+        keys, numbers = zip(*self.old.execute(query, (count,)).fetchall(), strict=True)
+        return list(keys), list(numbers)
+
     async def until(self, condition) -> None:
         end = time.monotonic() + 60
         while not condition():
@@ -230,6 +243,45 @@ async def test_both_sides_changed_is_for_a_person_to_decide(world: World):
     reasons = await world.reasons()
     assert reasons["patients", "", "changed on both sides"] == 1
     assert world.one("SELECT city FROM patients WHERE id = ?", key) == "There"
+
+
+async def test_what_was_written_here_is_not_overwritten_by_a_row_that_changed_too(world: World):
+    await world.begin("forward", "patients")
+    await world.settle()
+    (key, gone, other), _ = world.first_patients(3)
+    for each, change in (
+        (key, {"address": [{"city": "Here"}]}), (gone, {"address": [{"city": "Here"}]}),
+        (other, {"maritalStatus": {"text": "only known here"}}),
+    ):  # fmt: skip
+        patient = await world.read("Patient", world.resource("patients", each))
+        await world.put(patient | change)
+    world.do("UPDATE patients SET city = 'There' WHERE id IN (?, ?)", key, other)
+    world.do("UPDATE patients SET del_flag = 'Y' WHERE id = ?", gone)
+    await world.settle()
+    for each in (key, gone):
+        patient = await world.read("Patient", world.resource("patients", each))
+        assert (patient["address"], patient["active"]) == ([{"city": "Here"}], True)
+    merged = await world.read("Patient", world.resource("patients", other))
+    assert merged["address"][0]["city"] == "There"
+    assert merged["maritalStatus"]["text"] == "only known here"
+    assert (await world.reasons())["patients", "", "changed on both sides"] == 2
+    assert (await world.report())["divergence"] == 2, "both are seen until a person decides"
+    alike = "UPDATE patients SET del_flag = 'N', city = 'Here', addr1 = NULL, state = NULL"
+    world.do(f"{alike}, zip = NULL WHERE id IN (?, ?)", key, gone)
+    await world.settle()
+    assert (await world.reasons())["patients", "", "changed on both sides"] == 0
+    assert (await world.report())["divergence"] == 0
+
+
+async def test_what_was_deleted_here_is_not_made_again_by_a_row_that_changed(world: World):
+    await world.begin("forward", "patients")
+    await world.settle()
+    (key,), _ = world.first_patients(1)
+    await world.delete("Patient", world.resource("patients", key))
+    world.do("UPDATE patients SET city = 'There' WHERE id = ?", key)
+    await world.settle()
+    assert await world.read("Patient", world.resource("patients", key)) is None
+    assert (await world.reasons())["patients", "", "deleted here"] == 1
 
 
 async def test_a_crash_after_each_step_loses_and_doubles_nothing(world: World, monkeypatch):

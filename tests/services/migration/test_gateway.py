@@ -163,6 +163,28 @@ async def test_a_change_never_falls_back_and_stays_with_legacy_until_live(world)
     assert world.legacy.written == {"9": "a"}
 
 
+async def test_a_change_that_was_made_is_never_called_not_carried_out(world):
+    await world.declare(
+        routes=[{**each, "candidate": {"answer": {"kept": "$.kept"}}} for each in ROUTES]
+    )
+    await world.move("shadow", "canary")
+    await world.to(100)
+    await world.move("live")
+    await world.compared()
+    await world.running.database.execute("TRUNCATE migration.tally")
+    world.candidate.status = 201  # and a body that is no JSON
+    answer = await world.ask("POST", "/patients/9/notes", json={"text": "a"})
+    assert answer.status_code == 502
+    assert "may have been carried out" in answer.json()["error_description"]
+    assert "retry-after" not in answer.headers
+    assert [seen[0] for seen in world.candidate.seen].count("POST") == 1
+    assert not world.legacy.written
+    await world.compared()
+    query = "SELECT sum(requests) AS requests, sum(failed) AS failed FROM migration.tally"
+    counted = await world.running.database.fetchrow(f"{query} WHERE side = 'candidate'")
+    assert tuple(counted) == (1, 1), "one request is counted once, as one that failed"
+
+
 async def test_a_shadow_sends_no_change_to_the_new_side_unless_it_can_be_tried_dry(world):
     await world.declare()
     await world.move("shadow")

@@ -20,6 +20,7 @@ from polyclinic.services.migration.domain.crossing import (
     ended,
     laid,
     resource_id,
+    told,
 )
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
 from polyclinic.services.migration.gateways.charts import Ask, Charts, Said
@@ -162,6 +163,8 @@ async def _write_down(tx: Transaction, way: Way, pair: Pair, done: _Done) -> Non
     await store.uncross(tx, way.system, pair.name, done.gone)
     good = [each.key for each in done.crossed] + done.gone
     await store.release(tx, way.system, pair.name, "forward", good)
+    # Both sides say the same again, so what kept them apart on the way back is settled too.
+    await store.release(tx, way.system, pair.name, "back", [each.key for each in done.crossed])
     await store.quarantine(tx, way.system, pair.name, "forward", done.refused)
 
 
@@ -190,6 +193,7 @@ async def _asks(
 ) -> tuple[list[Ask], list[_Going]]:
     links = await links_of(way, pair, [one.columns for one in going if one.columns])
     current = await _current(way, pair, going)
+    changed = await _changed_here(way, pair, going, current)
     asks: list[Ask] = []
     whose: list[_Going] = []
     for one in going:
@@ -197,6 +201,7 @@ async def _asks(
         base = current.get(name)
         try:
             resource = _resource(way, pair, one, links, base)
+            _check_untouched(pair, one, resource, base if name in changed else None)
         except Refused as refused:
             done.refused.append((one.hash, refused.column, refused.reason))
             continue
@@ -213,6 +218,8 @@ def _resource(
 ) -> dict[str, Any] | None:
     kept = base.resource if base else None
     if one.columns is not None:
+        if base is not None and base.status == 410:
+            raise Refused("", "deleted here")
         return laid(way.system, pair, one.key, one.columns, links, kept)
     return ended(pair, kept) if kept is not None else None
 
@@ -221,7 +228,39 @@ async def _current(way: Way, pair: Pair, going: Sequence[_Going]) -> dict[str, S
     """What is kept of rows that were moved before."""
     names = [one.before.resource for one in going if one.before]
     found = await way.charts.ask([Ask("GET", pair.type, name) for name in names])
-    return {name: said for name, said in zip(names, found, strict=True) if said.resource}
+    there = zip(names, found, strict=True)
+    return {name: said for name, said in there if said.resource or said.status == 410}
+
+
+async def _changed_here(
+    way: Way, pair: Pair, going: Sequence[_Going], current: dict[str, Said]
+) -> set[str]:
+    """Resources that say of the row what they did not say when both sides agreed last.
+
+    That something else of them was changed here is no hindrance: a row is laid over what is kept.
+    """
+    newer = [
+        one.before for one in going
+        if one.before and one.before.resource in current
+        and current[one.before.resource].version > one.before.version
+    ]  # fmt: skip
+    asks = [Ask("GET", pair.type, f"{one.resource}/_history/{one.version}") for one in newer]
+    changed: set[str] = set()
+    for one, then in zip(newer, await way.charts.ask(asks), strict=True):
+        now = current[one.resource].resource
+        if now and (then.resource is None or told(pair, now) != told(pair, then.resource)):
+            changed.add(one.resource)
+    return changed
+
+
+def _check_untouched(
+    pair: Pair, one: _Going, resource: dict[str, Any] | None, changed: Said | None
+) -> None:
+    """What was written here is not overwritten unless the row says the same. Raises Refused."""
+    if changed is None or changed.resource is None or resource is None:
+        return
+    if one.columns is None or told(pair, resource) != told(pair, changed.resource):
+        raise Refused("", "changed on both sides")
 
 
 async def _settle(way: Way, pair: Pair, one: _Going, said: Said, done: _Done) -> None:

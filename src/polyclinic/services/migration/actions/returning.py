@@ -75,7 +75,8 @@ async def _change(
     made = columns(pair, row) if row is not None else None
     kept = Crossed(before.key, before.resource, said.version, digest(made))
     await store.cross(tx, way.system, pair.name, [kept])
-    await store.release(tx, way.system, pair.name, "back", [before.key])
+    for side in ("back", "forward"):  # both say the same again
+        await store.release(tx, way.system, pair.name, side, [before.key])
 
 
 async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, cols: Columns) -> None:

@@ -53,6 +53,7 @@ from polyclinic.services.migration.gateways.upstreams import (
 
 READ_WHOLE_MAX = 1024 * 1024
 SIDE_HEADER = b"x-answered-by"
+_LOST = "The answer was lost; it may have been carried out."
 
 
 @dataclass(slots=True)
@@ -181,7 +182,6 @@ class Gateway:
             await answer.aclose()
             await self._failed_new(visit, match)
             return
-        self._count_new(visit, answer.status_code)
         await self._deliver(visit, match, answer)
 
     async def _refused(self, visit: _Visit) -> None:
@@ -200,6 +200,12 @@ class Gateway:
         else:
             await self._say(visit, 503, "transient", "This could not be carried out; try again.")
 
+    async def _unclear_new(self, visit: _Visit, match: Match) -> None:
+        """The new side did what was asked, and its answer cannot be told: not to be repeated."""
+        self._count_new(visit, 599)
+        telemetry.log("candidate's answer lost", service="migration", route=match.route.name)
+        await self._say(visit, 502, "transient", _LOST)
+
     async def _changed_new(self, visit: _Visit, match: Match, question: Question) -> None:
         """A change on the new side; what it says is done is looked for afterwards."""
         made = visit.question()
@@ -208,21 +214,22 @@ class Gateway:
         answer = await self._asked(visit, "candidate", question, self._patience)
         if answer is None:
             return
-        self._count_new(visit, answer.status_code)
         await self._deliver(visit, match, answer)
         if answer.status_code < 300:
             self.shadows.offer_change(change)
 
     async def _deliver(self, visit: _Visit, match: Match, answer: httpx.Response) -> None:
         if match.route.candidate.answer is None or answer.status_code >= 300:
+            self._count_new(visit, answer.status_code)
             await self._stream(visit, answer, "candidate")
             return
         try:
             async with aclosing(answer):
                 whole = to_legacy_shape(match, await read_whole(answer))
-        except (httpx.TransportError, NotTranslated):
-            await self._failed_new(visit, match)
+        except (httpx.RequestError, NotTranslated):
+            await (self._failed_new if visit.reads else self._unclear_new)(visit, match)
             return
+        self._count_new(visit, answer.status_code)
         await self._send_whole(visit, whole)
         self._compare(visit, "candidate", whole)
 
@@ -276,7 +283,7 @@ class Gateway:
         except httpx.TimeoutException:
             status, text = 504, "The answer did not come in time; it may have been carried out."
         except httpx.TransportError:
-            status, text = 502, "The answer was lost; it may have been carried out."
+            status, text = 502, _LOST
         self.plane.answered(rule, side, 599, self._seconds(visit))
         await self._say(visit, status, "transient", text)
         return None

@@ -10,9 +10,10 @@ from polyclinic.services.migration.domain.crossing.rows import (
     ended,
     laid,
     resource_id,
+    told,
 )
 
 __all__ = [
     "Columns", "Field", "Log", "Pair", "Refused", "Source", "back", "columns", "digest", "ended",
-    "laid", "read", "resource_id",
+    "laid", "read", "resource_id", "told",
 ]  # fmt: skip

@@ -115,6 +115,15 @@ def back(pair: Pair, resource: Resource, links: Back) -> Columns:
     return found
 
 
+def told(pair: Pair, resource: Resource) -> list[Any]:
+    """What the resource says in each place that goes back into a column."""
+    return [
+        read_path(resource, path)
+        for field in pair.fields if field.returns
+        for path in filter(None, (field.path, field.other))
+    ]  # fmt: skip
+
+
 def of_key(system: str, pair: Pair, resource: Resource) -> str | None:
     """Which row a resource stands for."""
     found = read_path(resource, f"identifier[system={key_system(system, pair.table)}].value")
