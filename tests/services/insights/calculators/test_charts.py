@@ -360,11 +360,57 @@ def test_kidney_function_and_body_mass_are_computed_where_none_is_recorded():
     assert behind["egfr.creatinine"] == "Observation/scr"
 
 
-def test_a_recorded_kidney_function_goes_before_a_computed_one():
+def behind(of_chart, name="egfr"):
+    """What PREVENT takes for an input: its number and reference, or why it has none."""
+    missing = answer(PREVENT, of_chart, AT)
+    used = {each.input: (each.number, each.reference) for each in missing.used}
+    return used.get(name) or next(each for each in missing.what if each.input == name)
+
+
+def test_a_recorded_kidney_function_goes_before_one_computed_of_values_as_old():
     lab = observation("scr", "38483-4", 0.9, "mg/dL")
     said = observation("gfr", "98979-8", 55, "mL/min/{1.73_m2}")
-    missing = answer(PREVENT, chart(lab, said), AT)
-    assert {used.reference for used in missing.used if used.input == "egfr"} == {"Observation/gfr"}
+    older = observation("scr", "38483-4", 0.9, "mg/dL", "2026-04-01")
+    assert behind(chart(lab, said)) == (55, "Observation/gfr")
+    assert behind(chart(older, said)) == (55, "Observation/gfr")
+    assert behind(chart(said)) == (55, "Observation/gfr")
+
+
+@pytest.mark.parametrize("day", ["2024-07-01", "2024-03-01"])
+def test_a_newer_creatinine_goes_before_a_recorded_kidney_function(day):
+    """Whether the recorded one is still within the look-back or beyond it."""
+    said = observation("gfr", "98979-8", 90, "mL/min/{1.73_m2}", day)
+    failing = observation("scr", "2160-0", 2.5, "mg/dL", "2026-05-31")
+    number, reference = behind(chart(said, failing))
+    assert number == pytest.approx(21, abs=1)
+    assert reference == ""
+    four = registry()["kidney-failure-4"]
+    risk = answer(
+        four, chart(said, failing, observation("u", "9318-7", 300, "mg/g"),
+                    condition("c", "38341003"), address=[{"country": "US"}]), AT,
+    )  # fmt: skip
+    assert isinstance(risk, Scored)
+    assert "Observation/scr" in references(risk)
+    assert "Observation/gfr" not in references(risk)
+
+
+def test_a_newer_creatinine_that_cannot_be_read_is_not_hidden_by_an_older_kidney_function():
+    said = observation("gfr", "98979-8", 90, "mL/min/{1.73_m2}", "2026-05-01")
+    unread = observation("scr", "2160-0", 3.5, "", "2026-05-31")
+    lack = behind(chart(said, unread))
+    assert isinstance(lack, Lack)
+    assert "2026-05-01" in lack.why
+    assert lack.reference == "Observation/scr"
+
+
+def test_a_newer_weight_goes_before_a_recorded_body_mass_if_there_is_a_height():
+    said = observation("bmi", "39156-5", 24, "kg/m2", "2024-07-01")
+    weight = observation("w", "29463-7", 110, "kg", "2026-05-31")
+    height = observation("h", "8302-2", 170, "cm", "2020-01-01")
+    assert behind(chart(said, weight, height), "bmi")[0] == pytest.approx(38.1)
+    assert behind(chart(said, weight), "bmi") == (24, "Observation/bmi")
+    old = observation("w", "29463-7", 110, "kg", "2024-06-01")
+    assert behind(chart(said, old, height), "bmi") == (24, "Observation/bmi")
 
 
 def test_a_score_for_people_with_a_disease_asks_whether_they_have_it():

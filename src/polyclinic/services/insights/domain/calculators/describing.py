@@ -31,6 +31,8 @@ How a value is found in a chart, for all of them:
 - A unit is converted by UCUM (mass and amount of substance by the analyte's molar mass). A missing
   or other unit, a value of another kind, or only a bound (`<`) is refused: the input is missing,
   with the reason and the reference, and an older value does not stand in for it.
+- Kidney function and body mass are taken as recorded, or computed where what they are computed from
+  is newer. If that cannot be used, the older record does not stand in for it either.
 - A number that no living person has is refused, with a hint to look at the unit. A number out of
   the formula's own range gives no score. Nothing is clamped unless the publication itself clamps.
 - Absent is not negative. A diagnosis or medicine counts as no where it was refuted or is over, or

@@ -33,6 +33,8 @@ from polyclinic.services.insights.domain.charts import (
     Used,
     convert,
     find,
+    lack,
+    newest,
 )
 
 Finding = Callable[[Input], Found | Lack]
@@ -200,16 +202,42 @@ def by_chart(
         if wanted.name in given:
             return stated(wanted, given[wanted.name])
         found = find(chart, wanted, at)
-        if isinstance(found, Lack) and wanted.derived and not found.reference:
-            return _derived(
-                wanted, found, by_chart(others[wanted.derived[0]], chart, at, {}, others)
-            )
-        return found
+        if wanted.derived is None:
+            return found
+        behind = others[wanted.derived[0]]
+        if not _is_newer(behind, chart, wanted, at):
+            return found
+        return _derived(wanted, _none_as_new(found, wanted), by_chart(behind, chart, at, {}, others))
 
     return conclude(calculator, finding)
 
 
-def _derived(wanted: Input, lack: Lack, answered: Answered) -> Found | Lack:
+def _is_newer(behind: Calculator, chart: Chart, wanted: Input, at: datetime) -> bool:
+    """Whether what it can be computed from is newer than the recorded value, or none is recorded.
+
+    It is as new as the oldest of what ages (creatinine, weight; no height does). Where a part was
+    never measured there is nothing to compute, and the recorded value stands.
+    """
+    recorded = newest(chart, wanted, at)
+    if recorded is None:
+        return True
+    measured = [each for each in behind.inputs if each.kind == "quantity" and not each.optional]
+    moments = {each.name: newest(chart, each, at) for each in measured}
+    ageing = [moments[each.name] for each in measured if each.look_back_days is not None]
+    if None in moments.values() or not ageing:
+        return False
+    return min(each for each in ageing if each is not None) > recorded
+
+
+def _none_as_new(found: Found | Lack, wanted: Input) -> Lack:
+    """What to say where the newer values give no result: the older one does not stand in."""
+    if isinstance(found, Lack):
+        return found
+    day = max(each.date.date() for each in found.used if each.date)
+    return lack(wanted, f"the recorded one is of {day}, and newer results show another")
+
+
+def _derived(wanted: Input, without: Lack, answered: Answered) -> Found | Lack:
     """Another calculator's value in place of a recorded one, with all that it rests on."""
     name = wanted.derived[1] if wanted.derived else ""
     if isinstance(answered, Scored):
@@ -218,10 +246,11 @@ def _derived(wanted: Input, lack: Lack, answered: Answered) -> Found | Lack:
         return Found(number, (Used(wanted.name, number, None, wanted.unit, None, ""), *used))
     if isinstance(answered, Missing):
         parts = ", ".join(f"{each.words} ({each.why})" for each in answered.what)
-        return replace(lack, why=f"{lack.why}, and cannot be computed without {parts}")
+        why = f"{without.why}, and cannot be computed without {parts}"
+        return replace(without, why=why, reference=answered.what[0].reference)
     behind = answered.reference if isinstance(answered, OutOfRange) else ""
-    why = f"{lack.why}, and cannot be computed: {answered.why}"
-    return replace(lack, why=why, reference=behind)
+    why = f"{without.why}, and cannot be computed: {answered.why}"
+    return replace(without, why=why, reference=behind)
 
 
 def by_values(calculator: Calculator, inputs: Mapping[str, Given]) -> Answered:

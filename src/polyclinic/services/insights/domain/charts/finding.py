@@ -93,8 +93,14 @@ def _used(
     return Used(wanted.name, number, code, wanted.unit, one.at, one.reference, one.version)
 
 
-def _within(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measured]] | Lack:
-    """Newest first, by any of the input's codes; none, or none recent enough, is a Lack."""
+def newest(chart: Chart, wanted: Input, at: datetime) -> datetime | None:
+    """The moment of the last value by then, however old and whether or not it can be used."""
+    past = _past(chart, wanted, at)
+    return past[0][1].at if past else None
+
+
+def _past(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measured]]:
+    """By any of the input's codes, newest first."""
     # By the value itself: one that carries two of the codes is still one measurement.
     by_value = {
         id(one.value): (code, one)
@@ -104,6 +110,12 @@ def _within(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measur
     }
     past = list(by_value.values())
     past.sort(key=lambda each: (each[1].at, each[1].said, each[1].reference), reverse=True)
+    return past
+
+
+def _within(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measured]] | Lack:
+    """Newest first, by any of the input's codes; none, or none recent enough, is a Lack."""
+    past = _past(chart, wanted, at)
     if not past:
         return lack(wanted)
     if wanted.look_back_days is None:
