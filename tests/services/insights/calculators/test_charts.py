@@ -467,6 +467,32 @@ def test_without_a_stay_lace_is_missing_it():
     assert {lack.input for lack in missing.what} == {"days", "acute", "emergency_visits"}
 
 
+@pytest.mark.parametrize(
+    ("end", "counts"),
+    [("2026-05-02T12:00:00Z", True), ("2026-05-02T11:00:00Z", False), ("2019-05-25", False)],
+)
+def test_a_stay_of_more_than_30_days_ago_calls_for_no_lace(end, counts):
+    of = chart(stay("s1", "2019-05-20T08:00:00Z", end), condition("c1", "84114007"))
+    days, acute = (found(of, name, registry()["lace"]) for name in ("days", "acute"))
+    assert isinstance(days, Found) is counts
+    assert isinstance(acute, Found) is counts
+    if not counts:
+        assert isinstance(answer(registry()["lace"], of, AT), Missing)
+        assert (days.reference, "too old" in days.why) == ("Encounter/s1", True)
+
+
+def test_a_stay_lasts_until_now_only_while_it_is_not_over():
+    lace = registry()["lace"]
+    begun = stay("s1", "2026-05-20T08:00:00Z", None)
+    lasting = {**begun, "status": "in-progress"}
+    assert found(chart(lasting), "days", lace).answer == 12
+    over = found(chart(begun), "days", lace)
+    assert isinstance(over, Lack)
+    assert over.reference == "Encounter/s1"
+    old = stay("s1", "2019-05-20T08:00:00Z", None)
+    assert isinstance(found(chart(old), "acute", lace), Lack)
+
+
 PHQ = ("44250-9", "44255-8", "44259-0", "44254-1", "44251-7", "44258-2", "44252-5", "44253-3",
        "44260-8")  # fmt: skip
 OFTEN = ("LA6568-5", "LA6569-3", "LA6570-1", "LA6571-9")

@@ -57,7 +57,10 @@ class Medicine:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """An Encounter with its class (`IMP`, `EMER`, `AMB`) and how the patient came."""
+    """An Encounter with its class (`IMP`, `EMER`, `AMB`) and how the patient came.
+
+    `over` although `end` may be unknown: a finished one whose end nobody wrote down goes on no more.
+    """
 
     kind: str
     start: datetime
@@ -65,6 +68,7 @@ class Stay:
     came: str
     reference: str
     version: str | None
+    over: bool
 
 
 def moment(value: Any) -> datetime | None:
@@ -210,4 +214,5 @@ def stay(resource: Resource) -> Stay | None:
     reference, version = source(resource)
     kind = str(part_of(resource, "class").get("code", ""))
     ended = moment(period.get("end"))
-    return Stay(kind, start, ended, came[0][1] if came else "", reference, version)
+    over = resource.get("status") == "finished"
+    return Stay(kind, start, ended, came[0][1] if came else "", reference, version, over)

@@ -13,13 +13,21 @@ _PLANNED = ("gp", "mp", "outp", "nursing", "psych", "rehab", "born")
 
 
 def find_stay(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
-    """The last hospital stay: its days (unit `d`), or else whether it began as an emergency."""
+    """The last hospital stay: its days (unit `d`), or else whether it began as an emergency.
+
+    One that ended before the look-back says nothing any more, and one that is over without an end
+    has no length.
+    """
     stay = _last_stay(chart, at)
     if stay is None:
         return _lack(wanted, "no hospital stay is recorded")
+    left = _left(stay, at)
+    if wanted.look_back_days is not None and left < at - timedelta(days=wanted.look_back_days):
+        return _lack(wanted, f"the last stay is of {left.date()}, too old", stay.reference)
     if wanted.unit:
-        end = stay.end if stay.end is not None and stay.end <= at else at
-        days = float((end.date() - stay.start.date()).days)
+        if stay.over and stay.end is None:
+            return _lack(wanted, "when the stay ended is not recorded", stay.reference)
+        days = float((left.date() - stay.start.date()).days)
         return Found(days, (_used(wanted, stay, days, None),))
     if stay.came in (*_URGENT, *_PLANNED):
         urgent = stay.came in _URGENT
@@ -49,6 +57,13 @@ def find_visits(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
 def _led_to(visit: Stay, stay: Stay) -> bool:
     """The patient went on to the ward within six hours, or the visit's end is not recorded."""
     return (visit.end or visit.start) >= stay.start - timedelta(hours=6)
+
+
+def _left(stay: Stay, at: datetime) -> datetime:
+    """When it ended; now, while it lasts; at the latest known moment, its start, if nobody knows."""
+    if stay.end is not None:
+        return min(stay.end, at)
+    return stay.start if stay.over else at
 
 
 def _last_stay(chart: Chart, at: datetime) -> Stay | None:
