@@ -156,6 +156,50 @@ def test_on_a_kept_list_an_absent_diagnosis_is_a_no_that_is_marked_as_assumed():
     assert [used.assumed for used in diabetes.used] == [True]
 
 
+UNCODED = {"text": "what somebody typed"}
+LOCAL = {"coding": [{"system": "http://example.org/local", "code": "44054006"}]}
+ICD9 = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-9-cm", "code": "250.00"}]}
+
+
+@pytest.mark.parametrize("concept", [UNCODED, LOCAL, ICD9, None])
+def test_an_open_entry_that_cannot_be_read_makes_the_silence_of_the_list_say_nothing(concept):
+    typed = condition("c1", "", code=concept)
+    of = chart(typed, condition("c2", "195967001"))
+    diabetes = found(of, "diabetes")
+    assert isinstance(diabetes, Lack)
+    assert diabetes.reference == "Condition/c1"
+    gate = found(of, "cardiovascular_disease")
+    assert isinstance(gate, Lack)
+    said = chart(typed, condition("c2", "44054006"))
+    assert found(said, "diabetes").answer is True
+
+
+def test_an_unreadable_entry_that_is_over_or_refuted_hides_only_what_counts_for_ever():
+    over = chart(condition("c1", "", "resolved", code=UNCODED))
+    assert found(over, "diabetes").answer is False
+    assert isinstance(found(over, "cardiovascular_disease"), Lack)
+    refuted = chart(condition("c1", "", "active", "refuted", code=UNCODED))
+    assert found(refuted, "cardiovascular_disease").answer is False
+
+
+@pytest.mark.parametrize(
+    ("code", "calculator", "name"),
+    [
+        ("313436004", "prevent", "diabetes"),
+        ("313435000", "prevent", "diabetes"),
+        ("313436004", "charlson", "diabetes_uncomplicated"),
+        ("195080001", "cha2ds2-va", "atrial_fibrillation"),
+        ("443254009", "cha2ds2-va", "heart_failure"),
+        ("394659003", "prevent", "cardiovascular_disease"),
+        ("429457004", "cha2ds2-va", "hypertension"),
+    ],
+)
+def test_what_a_diagnosis_is_called_more_exactly_counts_too(code, calculator, name):
+    said = found(chart(condition("c1", code)), name, registry()[calculator])
+    assert isinstance(said, Found)
+    assert said.answer is True
+
+
 def test_a_list_that_says_none_is_known_is_kept():
     none = {
         "resourceType": "List",
@@ -217,12 +261,24 @@ def test_a_stroke_that_is_over_still_counts_and_one_to_come_does_not():
         ("amLODIPine 2.5 MG Oral Tablet", False, True),
         ("Hydrochlorothiazide 25 MG / lisinopril 10 MG", False, True),
         ("nystatin cream", False, False),
+        ("Lipitor 20 MG", True, False),
+        ("CADUET 5/10", True, True),
     ],
 )
 def test_a_medicine_is_known_by_the_name_of_its_ingredient(text, statin, pressure):
     of = chart(medicine("m1", text))
     assert found(of, "statin").answer is statin
     assert found(of, "bp_treatment").answer is pressure
+
+
+def test_a_medicine_that_no_list_knows_is_named_beside_the_no():
+    of = chart(medicine("m1", "Atorbeg 20"), medicine("m2", "lisinopril"),
+               medicine("m3", "Somethingelse", "stopped"))  # fmt: skip
+    statin = found(of, "statin")
+    assert statin.answer is False
+    beside = {used.reference: used.code for used in statin.used if used.reference}
+    assert beside == {"MedicationRequest/m1": "not recognised"}
+    assert all(used.assumed for used in statin.used)
 
 
 def test_a_medicine_is_known_by_its_atc_code():

@@ -38,9 +38,9 @@ How a value is found in a chart, for all of them:
 - Absent is not negative. A diagnosis or medicine counts as no where it was refuted or is over, or
   where the chart keeps such a list (any entry, or a List that says that none is known) and the list
   does not name it. Such an answer is marked `assumed`, and people are shown it. Without a list it
-  is missing.
-- A medicine is known by its ATC code, or by its ingredient's international name (INN) as a word of
-  its name.
+  is missing. So it is where an open entry has no code of SNOMED CT or ICD-10: it could be anything.
+- A medicine is known by its ATC code, or by its ingredient's international name (INN) or a usual
+  brand as a word of its name. What no list knows stands beside the no as `not recognised`.
 - What somebody adds at the screen goes before the chart.
 
 Answers are scored, missing (what, and which one would change most), out of range, or not for them.

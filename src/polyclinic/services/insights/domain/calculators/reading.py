@@ -174,11 +174,19 @@ def _input(name: str, said: Mapping[str, Any], where: str) -> Input:
     one = _typed(whole, _Input, place)
     return Input(
         name, one.words, one.kind, one.unit,
-        Codes(one.loinc, one.snomed, _undotted(one.icd10), one.atc, one.names),
+        Codes(one.loinc, one.snomed, _undotted(one.icd10), one.atc, one.names, _others(one)),
         one.answers, one.analyte, one.analytes, one.look_back_days, one.take,
         one.plausible and Range(*one.plausible), one.valid and Range(*one.valid),
         one.optional, one.ever, one.derived, one.whole,
     )  # fmt: skip
+
+
+def _others(one: _Input) -> tuple[str, ...]:
+    """Names that the other shared lists of medicines have."""
+    if one.kind != "medicine":
+        return ()
+    names = {name for each in shared_inputs().values() for name in each.get("names", ())}
+    return tuple(sorted(names.difference(one.names)))
 
 
 def _undotted(codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -207,7 +207,9 @@ def by_chart(
         behind = others[wanted.derived[0]]
         if not _is_newer(behind, chart, wanted, at):
             return found
-        return _derived(wanted, _none_as_new(found, wanted), by_chart(behind, chart, at, {}, others))
+        return _derived(
+            wanted, _none_as_new(found, wanted), by_chart(behind, chart, at, {}, others)
+        )
 
     return conclude(calculator, finding)
 

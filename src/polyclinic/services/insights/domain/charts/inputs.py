@@ -26,13 +26,17 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """Where a value may be found: LOINC, SNOMED CT, ICD-10 and ATC by prefix, INN by name."""
+    """Where a value may be found: LOINC, SNOMED CT, ICD-10 and ATC by prefix, INN or brand by name.
+
+    `other_names` are those of other medicines: what bears one is known, and not this.
+    """
 
     loinc: tuple[str, ...] = ()
     snomed: tuple[str, ...] = ()
     icd10: tuple[str, ...] = ()
     atc: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    other_names: tuple[str, ...] = ()
 
     def shown(self) -> tuple[str, ...]:
         """`loinc 2160-0`, for a person who would like to add what is missing."""

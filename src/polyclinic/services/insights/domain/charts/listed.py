@@ -3,10 +3,11 @@
 A refuted or ended entry is a no of its own. Where no entry fits, that is a no only if the chart
 shows that such a list is kept at all: by an entry of any kind, or by a List that says that none is
 known. The answer then says `assumed`, and people are shown it. Otherwise the input is lacking:
-absent is not negative.
+absent is not negative. So it is where an entry cannot be read: it could be the very thing.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from polyclinic.services.insights.domain.charts.chart import Chart
@@ -38,6 +39,14 @@ def find_condition(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
         return _lack(wanted, "it is only suspected", unsure[0].reference)
     if entries:
         return Found(answer=False, used=tuple(_used(wanted, each, "no") for each in entries))
+    unreadable = [
+        each
+        for each in chart.problems
+        if _begun(each, at) and each.standing in (*counting, "unsure") and not _is_coded(each)
+    ]
+    if unreadable:
+        why = "an entry of the problem list has no code of SNOMED CT or ICD-10"
+        return _lack(wanted, why, unreadable[0].reference)
     return _silent(chart, wanted, "condition", at)
 
 
@@ -45,7 +54,8 @@ def find_medicine(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
     """By ATC code, or by the ingredient's international name (INN) as a word of its name.
 
     A medicine that is taken and carries neither a name nor an ATC code could be any: then the
-    list's silence means nothing.
+    list's silence means nothing. One whose name no list knows is most often another medicine, and a
+    brand now and then: the answer is no, and names it beside itself.
     """
     taken = [each for each in chart.medicines if each.taken and _begun(each, at)]
     yes = [each for each in taken if _is_of(each, wanted.codes)]
@@ -56,7 +66,12 @@ def find_medicine(chart: Chart, wanted: Input, at: datetime) -> Found | Lack:
     ]
     if unreadable:
         return _lack(wanted, "a medicine on the list cannot be read", unreadable[0].reference)
-    return _silent(chart, wanted, "medicine", at)
+    silent = _silent(chart, wanted, "medicine", at)
+    if isinstance(silent, Lack):
+        return silent
+    strange = (each for each in taken if not _is_known(each, wanted.codes))
+    beside = (replace(_used(wanted, each, "not recognised"), assumed=True) for each in strange)
+    return replace(silent, used=(*silent.used, *beside))
 
 
 def _begun(one: Problem | Medicine, at: datetime) -> bool:
@@ -90,9 +105,20 @@ def _is_named(codings: tuple[Coding, ...], codes: Codes) -> bool:
     return False
 
 
+def _is_coded(one: Problem) -> bool:
+    return any(system == SNOMED or system in ICD10 for system, code in one.codings if code)
+
+
+def _is_known(one: Medicine, codes: Codes) -> bool:
+    """Whether an ATC code says what it is, or any list of medicines has its name."""
+    return any(system == ATC for system, _ in one.codings) or _has(one, codes.other_names)
+
+
 def _is_of(one: Medicine, codes: Codes) -> bool:
     if any(system == ATC and code.startswith(codes.atc or ("\0",)) for system, code in one.codings):
         return True
-    return any(
-        re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", one.names) for name in codes.names
-    )
+    return _has(one, codes.names)
+
+
+def _has(one: Medicine, names: tuple[str, ...]) -> bool:
+    return any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", one.names) for name in names)

@@ -59,7 +59,7 @@ class Medicine:
 class Stay:
     """An Encounter with its class (`IMP`, `EMER`, `AMB`) and how the patient came.
 
-    `over` although `end` may be unknown: a finished one whose end nobody wrote down goes on no more.
+    `over` although `end` may be unknown: a finished one goes on no more, whatever its end.
     """
 
     kind: str

@@ -60,7 +60,7 @@ def _led_to(visit: Stay, stay: Stay) -> bool:
 
 
 def _left(stay: Stay, at: datetime) -> datetime:
-    """When it ended; now, while it lasts; at the latest known moment, its start, if nobody knows."""
+    """When it ended, or now while it lasts; its start, where it is over without an end."""
     if stay.end is not None:
         return min(stay.end, at)
     return stay.start if stay.over else at
