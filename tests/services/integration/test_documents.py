@@ -271,6 +271,29 @@ async def test_while_nothing_can_be_kept_files_stay(clinic: Door, tmp_path: Path
     assert len(await ids(clinic)) == 1
 
 
+async def test_a_file_that_cannot_be_removed_keeps_back_no_other(
+    clinic: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await clinic.deploy(FOLDER)
+    await clinic.deploy(FOLDER.replace("lab", "ward"))
+    for channel in ("lab", "ward"):
+        for name in ("a", "b"):
+            dropped(tmp_path, channel).joinpath(name).write_bytes(message())
+    kept = Path.unlink
+
+    def held(path: Path, **how: bool) -> None:
+        if path.parent.name == "lab":
+            raise PermissionError(13, "held fast")
+        kept(path, **how)
+
+    monkeypatch.setattr(Path, "unlink", held)
+    await looked(clinic, 3)
+    assert len(await ids(clinic)) == 4, "each once, of both folders"
+    assert list((tmp_path / ".taken/ward").iterdir()) == []
+    [alert] = await clinic.sql("SELECT channel, kind FROM integration.alert WHERE until IS NULL")
+    assert tuple(alert) == ("lab", "folder stuck")
+
+
 async def test_a_document_that_takes_the_converter_down_is_tried_again(clinic: Door):
     await clinic.deploy(CCDA)
     clinic.owners.say = lambda *_: Outcome("done")

@@ -13,6 +13,7 @@ from outbound_house import House, listening, open_house, until
 from polyclinic.foundation import ids
 from polyclinic.services.integration.domain import speaking
 from polyclinic.standards.hl7v2 import parse
+from polyclinic.standards.hl7v2.moments import written
 
 HEAD = speaking.header(("LAB", "HOSP"), "PC1", datetime(2026, 11, 28, 12, tzinfo=UTC))
 PATIENT = {
@@ -178,6 +179,8 @@ async def test_a_refusal_ends_it_and_silence_is_tried_again_under_the_same_numbe
 
     await until(sent)
     assert len({each.control_id for each in system.heard}) == 1
+    [row] = await house.sql("SELECT at FROM integration.delivery")
+    assert {each.at for each in system.heard} == {written(row["at"])}, "a receiver may compare"
 
 
 async def test_what_came_from_a_system_is_not_sent_back_to_it(house, system):

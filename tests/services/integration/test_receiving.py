@@ -49,6 +49,28 @@ async def test_a_repetition_gets_the_same_acknowledgement_byte_for_byte_and_one_
     assert [each for each, _ in door.owners.asked].count(first.message) == 1
 
 
+async def test_a_repetition_that_was_stamped_anew_is_the_same_message(door):
+    first = await door.receive(message("STAMPED"))
+    later = message("STAMPED").replace(b"|20261128120000||", b"|20261128120500+0000||", 1)
+    second = await door.receive(later)
+    assert (second.message, second.again) == (first.message, True)
+    assert second.acknowledgement == first.acknowledgement
+
+
+@pytest.mark.parametrize("version", ["9.9", "3.0", "2.5.1.1.1", "two"])
+async def test_another_version_than_hl7_2_is_refused_and_not_kept(door, version):
+    other = await door.receive(message().replace(b"|P|2.5.1|", f"|P|{version}|".encode(), 1))
+    answer = parse(other.acknowledgement)
+    assert (answer.get("MSA-1"), answer.get("ERR-3.1")) == ("AR", "203")
+    assert other.message is None
+
+
+@pytest.mark.parametrize("version", ["", "2.1", "2.3.1", "2.8.2", "2.5.1^USA"])
+async def test_every_version_2_is_taken(door, version):
+    taken = await door.receive(message().replace(b"|P|2.5.1|", f"|P|{version}|".encode(), 1))
+    assert word(taken) == "AA"
+
+
 async def test_repetitions_at_the_same_moment_are_one_message(door):
     raw = message("AT-ONCE")
     received = await asyncio.gather(*(door.receive(raw) for _ in range(20)))

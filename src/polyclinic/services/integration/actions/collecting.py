@@ -9,6 +9,7 @@ from polyclinic.services.integration.actions import channels, handing, sheets
 from polyclinic.services.integration.actions.state import Came, Engine
 from polyclinic.services.integration.domain.channels import Channel
 from polyclinic.services.integration.gateways import folders
+from polyclinic.services.integration.store import alerts
 
 
 async def collect(engine: Engine) -> bool:
@@ -19,12 +20,31 @@ async def collect(engine: Engine) -> bool:
     if engine.folders is None:
         return False
     looked = False
-    for name, deployed in (await channels.deployed(engine)).items():
+    for deployed in (await channels.deployed(engine)).values():
         if deployed.is_open and deployed.channel.source == "folder":
             looked = True
-            for file in await in_thread(engine.folders.take, name):
-                await _file(engine, deployed.channel, file)
+            await _folder(engine, deployed.channel)
     return looked
+
+
+async def _folder(engine: Engine, channel: Channel) -> None:
+    """A file, or a folder, that the disk holds fast keeps back nothing else; somebody is told."""
+    assert engine.folders is not None
+    try:
+        files = await in_thread(engine.folders.take, channel.name)
+    except OSError as stuck:
+        await _stuck(engine, channel, stuck)
+        return
+    for file in files:
+        try:
+            await _file(engine, channel, file)
+        except OSError as stuck:
+            await _stuck(engine, channel, stuck)
+
+
+async def _stuck(engine: Engine, channel: Channel, stuck: OSError) -> None:
+    telemetry.log_bug("folder stuck", stuck, service="integration")
+    await alerts.open_alert(engine.running.database, channel.name, "folder stuck")
 
 
 async def _file(engine: Engine, channel: Channel, file: Path) -> None:

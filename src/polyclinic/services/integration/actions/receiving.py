@@ -1,8 +1,8 @@
 """Takes messages in: sealed, kept and committed, and only then acknowledged.
 
-The same control id with the same bytes gets the same acknowledgement again and has no second
-effect; with other bytes AE, and somebody is told. What cannot be kept now gets no acknowledgement
-at all: Unavailable is raised, and the sender tries again.
+The same control id with the same bytes (but for MSH-7) gets the same acknowledgement again and has
+no second effect; with other bytes AE, and somebody is told. What cannot be kept now gets no
+acknowledgement at all: Unavailable is raised, and the sender tries again.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from polyclinic.services.integration.domain.arriving import (
     arrive,
     immediate,
     second_wanted,
+    unstamped,
 )
 from polyclinic.services.integration.store import alerts, messages, second_answers
 from polyclinic.services.integration.store.messages import Kept
@@ -135,7 +136,8 @@ class Receiver:
         found: list[Kept] = []
         for one, who, key in zip(asked, people, keys, strict=True):
             arrived = one.arrived
-            digest = engine.digest(one.came.raw.strip(b"\r\n"))
+            bare = one.came.raw.strip(b"\r\n")
+            digest = engine.digest(bare if arrived.message is None else unstamped(bare))
             claim = engine.digest(
                 one.came.channel.encode(), *(part.encode() for part in arrived.sender),
                 arrived.control.encode() or digest, digest if reused else b"",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from polyclinic.foundation import clock, ids, telemetry
+from polyclinic.foundation import ids, telemetry
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Invalid, NotFound, Unavailable
 from polyclinic.services.integration.actions import sealing
@@ -106,10 +106,10 @@ async def send(engine: Engine, destination: Destination, sealed: bytes, told: De
     particulars = await sealing.unseal(engine, destination.id, sealed)
     if await _came_from_there(engine, particulars, told):
         return Sent(0, skip=True)
-    # The same at each attempt: by it a receiver knows what it has.
+    # Number and time are the same at each attempt: by them a receiver knows what it has.
     control_id = f"PC{told.number}"
     receiver = (particulars.application, particulars.facility)
-    message = await _message(engine, told, speaking.header(receiver, control_id, clock.now()))
+    message = await _message(engine, told, speaking.header(receiver, control_id, told.told.at))
     if message is None:
         return Sent(0, skip=True)
     return await tell(engine, particulars, message.write(), control_id)

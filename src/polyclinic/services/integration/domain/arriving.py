@@ -1,5 +1,6 @@
 """What a message says of itself before anything is mapped, and how it is to be acknowledged."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from polyclinic.standards.hl7v2 import NULL, Fault, Malformed, Message, parse
 # What a person can be asked to look for; each is kept as a keyed hash.
 CONTROL, PERSON, VISIT, ORDER = "control", "person", "visit", "order"
 _ORDERS = ("ORC-2.1", "ORC-3.1", "OBR-2.1", "OBR-3.1", "SCH-1.1", "SCH-2.1")
+# Table 0104 in its spelling; where none stands, the sender means what it sends.
+_VERSION = re.compile(r"2(\.\d{1,2}){0,2}D?", re.ASCII).fullmatch
 _UNREAD = "100"  # table 0357: a segment sequence error, as where no MSH stands at the beginning
 ERRORS = {
     "100": ("MSH", "The message, or a line of it, cannot be read."),
@@ -21,6 +24,7 @@ ERRORS = {
     "103": ("MSH-3", "This channel does not know the sender."),
     "200": ("MSH-9", "Messages of this type are not taken on this channel."),
     "202": ("MSH-11", "This processing id is not taken on this channel."),
+    "203": ("MSH-12", "This version of HL7 is not taken."),
     "205": ("MSH-10", "This control id was used for another message."),
     "207": ("", "The channel is closed."),
 }
@@ -129,6 +133,8 @@ def _verdict(channel: Channel, message: Message) -> tuple[Answer, str | None, st
         return Answer("AR", "103"), None, "sender"
     if message.processing.partition("^")[0] not in channel.processing:
         return Answer("AR", "202"), None, "processing"
+    if message.version and not _VERSION(message.version.partition("^")[0]):
+        return Answer("AR", "203"), None, "version"
     if not channel.takes(message.code, message.event):
         if channel.unsupported == "AR":
             return Answer("AR", "200"), None, "unsupported"
@@ -167,6 +173,14 @@ def _finds(message: Message) -> Iterator[tuple[str, str]]:
     yield from ((VISIT, value) for value in message.all("PV1-19.1") if value is not NULL)
     for path in _ORDERS:
         yield from ((ORDER, value) for value in message.all(path) if value is not NULL)
+
+
+def unstamped(raw: bytes) -> bytes:
+    """A message without MSH-7: whoever sends it again may stamp it anew."""
+    head = raw.splitlines()[0]
+    fields = head.split(head[3:4])
+    fields[6:7] = [b""]
+    return head[3:4].join(fields) + raw[len(head) :]
 
 
 def immediate(message: Message | None, answer: Answer) -> str:

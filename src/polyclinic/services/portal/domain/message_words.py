@@ -91,6 +91,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "It is silent: nothing comes although something should.",
         "Ask the sender whether it sends, and look at the network between you.",
     ),
+    "folder stuck": (
+        "A file in its folder cannot be moved or removed.",
+        "Look at the rights and the space of the drop folder.",
+    ),
     "control id used again": (
         "A control id was used again for something else.",
         "Look at what stopped, and ask the sender to give each message an id of its own.",
