@@ -166,11 +166,31 @@ async def test_a_token_that_only_reads_replays_nothing(door):
 async def test_messages_are_found_by_control_id_record_number_and_patient(door):
     number = mrn()
     name = await done(door, number, "Patient/found", control="LOOK-4711")
-    for query in ("control=LOOK-4711", f"mrn={number}", "patient=Patient/found"):
-        page = (await door.ask(OPERATOR, "GET", f"{MESSAGES}?{query}")).json()["messages"]
-        assert [each["id"] for each in page] == [str(name)], query
-    assert (await door.ask(OPERATOR, "GET", f"{MESSAGES}?mrn=nobody")).json()["messages"] == []
+    for asked in ({"control": "LOOK-4711"}, {"mrn": number}, {"patient": "Patient/found"}):
+        page = await searched(door, **asked)
+        assert [each["id"] for each in page] == [str(name)], asked
+    assert await searched(door, mrn="nobody", limit=5) == []
     assert len(await logged(door, name)) == 3
+
+
+@pytest.mark.parametrize("number", ["mrn", "visit", "order", "patient"])
+async def test_numbers_of_people_stand_in_no_address(door, number):
+    refused = await door.ask(OPERATOR, "GET", f"{MESSAGES}?{number}=204-118-77")
+    assert (refused.status_code, refused.json()["place"]) == (400, number)
+    assert "204-118-77" not in refused.text
+    assert await searched(door, **{number: "204-118-77"}) == []
+
+
+@pytest.mark.parametrize("asked", [{"colour": "1"}, {"control": "a", "mrn": "b"}, ["mrn"]])
+async def test_a_search_that_means_nothing_is_refused(door, asked):
+    answer = await door.ask(OPERATOR, "POST", f"{MESSAGES}/search", asked)
+    assert answer.status_code == 400
+
+
+async def searched(door, **asked):
+    answer = await door.ask(OPERATOR, "POST", f"{MESSAGES}/search", asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["messages"]
 
 
 async def test_pages_go_on_where_the_former_one_ended(door):
@@ -188,7 +208,7 @@ async def test_pages_go_on_where_the_former_one_ended(door):
     assert seen == sorted(set(seen), reverse=True)
 
 
-@pytest.mark.parametrize("query", ["colour=1", "limit=x", "since=noon", "control=a&mrn=b"])
+@pytest.mark.parametrize("query", ["colour=1", "limit=x", "since=noon"])
 async def test_a_query_that_means_nothing_is_refused(door, query):
     assert (await door.ask(ADMIN, "GET", f"{MESSAGES}?{query}")).status_code == 400
 
@@ -289,8 +309,7 @@ async def test_the_time_of_messages_ends_by_state_and_never_before_the_minimum(
         assert (told["state"], told["content"]) == ("done", False)
         gone = await door.ask(OPERATOR, "GET", f"{MESSAGES}/{names[0]}/content")
         assert gone.status_code == 409
-        page = await door.ask(OPERATOR, "GET", f"{MESSAGES}?mrn={number}")
-        assert page.json()["messages"] == []
+        assert await searched(door, mrn=number) == []
 
 
 async def test_messages_are_handed_in_over_http(door):

@@ -55,6 +55,11 @@ class IntegrationInMemory:
         path = request.url.path.removeprefix("/integration")
         if self.down:
             return JSONResponse({}, 503)
+        if path == "/messages/search":
+            assert not request.query_params, "numbers of people stand in no address"
+            asked = json.loads(await request.body())
+            self.asked.append((path, asked))
+            return JSONResponse(self._listed(asked))
         if request.method == "POST":
             key = request.headers["idempotency-key"]
             self.told.append((path, key, json.loads(await request.body())))
@@ -62,16 +67,17 @@ class IntegrationInMemory:
                 return JSONResponse({"error_description": self.refuses}, 409)
             return JSONResponse({"message": path.split("/")[2], "state": "received"})
         self.asked.append((path, dict(request.query_params)))
-        found = self._found(path, request.headers["authorization"], request.query_params)
+        found = self._found(path, request.headers["authorization"])
         status = 403 if found is None else 200
         return JSONResponse(found or {"error_description": "Not for you."}, status)
 
-    def _found(self, path: str, token: str, asked: Any) -> dict[str, Any] | None:
+    def _listed(self, asked: dict[str, str]) -> dict[str, Any]:
+        state = asked.get("state")
+        listed = [m for m in self.messages if state in (None, m["state"])]
+        return {"messages": listed, "next": 5}
+
+    def _found(self, path: str, token: str) -> dict[str, Any] | None:
         match path.split("/")[1:]:
-            case ["messages"]:
-                state = asked.get("state")
-                listed = [m for m in self.messages if state in (None, m["state"])]
-                return {"messages": listed, "next": 5}
             case ["messages", name]:
                 return self._one(name)
             case ["messages", _, "content"]:

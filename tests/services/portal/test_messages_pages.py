@@ -56,7 +56,7 @@ async def test_an_address_narrows_by_state_channel_kind_and_age_only(
 ):
     await admin.get("/messages?state=parked&channel=adt&kind=ADT%5EA08&age=day&mrn=204&before=x")
     path, asked = integration.asked[0]
-    assert path == "/messages"
+    assert path == "/messages/search"
     assert asked.pop("since").endswith("Z")
     assert asked == {"state": "parked", "channel": "adt", "kind": "ADT^A08", "limit": "50"}
 

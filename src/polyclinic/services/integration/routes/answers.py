@@ -1,5 +1,6 @@
 """How integration's doors find the engine, who asks, and answer once for each key."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -30,11 +31,15 @@ def uuid_of(request: Request, name: str) -> UUID:
         raise NotFound(f"There is no such {name}.", place=name) from None
 
 
-def query(request: Request, *known: str) -> dict[str, str]:
+def query(request: Request, *names: str) -> dict[str, str]:
     """The query's parameters; an unknown one is refused rather than left aside."""
-    given = dict(request.query_params)
+    return known(dict(request.query_params), names)
+
+
+def known(given: dict[str, str], names: Sequence[str]) -> dict[str, str]:
+    """What was given; raises Invalid where one of it has another name."""
     for name in given:
-        if name not in known:
+        if name not in names:
             raise Invalid("There is no such parameter.", place=name)
     return given
 

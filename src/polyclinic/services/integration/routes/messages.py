@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyclinic.foundation import http
+from polyclinic.foundation.errors import Invalid
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.integration.actions import admitting, handing, replaying, showing
 from polyclinic.services.integration.actions.admitting import Linked
@@ -13,6 +14,7 @@ from polyclinic.services.integration.actions.state import Asker, Engine
 from polyclinic.services.integration.routes.answers import (
     asker_of,
     engine_of,
+    known,
     moment,
     number,
     once,
@@ -22,6 +24,9 @@ from polyclinic.services.integration.routes.answers import (
 from polyclinic.services.integration.store.messages import Filter
 
 MEDIA_TYPE = "application/hl7-v2"
+_NARROWS = ("state", "channel", "kind", "reason", "since", "until", "before", "limit")
+_SEARCHED = (*_NARROWS, *showing.FINDS)
+_OF_PEOPLE = showing.FINDS.keys() - {"control"}
 _PRIVATE = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
 
 
@@ -36,9 +41,20 @@ async def post_message(request: Request) -> Response:
 
 async def get_messages(request: Request) -> Response:
     """`state`, `channel`, `kind`, `reason`, `since`, `until`, `before` (`next` of the former page),
-    `limit`, and one of `control`, `mrn`, `visit`, `order`, `patient`."""
-    names = ("state", "channel", "kind", "reason", "since", "until", "before", "limit")
-    given = query(request, *names, *showing.FINDS)
+    `limit`, `control`. Numbers of people are asked for by `post_search`."""
+    for name in request.query_params.keys() & _OF_PEOPLE:
+        text = "Addresses end in logs: POST this to /integration/messages/search."
+        raise Invalid(text, place=name)
+    return await _page(request, query(request, *_SEARCHED))
+
+
+async def post_search(request: Request) -> Response:
+    """The same as JSON, and one of `control`, `mrn`, `visit`, `order`, `patient`."""
+    asked = await http.read(request, dict[str, str | int])
+    return await _page(request, known({n: str(each) for n, each in asked.items()}, _SEARCHED))
+
+
+async def _page(request: Request, given: dict[str, str]) -> Response:
     before = given.get("before")
     wanted = Filter(
         given.get("state"),
@@ -123,6 +139,7 @@ async def post_replays(request: Request) -> Response:
 message_routes = (
     Route("/integration/channels/{channel}/messages", post_message, methods=["POST"]),
     Route("/integration/messages", get_messages, methods=["GET"]),
+    Route("/integration/messages/search", post_search, methods=["POST"]),
     Route("/integration/messages/replay", post_replays, methods=["POST"]),
     Route("/integration/messages/{message}", get_message, methods=["GET"]),
     Route("/integration/messages/{message}/content", get_content, methods=["GET"]),

@@ -48,7 +48,10 @@ class HttpIntegration:
         self._peers = peers
 
     async def messages(self, token: str, asked: dict[str, str]) -> Messages:
-        return await self._get(token, "/messages", Messages, asked)
+        """In a body: numbers of people stand in no address."""
+        search = {name: value for name, value in asked.items() if value}
+        answer = await self._sent(token, "POST", "/messages/search", json=search)
+        return decoded_as(answer.content, Messages, NAME)
 
     async def message(self, token: str, message: str) -> OneMessage:
         return await self._get(token, f"/messages/{_safe(message)}", OneMessage)
@@ -75,11 +78,8 @@ class HttpIntegration:
         answer = await self._sent(token, "POST", address, headers, json=body)
         return decoded_as(answer.content, Body, NAME)
 
-    async def _get(
-        self, token: str, path: str, kind: type[T], asked: dict[str, str] | None = None
-    ) -> T:
-        params = {name: value for name, value in (asked or {}).items() if value}
-        return decoded_as((await self._sent(token, "GET", path, params=params)).content, kind, NAME)
+    async def _get(self, token: str, path: str, kind: type[T]) -> T:
+        return decoded_as((await self._sent(token, "GET", path)).content, kind, NAME)
 
     async def _sent(
         self,
