@@ -50,7 +50,9 @@ def secret() -> OctKey:
 def call(patient: Json, *resources: Json, hook: str = "patient-view", **more: Any) -> Json:
     """A call with everything sent along."""
     by_key = {"observations": "Observation", "conditions": "Condition",
-              "medications": "MedicationRequest", "encounters": "Encounter"}  # fmt: skip
+              "medications": "MedicationRequest", "encounters": "Encounter",
+              "statements": "MedicationStatement", "questionnaires": "QuestionnaireResponse",
+              "lists": "List"}  # fmt: skip
     prefetch: Json = {"patient": patient}
     for key, kind in by_key.items():
         found = [{"resource": each} for each in resources if each["resourceType"] == kind]

@@ -2,12 +2,16 @@
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 from ehr import ISSUER, RISKS, Ehr, call, secret
 from insights_house import open_house
-from people import creatinine, patient
+from people import creatinine, lab, patient
 
+from polyclinic.foundation import clock
+
+LOINC = "http://loinc.org"
 PATH = f"/cds-services/{RISKS}"
 
 
@@ -91,6 +95,36 @@ async def test_the_same_card_is_not_shown_to_the_same_person_again(clinic, ehr):
     assert len(other.json()["cards"]) == 1
     worse = await post(clinic, ehr.proof(PATH), sick("una", 9.0, user="again"))
     assert len(worse.json()["cards"]) == 1, "another band is news"
+
+
+def dying(who, hour, user, heart_rate=135):
+    """Vital signs of an hour of today that make NEWS2 high, each an Observation of its own."""
+    at = (clock.now() - timedelta(hours=hour)).isoformat(timespec="seconds")
+    signs = (
+        ("9279-1", 28, "/min"), ("59408-5", 90, "%"), ("3151-8", 4, "L/min"),
+        ("8480-6", 88, "mm[Hg]"), ("8867-4", heart_rate, "/min"), ("8310-5", 39.4, "Cel"),
+    )  # fmt: skip
+    vitals = [
+        lab(who, code, value, unit, name=f"{who}-{code}-{hour}", effectiveDateTime=at)
+        for code, value, unit in signs
+    ]
+    awake = lab(who, "67775-7", None, "", name=f"{who}-awake-{hour}", effectiveDateTime=at)
+    awake["valueCodeableConcept"] = {"coding": [{"system": LOINC, "code": "LA9340-6"}]}
+    body = call(patient(who), *vitals, awake)
+    body["context"]["userId"] = f"Practitioner/{user}"
+    return body
+
+
+async def test_what_is_critical_is_shown_again_once_it_rests_on_something_else(clinic, ehr):
+    async def shown(*of, **more):
+        answer = await post(clinic, ehr.proof(PATH), dying(*of, **more))
+        found = [each["indicator"] for each in answer.json()["cards"]]
+        return [each for each in found if each == "critical"]
+
+    assert await shown("ida", 5, "night") == ["critical"]
+    assert await shown("ida", 5, "night") == [], "the very same"
+    assert await shown("ida", 1, "night") == ["critical"], "measured again, and no better"
+    assert await shown("ida", 1, "night", heart_rate=140) == ["critical"], "the value was mended"
 
 
 async def test_a_clinician_is_shown_so_many_cards_a_day(clinic, ehr):

@@ -131,8 +131,9 @@ async def _score(engine: Engine, done: _Done, scene: _Scene, due: Sequence[Calcu
             done.failed.append(calculator.id)
             continue
         engine.meters.scored(calculator.id, type(answered).__name__)
-        if isinstance(answered, Scored) and not calculator.comparison_only:
-            await _tell(engine, done, scene, (calculator, answered, number, former))
+        told = answered if isinstance(answered, Scored) else assessments.for_safety(answered)
+        if told is not None and not calculator.comparison_only:
+            await _tell(engine, done, scene, (calculator, told, number, former))
         elif former is not None:
             _end(done, former, scene.task)
 

@@ -88,12 +88,17 @@ async def _read(
 ) -> dict[str, list[Json]]:
     token = _token(engine, call)
     if token is None:
-        raise NotHad(place=f"prefetch.{lacking[0]}")
-    urls = [cds.PREFETCH[key].replace("{{context.patientId}}", asked.patient) for key in lacking]
+        needed = [key for key in lacking if not cds.may_lack(key, call)]
+        if needed:
+            raise NotHad(place=f"prefetch.{needed[0]}")
+        return {}
+    urls = [cds.url_of(key, asked.patient) for key in lacking]
     looked = await charts.look(engine.running, urls, token)
     found: dict[str, list[Json]] = {}
     for key, each in zip(lacking, looked, strict=True):
-        if each is None:
+        if each is None and cds.may_lack(key, call):
+            continue
+        if each is None or cds.is_cut(key, each):
             raise NotHad(place=f"prefetch.{key}")
         same = [each] if key == "patient" else charts.matches(each)
         found[key] = asking.as_one_persons(f"Patient/{asked.patient}", same)
@@ -126,7 +131,8 @@ async def _within_budgets(
         seen = await exposures.repeated(tx, subject, viewer, settings.repeat_days)
         for each in found:
             left = Budget(today - len(shown), settings.cards_a_call - len(shown))
-            repeat = (each.calculator.id, each.band) in seen
+            basis = engine.digest(each.basis.encode())
+            repeat = alerts.is_repeat(each.urgency, (each.calculator.id, each.band, basis), seen)
             held = alerts.held(each.urgency, left, is_held_out=held_out, is_repeat=repeat)
             number = ids.new_uuid()
             kept.append(
@@ -139,6 +145,7 @@ async def _within_budgets(
                     each.band,
                     "card",
                     held,
+                    basis,
                 )
             )
             engine.meters.card(each.calculator.id, held)

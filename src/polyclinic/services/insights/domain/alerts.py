@@ -4,6 +4,7 @@ Alerts that come too often are not read (override rates of 49 to 96 % in van der
 that is shown nothing is the only way to know whether showing helps.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 SHOWN = ""
@@ -28,6 +29,16 @@ def held(urgency: int, budget: Budget, *, is_held_out: bool, is_repeat: bool) ->
     if is_held_out:
         return "hold-out"
     return SHOWN if budget.today > 0 and budget.call > 0 else "budget"
+
+
+def is_repeat(
+    urgency: int, card: tuple[str, str, bytes], seen: Iterable[tuple[str, str, bytes]]
+) -> bool:
+    """Whether the viewer has seen a card of this method and band; by `basis`, the third, what is
+    critical is news again once it rests on something else: another day, other vital signs."""
+    if urgency >= CRITICAL:
+        return card in seen
+    return card[:2] in {each[:2] for each in seen}
 
 
 def is_held_out(digest: bytes, percent: int) -> bool:

@@ -13,7 +13,10 @@ from typing import Any
 from polyclinic.services.insights.domain.asking import IDENTIFIER
 from polyclinic.services.insights.domain.calculators import (
     Action,
+    Answered,
+    Band,
     Calculator,
+    OutOfRange,
     Reason,
     Scored,
     Used,
@@ -31,6 +34,8 @@ _PART = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 RELEASED = "Released to the patient"
 UCUM = "http://unitsofmeasure.org"
 PERCENT = "%"
+# The band of what is urgent and has no number.
+SAFETY = "safety"
 REASONS_SHOWN = 3
 _URGENT = ("info", "warning", "critical")
 # These say when it was kept and who may see it, not what is said.
@@ -86,13 +91,34 @@ def drafted(titled: Titled, scored: Scored, at: datetime) -> Resource:
         "occurrenceDateTime": at.isoformat(timespec="seconds"),
         "performer": {"reference": f"Device/{titled.device}"},
         "basis": [{"reference": each} for each in basis(scored.used)],
-        "prediction": [_prediction(calculator, scored, each) for each in scored.values],
+        "prediction": [_prediction(calculator, scored, each) for each in scored.values]
+        or [_unscored(titled)],
     }
     if not resource["basis"]:
         del resource["basis"]
     if action is not None:
         resource["mitigation"] = action.text
     return resource
+
+
+def _unscored(titled: Titled) -> Resource:
+    """What stands in place of a number where one answer alone asks for something to be done."""
+    code = {"system": f"{ENGINE}:band:{titled.calculator.id}", "code": SAFETY}
+    said = {"coding": [code], "text": "one answer is urgent, and the rest gives no score"}
+    return {"outcome": {"text": titled.calculator.title}, "qualitativeRisk": said}
+
+
+def for_safety(answered: Answered) -> Scored | None:
+    """What is urgent whatever else is missing, as an answer without a number; else none."""
+    if isinstance(answered, Scored) or not answered.safety:
+        return None
+    if isinstance(answered, OutOfRange):
+        used: tuple[Used, ...] = (
+            Used(answered.input, answered.number, None, answered.unit, None, answered.reference),
+        )
+    else:
+        used = answered.used
+    return Scored((), Band(SAFETY, "urgent", 0.0), used, (), None, answered.safety)
 
 
 def provenance(titled: Titled, assessment: Mapping[str, Any]) -> Resource:

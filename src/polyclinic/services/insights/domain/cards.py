@@ -9,6 +9,7 @@ from polyclinic.services.insights.domain.calculators import (
     Action,
     Answered,
     Calculator,
+    OutOfRange,
     Scored,
     Value,
 )
@@ -52,6 +53,19 @@ class Candidate:
     def band(self) -> str:
         scored = self.answered
         return scored.band.name if isinstance(scored, Scored) and scored.band else ""
+
+    @property
+    def basis(self) -> str:
+        """What it rests on and what that says, but for the Patient: they grow older anyhow."""
+        answered = self.answered
+        if isinstance(answered, OutOfRange):
+            return f"{answered.reference} {answered.number} {answered.unit}"
+        said = {
+            f"{each.reference} {each.version} {each.date} {each.number} {each.code}"
+            for each in answered.used
+            if each.reference and not each.reference.startswith("Patient/")
+        }
+        return "\n".join(sorted(said))
 
 
 def candidates(

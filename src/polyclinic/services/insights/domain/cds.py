@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from polyclinic.foundation.errors import Invalid, NotFound, Stale
+from polyclinic.services.insights.domain.asking import COUNT
 
 Json = dict[str, Any]
 RESOURCES_MAX, VISITS_MAX = 5000, 20
@@ -27,7 +28,16 @@ PREFETCH = {
     "conditions": "Condition?patient={{context.patientId}}&_count=500",
     "medications": "MedicationRequest?patient={{context.patientId}}&_count=500",
     "encounters": "Encounter?patient={{context.patientId}}&_sort=-date&_count=200",
+    "statements": "MedicationStatement?patient={{context.patientId}}&_count=500",
+    "questionnaires": (
+        "QuestionnaireResponse?patient={{context.patientId}}&_sort=-authored&_count=100"
+    ),
+    "lists": "List?patient={{context.patientId}}&_count=100",
 }
+# Many EHRs keep none of these types, and would be told nothing at all if they had to.
+NOT_EVERYWHERE = frozenset({"statements", "questionnaires", "lists"})
+# Of these what is on a further page is older still. A list that is cut says nothing by its silence.
+_NEWEST_FIRST = tuple(key for key, url in PREFETCH.items() if "&_sort=-" in url)
 
 
 class NoService(NotFound):
@@ -165,7 +175,8 @@ def planned(visits: Sequence[Json], now: datetime) -> list[Json]:
 def sent(call: Call) -> tuple[dict[str, list[Json]], list[str]]:
     """What a call brought along by prefetch key, and the keys of what it did not.
 
-    `null` says that there is nothing; an OperationOutcome says that the EHR could not read it.
+    `null` says that there is nothing; an OperationOutcome says that the EHR could not read it, and
+    a link to a next page that there is more than was sent.
     """
     brought: dict[str, list[Json]] = {}
     lacking: list[str] = []
@@ -174,7 +185,7 @@ def sent(call: Call) -> tuple[dict[str, list[Json]], list[str]]:
         given = (call.prefetch or {}).get(key, msgspec.UNSET)
         if given is None:
             brought[key] = []
-        elif given is msgspec.UNSET or _is_outcome(given):
+        elif given is msgspec.UNSET or _is_outcome(given) or is_cut(key, given):
             lacking.append(key)
         elif isinstance(given, dict):
             brought[key] = list(_resources(given, f"prefetch.{key}"))
@@ -188,6 +199,27 @@ def sent(call: Call) -> tuple[dict[str, list[Json]], list[str]]:
 
 def _is_outcome(given: Any) -> bool:
     return isinstance(given, dict) and given.get("resourceType") == "OperationOutcome"
+
+
+def url_of(key: str, patient: str) -> str:
+    """Where we read it ourselves: as long a page as a door of this platform gives."""
+    url = PREFETCH[key].replace("{{context.patientId}}", patient)
+    return re.sub(r"_count=\d+", f"_count={COUNT}", url)
+
+
+def is_cut(key: str, bundle: Any) -> bool:
+    """Whether a Bundle is only the first page of a list that has to be whole."""
+    links = bundle.get("link") if isinstance(bundle, dict) else None
+    return key not in _NEWEST_FIRST and any(
+        isinstance(each, dict) and each.get("relation") == "next"
+        for each in (links if isinstance(links, list) else ())
+    )
+
+
+def may_lack(key: str, call: Call) -> bool:
+    """Whether an answer can do without it: not where it was sent and is not whole."""
+    given = (call.prefetch or {}).get(key)
+    return key in NOT_EVERYWHERE and (given is None or _is_outcome(given))
 
 
 def _resources(given: Json, place: str) -> Iterator[Json]:

@@ -9,21 +9,21 @@ from uuid import UUID
 from polyclinic.foundation.database import Database, Row, Transaction
 
 _ADD: LiteralString = """
-INSERT INTO insights.exposure (id, viewer, subject, method, version, band, place, held)
+INSERT INTO insights.exposure (id, viewer, subject, method, version, band, place, held, basis)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::text[])"""
+                     $7::text[], $8::text[], $9::bytea[])"""
 # Looking at a list again on the same day shows nothing new.
 _ADD_DAILY: LiteralString = """
-INSERT INTO insights.exposure (id, viewer, subject, method, version, band, place, held)
+INSERT INTO insights.exposure (id, viewer, subject, method, version, band, place, held, basis)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::text[]) AS t(id, viewer, subject, method, version, band,
-                                                  place, held)
+                     $7::text[], $8::text[], $9::bytea[]) AS t(id, viewer, subject, method,
+                                                               version, band, place, held, basis)
 WHERE NOT EXISTS (
     SELECT FROM insights.exposure e
     WHERE e.subject = t.subject AND e.method = t.method AND e.at > now() - interval '1 day'
       AND e.viewer = t.viewer AND e.place = t.place AND e.band = t.band AND e.held = t.held)"""
 _REPEATED: LiteralString = """
-SELECT DISTINCT method, band FROM insights.exposure
+SELECT DISTINCT method, band, basis FROM insights.exposure
 WHERE subject = $1 AND viewer = $2 AND place = 'card' AND held = ''
   AND at > now() - make_interval(days => $3)"""
 
@@ -40,10 +40,12 @@ class Exposure:
     band: str
     place: str
     held: str = ""
+    # A keyed hash of what a card rests on; empty for other places.
+    basis: bytes = b""
 
 
 def _columns(exposures: Sequence[Exposure]) -> list[list[object]]:
-    names = ("id", "viewer", "subject", "method", "version", "band", "place", "held")
+    names = ("id", "viewer", "subject", "method", "version", "band", "place", "held", "basis")
     return [[getattr(each, name) for each in exposures] for name in names]
 
 
@@ -74,10 +76,12 @@ async def shown_since(tx: Transaction, viewer: str, since: datetime) -> int:
     return int(count)
 
 
-async def repeated(tx: Transaction, subject: bytes, viewer: str, days: int) -> set[tuple[str, str]]:
-    """Method and band of cards about somebody that the viewer has seen lately."""
+async def repeated(
+    tx: Transaction, subject: bytes, viewer: str, days: int
+) -> set[tuple[str, str, bytes]]:
+    """Method, band and basis of cards about somebody that the viewer has seen lately."""
     rows = await tx.fetch(_REPEATED, subject, viewer, days)
-    return {(row["method"], row["band"]) for row in rows}
+    return {(row["method"], row["band"], row["basis"]) for row in rows}
 
 
 async def hold_out(database: Database) -> int:

@@ -72,7 +72,7 @@ _TYPES = {
     "condition": ("Condition", "List"),
     "medicine": ("MedicationRequest", "MedicationStatement", "List"),
     "quantity": ("Observation",),
-    "choice": ("Observation", "QuestionnaireResponse"),
+    "choice": ("Observation",),
     "stay": ("Encounter",),
     "visits": ("Encounter",),
 }
@@ -81,13 +81,20 @@ _TYPES = {
 def wanted(calculators: Iterable[Calculator]) -> Wanted:
     """What these calculators ask, with those from which they derive an input."""
     inputs = list(_all_inputs(calculators))
-    types = dict.fromkeys(kind for each in inputs for kind in _TYPES.get(each.kind, ()))
+    types = dict.fromkeys(kind for each in inputs for kind in _types_of(each))
     measured = [each for each in inputs if each.codes.loinc]
     kinds = (*types, *(("Observation",) if measured and "Observation" not in types else ()))
     loinc = dict.fromkeys(code for each in measured for code in each.codes.loinc)
     days = [each.look_back_days for each in measured]
     longest = None if None in days else max((day for day in days if day), default=0)
     return Wanted(kinds, tuple(loinc), longest)
+
+
+def _types_of(one: Input) -> Iterable[str]:
+    """What is answered by a code is answered in questionnaires as well."""
+    yield from _TYPES.get(one.kind, ())
+    if one.answers and one.codes.loinc:
+        yield "QuestionnaireResponse"
 
 
 def _all_inputs(calculators: Iterable[Calculator]) -> Iterable[Input]:
