@@ -11,7 +11,7 @@ from polyclinic.foundation.errors import Problem
 from polyclinic.services.insights.actions import remembering, respecting
 from polyclinic.services.insights.actions.reading import Read, read
 from polyclinic.services.insights.actions.state import Engine
-from polyclinic.services.insights.domain import asking, assessments, ranking
+from polyclinic.services.insights.domain import asking, assessments, expiring, ranking
 from polyclinic.services.insights.domain.assessments import Titled
 from polyclinic.services.insights.domain.calculators import (
     Calculator,
@@ -21,9 +21,11 @@ from polyclinic.services.insights.domain.calculators import (
     registry,
 )
 from polyclinic.services.insights.domain.consents import SCORING
+from polyclinic.services.insights.domain.expiring import Due
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.gateways.charts import Changed, Put
 from polyclinic.services.insights.store import assessments as rows
+from polyclinic.services.insights.store import work
 from polyclinic.services.insights.store.assessments import Kept
 
 Json = dict[str, Any]
@@ -54,6 +56,8 @@ class _Done:
     kept: list[Kept] = field(default_factory=list[Kept])
     over: list[UUID] = field(default_factory=list[UUID])
     failed: list[str] = field(default_factory=list[str])
+    # When what was said has to be looked at though nothing will have changed.
+    expiries: list[Due] = field(default_factory=list[Due])
 
 
 async def assess(engine: Engine, task: Task) -> None:
@@ -62,6 +66,7 @@ async def assess(engine: Engine, task: Task) -> None:
     async with engine.database.transaction() as tx:
         await rows.keep(tx, done.kept)
         await rows.end(tx, done.over)
+        await work.set_expiry(tx, done.expiries)
     if done.failed:
         raise NotAllScored(place=done.failed[0])
 
@@ -151,6 +156,8 @@ async def _tell(
         await _name_device(engine, titled)
         done.puts.append(Put(new, charts.version_of(former) if former else 0))
         done.puts.append(Put(assessments.provenance(titled, new)))
+    ends = expiring.expiry(calculator, scored, scene.now)
+    done.expiries += [ends] if ends else []
     action = assessments.proposed(scored)
     done.kept.append(
         Kept(

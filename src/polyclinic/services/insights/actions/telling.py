@@ -1,7 +1,7 @@
 """Tells records and the worklist what a champion says, and takes back what nobody says any more."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from polyclinic.services.insights.domain.life.scored import ModelScore
 from polyclinic.services.insights.gateways import charts
 from polyclinic.services.insights.gateways.charts import Put
 from polyclinic.services.insights.store import assessments as rows
-from polyclinic.services.insights.store import models
+from polyclinic.services.insights.store import models, work
 from polyclinic.services.insights.store.assessments import Kept
 
 Json = dict[str, Any]
@@ -55,6 +55,7 @@ async def tell(
     async with engine.turn, engine.database.transaction() as tx:
         await rows.keep(tx, kept)
         await rows.end(tx, over)
+        await work.set_expiry(tx, [_until(each) for each in heard.values()])
 
 
 async def _said(
@@ -72,6 +73,11 @@ async def _said(
         engine.devices.add(titled.device)
     version = charts.version_of(former) if former else 0
     return [Put(new, version), Put(assessments.provenance(titled, new))]
+
+
+def _until(said: ModelScore) -> tuple[str, int, datetime]:
+    """What it foretells is over with its horizon: then its occasion is looked at again."""
+    return said.trigger, 1, said.index + timedelta(days=said.horizon_days)
 
 
 def _kept(engine: Engine, patient: str, number: UUID, said: ModelScore) -> Kept:

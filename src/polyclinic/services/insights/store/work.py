@@ -41,6 +41,14 @@ INSERT INTO insights.due AS d (name, version, at)
 SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[]) ORDER BY 1
 ON CONFLICT (name) DO UPDATE SET version = greatest(d.version, excluded.version), at = excluded.at
 """
+# Several scores may rest on one resource: the first that ends has it looked at, then the next.
+_EXPIRES: LiteralString = """
+INSERT INTO insights.due AS d (name, version, at)
+SELECT name, max(version), min(at) FROM unnest($1::text[], $2::int[], $3::timestamptz[])
+    AS t(name, version, at)
+GROUP BY name ORDER BY name
+ON CONFLICT (name) DO UPDATE
+SET version = greatest(d.version, excluded.version), at = least(d.at, excluded.at)"""
 _TAKE_DUE: LiteralString = """
 DELETE FROM insights.due WHERE name IN (
     SELECT name FROM insights.due WHERE at <= $1 ORDER BY at LIMIT 500 FOR UPDATE SKIP LOCKED
@@ -55,6 +63,12 @@ async def set_due(tx: Transaction, rows: Sequence[tuple[str, int, datetime | Non
     later = [row for row in rows if row[2] is not None]
     if later:
         await tx.execute(_DUE, *(list(column) for column in zip(*later, strict=True)))
+
+
+async def set_expiry(tx: Transaction, rows: Sequence[tuple[str, int, datetime]]) -> None:
+    """name, version, and when something said of it ends by itself; what is due sooner stays."""
+    if rows:
+        await tx.execute(_EXPIRES, *(list(column) for column in zip(*rows, strict=True)))
 
 
 async def note_due(tx: Transaction, now: datetime) -> int:
