@@ -137,17 +137,10 @@ async def _within_budgets(
             number = ids.new_uuid()
             kept.append(
                 Exposure(
-                    number,
-                    viewer,
-                    subject,
-                    each.calculator.id,
-                    each.calculator.version,
-                    each.band,
-                    "card",
-                    held,
-                    basis,
+                    number, viewer, subject, each.calculator.id, each.calculator.version,
+                    each.band, "card", held, basis,
                 )
-            )
+            )  # fmt: skip
             engine.meters.card(each.calculator.id, held)
             if held == alerts.SHOWN:
                 shown.append(cards.card(each, asked.patient, str(number)))
