@@ -10,6 +10,7 @@ from polyclinic.foundation.errors import Invalid
 from polyclinic.services.insights.domain.calculators import (
     Missing,
     NotForThem,
+    OutOfRange,
     Quantity,
     Scored,
     answer,
@@ -606,11 +607,103 @@ def test_phq_9_is_read_from_a_completed_questionnaire():
 
 def test_the_country_of_the_address_chooses_the_baseline_of_the_kidney_failure_equation():
     four = registry()["kidney-failure-4"]
-    lived = {"US": "north-america", "ca": "north-america", "FR": "elsewhere"}
+    lived = {
+        "US": "north-america", "ca": "north-america", "FR": "elsewhere", "NO": "elsewhere",
+        "United States": "north-america", "U.S.A.": "north-america", "Germany": "elsewhere",
+    }  # fmt: skip
     for country, region in lived.items():
         of = chart(address=[{"country": country}])
         assert found(of, "region", four).answer == region
     assert isinstance(found(chart(), "region", four), Lack)
+    for unclear in ("NA", "PR", "unknown", "Los Estados Unidos"):
+        assert isinstance(found(chart(address=[{"country": unclear}]), "region", four), Lack)
+
+
+def test_kidney_function_is_not_computed_of_creatinine_on_dialysis():
+    lab = observation("scr", "2160-0", 7.5, "mg/dL")
+    for code, system in (("105502003", SNOMED), ("Z99.2", "http://hl7.org/fhir/sid/icd-10-cm")):
+        dialysis = condition("c1", code, system=system)
+        assert isinstance(answer(EGFR, chart(lab, dialysis), AT), NotForThem)
+    assert isinstance(answer(EGFR, chart(lab, condition("c1", "195967001")), AT), Scored)
+
+
+def test_liver_fibrosis_is_not_told_of_an_acute_hepatitis_nor_of_results_years_apart():
+    fib = registry()["fib-4"]
+
+    def liver(ast, alt, ast_day="2026-05-01"):
+        return chart(observation("ast", "1920-8", ast, "U/L", ast_day),
+                     observation("alt", "1742-6", alt, "U/L"),
+                     observation("plt", "777-3", 200, "10*9/L"))  # fmt: skip
+
+    assert isinstance(answer(fib, liver(80, 64), AT), Scored)
+    assert isinstance(answer(fib, liver(3000, 3500), AT), OutOfRange)
+    assert isinstance(answer(fib, liver(80, 64, "2026-02-01"), AT), Scored)
+    apart = answer(fib, liver(80, 64, "2026-01-30"), AT)
+    assert isinstance(apart, Missing)
+    assert [(lack.input, lack.reference) for lack in apart.what] == [("ast", "Observation/ast")]
+
+
+def test_body_mass_is_not_computed_of_a_childs_height():
+    bmi = registry()["body-mass-index"]
+    weight = observation("w", "29463-7", 70, "kg")
+    small, grown = (observation("h", "8302-2", cm, "cm", day)
+                    for cm, day in ((130, "2016-05-01"), (180, "2025-05-01")))  # fmt: skip
+    young = answer(bmi, chart(weight, small, born="2007-02-01"), AT)
+    assert isinstance(young, Missing)
+    assert "since the age of 18" in young.what[0].why
+    assert answer(bmi, chart(weight, grown, born="2007-02-01"), AT).value("bmi").number == 21.6
+
+
+VITALS = (("rr", "9279-1", 26, "/min"), ("o2", "59408-5", 90, "%"), ("flow", "3151-8", 2, "L/min"),
+          ("sbp", "8480-6", 95, "mm[Hg]"), ("hr", "8867-4", 112, "/min"),
+          ("t", "8310-5", 38.5, "Cel"))  # fmt: skip
+
+
+def vitals(**hours):
+    """A whole set of 10 o'clock, of which some are of another hour."""
+    day = "2026-06-01T{:02}:00:00Z"
+    made = [observation(name, code, value, unit, day.format(hours.get(name, 10)))
+            for name, code, value, unit in VITALS]  # fmt: skip
+    return [*made, coded("avpu", "67775-7", LOINC, "LA9340-6", day.format(10))]
+
+
+def test_an_early_warning_is_of_one_set_of_vital_signs():
+    news = registry()["news2"]
+    assert isinstance(answer(news, chart(*vitals()), AT), Scored)
+    assert isinstance(answer(news, chart(*vitals(hr=6)), AT), Scored)
+    mixed = answer(news, chart(*vitals(rr=1, hr=5)), AT)
+    assert isinstance(mixed, Missing)
+    assert {lack.input for lack in mixed.what} == {"respiratory_rate", "heart_rate"}
+    assert isinstance(answer(registry()["qsofa"], chart(*vitals(rr=1)), AT), Missing)
+
+
+@pytest.mark.parametrize("name", ["news2", "qsofa", "body-mass-index"])
+def test_a_score_with_a_limit_of_age_is_not_told_where_the_age_is_unknown(name):
+    measured = [*vitals(), observation("w", "29463-7", 70, "kg"),
+                observation("h", "8302-2", 180, "cm")]  # fmt: skip
+    assert isinstance(answer(registry()[name], chart(*measured), AT), Scored)
+    unknown = answer(registry()[name], chart(*measured, born=None), AT)
+    assert isinstance(unknown, Missing)
+    assert [lack.input for lack in unknown.what] == ["age"]
+    assert isinstance(
+        answer(registry()[name], chart(*measured, born="2015-01-01"), AT), OutOfRange | Missing
+    )
+
+
+@pytest.mark.parametrize("name", ["cha2ds2-va", "cha2ds2-vasc"])
+def test_a_stroke_score_does_not_decide_where_the_valve_does(name):
+    af, stenosis = condition("c1", "49436004"), condition("c2", "79619009")
+    valve = condition("c3", "Z95.2", system="http://hl7.org/fhir/sid/icd-10-cm")
+    assert isinstance(answer(registry()[name], chart(af), AT), Scored)
+    for each in (stenosis, valve):
+        assert isinstance(answer(registry()[name], chart(af, each), AT), NotForThem)
+
+
+def test_of_the_strokes_has_bled_counts_no_transient_attack():
+    bled = registry()["has-bled"]
+    assert found(chart(condition("c1", "266257000")), "stroke", bled).answer is False
+    assert found(chart(condition("c1", "230690007")), "stroke", bled).answer is True
+    assert found(chart(condition("c1", "266257000")), "stroke", registry()["cha2ds2-va"]).answer
 
 
 def test_what_a_person_adds_at_the_screen_goes_before_the_chart_and_is_checked():

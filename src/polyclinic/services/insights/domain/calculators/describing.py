@@ -41,6 +41,7 @@ How a value is found in a chart, for all of them:
   is missing. So it is where an open entry has no code of SNOMED CT or ICD-10: it could be anything.
 - A medicine is known by its ATC code, or by its ingredient's international name (INN) or a usual
   brand as a word of its name. What no list knows stands beside the no as `not recognised`.
+- An age that only limits (`optional`) is needed in a chart: unknown, it would keep no limit.
 - What somebody adds at the screen goes before the chart.
 
 Answers are scored, missing (what, and which one would change most), out of range, or not for them.
@@ -77,6 +78,8 @@ def _section(one: Calculator) -> Iterator[str]:
         yield "- Shown beside another score only; it never proposes an action."
     for gate in one.gates:
         yield f"- Must be {'there' if gate.must else 'absent'}: {_words(gate.input)}."
+    for group in one.together:
+        yield f"- Measured within {group.hours} hours of each other: {', '.join(group.inputs)}."
     yield ""
     yield "| input | what | unit | codes | look-back | taken | plausible | valid |"
     yield "|---|---|---|---|---|---|---|---|"
@@ -136,6 +139,8 @@ def _codes(each: Input) -> str:
         more = f" and {len(codes) - 4} more" if len(codes) > 4 else ""
         if codes:
             parts.append(f"{system} {', '.join(codes[:4])}{more}")
+    if each.from_age:
+        parts.append(f"from the age of {each.from_age} on")
     if each.derived:
         parts.append(f"else by {each.derived[0]}")
     return "; ".join(parts)

@@ -18,6 +18,7 @@ from polyclinic.services.insights.domain.calculators.values import (
     Gate,
     Output,
     Safety,
+    Together,
 )
 from polyclinic.services.insights.domain.charts import Codes, Input, Range
 from polyclinic.services.insights.domain.charts.inputs import Kind, Take
@@ -50,6 +51,12 @@ class _Input(_Strict):
     ever: bool = False
     derived: tuple[str, str] | None = None
     whole: bool = False
+    from_age: int | None = None
+
+
+class _Together(_Strict):
+    inputs: tuple[str, ...]
+    hours: int
 
 
 class _Gate(_Strict):
@@ -113,6 +120,7 @@ class _File(_Strict):
     requires: tuple[_Gate, ...] = ()
     excludes: tuple[_Gate, ...] = ()
     safety: tuple[_Safety, ...] = ()
+    together: tuple[_Together, ...] = ()
     comparison_only: bool = False
     healthy: dict[str, float | bool | str] = {}
 
@@ -133,6 +141,7 @@ def read_calculator(content: str, where: str) -> Calculator:
     inputs = tuple(_input(name, each, where) for name, each in said.inputs.items())
     names = {each.name for each in inputs}
     _known({rule.input for rule in said.safety}, names, f"{where}: safety.input")
+    _known({name for each in said.together for name in each.inputs}, names, f"{where}: together")
     _known(set(said.healthy), names, f"{where}: healthy")
     _known({said.decides}, said.outputs, f"{where}: decides")
     _known({said.formula}, FORMULAS, f"{where}: formula")
@@ -147,6 +156,7 @@ def read_calculator(content: str, where: str) -> Calculator:
         safety=tuple(Safety(each.input, each.above, actions[each.action]) for each in said.safety),
         formula=FORMULAS[said.formula], oracles=said.oracles, vectors=said.vectors,
         comparison_only=said.comparison_only, healthy=said.healthy,
+        together=tuple(Together(each.inputs, each.hours) for each in said.together),
     )  # fmt: skip
 
 
@@ -177,7 +187,7 @@ def _input(name: str, said: Mapping[str, Any], where: str) -> Input:
         Codes(one.loinc, one.snomed, _undotted(one.icd10), one.atc, one.names, _others(one)),
         one.answers, one.analyte, one.analytes, one.look_back_days, one.take,
         one.plausible and Range(*one.plausible), one.valid and Range(*one.valid),
-        one.optional, one.ever, one.derived, one.whole,
+        one.optional, one.ever, one.derived, one.whole, one.from_age,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from polyclinic.foundation.errors import Invalid
@@ -19,6 +19,7 @@ from polyclinic.services.insights.domain.calculators.values import (
     OutOfRange,
     Quantity,
     Scored,
+    Together,
     Value,
 )
 from polyclinic.services.insights.domain.calculators.weighing import most_telling
@@ -66,6 +67,8 @@ def conclude(calculator: Calculator, finding: Finding) -> Answered:
             gathered.found[wanted.name] = found
         else:
             (gathered.optional if wanted.optional else gathered.lacks).append(found)
+    for group in calculator.together:
+        _part(calculator, group, gathered)
     safety = _safety(calculator, gathered)
     shut = _shut(calculator, finding, gathered)
     if shut is not None:
@@ -79,6 +82,23 @@ def conclude(calculator: Calculator, finding: Finding) -> Answered:
     return _scored(calculator, gathered, safety)
 
 
+def _part(calculator: Calculator, group: Together, gathered: _Gathered) -> None:
+    """What is too much older than the newest of its group becomes a lack, with its date."""
+    ages = {
+        name: min(dates)
+        for name in group.inputs
+        if name in gathered.found
+        and (dates := [each.date for each in gathered.found[name].used if each.date])
+    }
+    words = {each.name: each for each in calculator.inputs}
+    last = max(ages.values(), default=None)
+    for name, at in ages.items():
+        if last is not None and last - at > timedelta(hours=group.hours):
+            apart = gathered.found.pop(name).used[0].reference
+            why = f"the last is of {at:%Y-%m-%d %H:%M}, too old beside the others"
+            gathered.lacks.append(lack(words[name], why, apart))
+
+
 def _shut(calculator: Calculator, finding: Finding, gathered: _Gathered) -> NotForThem | None:
     """The first gate that does not let them in; one that nobody can answer is a lack."""
     for gate in calculator.gates:
@@ -88,7 +108,8 @@ def _shut(calculator: Calculator, finding: Finding, gathered: _Gathered) -> NotF
                 gathered.lacks.append(found)
         elif found.answer is not gate.must:
             return NotForThem(gate.why, found.used)
-        else:
+        elif not gate.input.optional or not all(each.assumed for each in found.used):
+            # A silence that is not needed either is nothing that the score rests on.
             gathered.found[gate.input.name] = found
     return None
 
@@ -211,7 +232,15 @@ def by_chart(
             wanted, _none_as_new(found, wanted), by_chart(behind, chart, at, {}, others)
         )
 
-    return conclude(calculator, finding)
+    return conclude(_of_known_age(calculator), finding)
+
+
+def _of_known_age(calculator: Calculator) -> Calculator:
+    """Stated values are the caller's to judge; in a chart an unknown age keeps no limit of age."""
+    inputs = (
+        replace(each, optional=False) if each.kind == "age" else each for each in calculator.inputs
+    )
+    return replace(calculator, inputs=tuple(inputs))
 
 
 def _is_newer(behind: Calculator, chart: Chart, wanted: Input, at: datetime) -> bool:

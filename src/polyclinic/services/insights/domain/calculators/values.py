@@ -106,6 +106,14 @@ class Safety:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Inputs that mean something only if measured within so many hours of each other."""
+
+    inputs: tuple[str, ...]
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
 class Calculator:
     """One published score. `comparison_only`: shown beside another, never acted upon."""
 
@@ -131,6 +139,7 @@ class Calculator:
     comparison_only: bool = False
     # The values of the healthy person of the same age and sex to whom a result is compared.
     healthy: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    together: tuple[Together, ...] = ()
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -6,7 +6,7 @@ older value does not stand in for it.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -55,15 +55,16 @@ def _find_sex(chart: Chart, wanted: Input) -> Found | Lack:
 
 
 def _find_region(chart: Chart, wanted: Input) -> Found | Lack:
-    """Of the first address with a country: one of the named, else the answer that names none."""
+    """Of the first address with a country, by ISO 3166 code or usual name; never by default."""
     countries = [
         str(each["country"]) for each in each_of(chart.patient, "address") if each.get("country")
     ]
     if not countries:
         return lack(wanted, "no address says the country", _patient(chart))
-    named = [a for a, codes in wanted.answers.items() if countries[0].upper() in codes]
-    other = [a for a, codes in wanted.answers.items() if not codes]
-    answer = (named or other)[0]
+    country = countries[0].upper().replace(".", "").strip()
+    answer = next((each for each, names in wanted.answers.items() if country in names), None)
+    if answer is None:
+        return lack(wanted, "the country of the address is not one that is known", _patient(chart))
     return Found(answer, (Used(wanted.name, None, answer, "", None, _patient(chart)),))
 
 
@@ -101,23 +102,33 @@ def newest(chart: Chart, wanted: Input, at: datetime) -> datetime | None:
 
 def _past(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measured]]:
     """By any of the input's codes, newest first."""
+    first = _grown(chart, wanted)
     # By the value itself: one that carries two of the codes is still one measurement.
     by_value = {
         id(one.value): (code, one)
         for code in wanted.codes.loinc
         for one in chart.measured.get(code, ())
-        if one.at <= at
+        if first <= one.at <= at
     }
     past = list(by_value.values())
     past.sort(key=lambda each: (each[1].at, each[1].said, each[1].reference), reverse=True)
     return past
 
 
+def _grown(chart: Chart, wanted: Input) -> datetime:
+    """From when on a value counts, by the age from which it does."""
+    born = moment(chart.patient.get("birthDate"))
+    if wanted.from_age is None or born is None:
+        return datetime.min.replace(tzinfo=UTC)
+    return born + timedelta(days=365.25 * wanted.from_age)
+
+
 def _within(chart: Chart, wanted: Input, at: datetime) -> list[tuple[str, Measured]] | Lack:
     """Newest first, by any of the input's codes; none, or none recent enough, is a Lack."""
     past = _past(chart, wanted, at)
     if not past:
-        return lack(wanted)
+        since = f" since the age of {wanted.from_age}" if wanted.from_age else ""
+        return lack(wanted, NOT_RECORDED + since)
     if wanted.look_back_days is None:
         return past
     first = at - timedelta(days=wanted.look_back_days)

@@ -75,6 +75,8 @@ class Input:
     ever: bool = False
     derived: tuple[str, str] | None = None
     whole: bool = False
+    # quantity: only what was measured at this age or later counts.
+    from_age: int | None = None
 
     @property
     def is_number(self) -> bool:
