@@ -53,6 +53,23 @@ def test_a_transfer_within_the_gap_is_no_return():
     assert [each.event for each in found] == [False]
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["SNOMED//313436004", "SNOMED//127013003", "SNOMED//8801005", "ICD10CM//E08.9", "ICD10//E14.9"],
+)
+def test_who_has_diabetes_by_any_of_its_codes_is_not_asked_whether_it_will_come(code):
+    seen = [BIRTH, at(-800, "STAY//AMB//START"), at(0, "STAY//AMB//START")]
+    assert [each.index for each in samples(DIABETES, seen, until=day(3000))][-1:] == [day(0)]
+    known = [*seen, at(-900, code)]
+    assert not samples(DIABETES, known, until=day(3000))
+
+
+def test_a_diagnosis_of_diabetes_by_its_exact_code_is_an_outcome():
+    seen = [BIRTH, at(-800, "STAY//AMB//START"), at(0, "STAY//AMB//START")]
+    later = samples(DIABETES, [*seen, at(400, "SNOMED//313436004")], until=day(3000))
+    assert [each.event for each in later][-1:] == [True]
+
+
 def test_who_is_excluded_at_the_index_is_not_asked_about():
     dead = [BIRTH, *stay(0, 5), at(4, "MEDS_DEATH")]
     assert not samples(READMISSION, dead, until=day(100))

@@ -77,6 +77,18 @@ def test_a_chart_is_read_as_coded_facts_with_the_day_on_which_they_were_known():
     assert planned.known_at < planned.time
 
 
+@pytest.mark.parametrize(
+    ("version", "recorded", "known"),
+    [("1", None, 2026), ("2", None, 2010), ("2", "2012-05-01", 2012), (None, None, 2026)],
+)
+def test_an_old_diagnosis_that_was_mended_is_not_known_only_since_then(version, recorded, known):
+    meta = {"versionId": version, "lastUpdated": "2026-01-01T00:00:00Z"}
+    old = {"resourceType": "Condition", "id": "c1", "code": coded(SNOMED, "44054006"),
+           "onsetDateTime": "2010-03-01", "recordedDate": recorded, "meta": meta}  # fmt: skip
+    [diabetes] = facts_of([old])
+    assert (diabetes.time.year, diabetes.known_at.year) == (2010, known)
+
+
 def test_no_word_of_a_chart_and_no_true_date_is_in_an_event():
     rows = events_of(KEYED, "Patient/ada", CHART, TODAY)
     text = str(rows).encode()

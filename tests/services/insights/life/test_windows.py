@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from polyclinic.services.insights.domain.charts.units import UnitRefused, convert
 from polyclinic.services.insights.domain.events import Fact
-from polyclinic.services.insights.domain.tasks import Timeline, features, samples, tasks
+from polyclinic.services.insights.domain.tasks import Timeline, basis, features, samples, tasks
 
 YEAR = 365.25
 
@@ -37,7 +37,8 @@ def demographic(name, index, trigger):
 def point_of(e, feature, index):
     if not any(e.code == c or (c[-1] == "*" and e.code.startswith(c[:-1])) for c in feature.codes):
         return None
-    if feature.days is not None and e.time < index - timedelta(days=feature.days):
+    counted = e.known_at if feature.recorded else e.time
+    if feature.days is not None and counted < index - timedelta(days=feature.days):
         return None
     key = (e.time, e.known_at, e.code, e.value or 0.0)
     if not feature.unit:
@@ -146,3 +147,17 @@ def test_a_number_that_nobody_has_is_left_out_and_not_cut_off():
     task = tasks()["readmission-30d"]
     chart = [BIRTH, Fact(day(10), day(10), "LOINC//718-7", 140.0, "g/dL")]
     assert features(task, Timeline(chart), day(20))["haemoglobin.last"] is None
+
+
+def test_an_old_disease_is_among_the_diagnoses_of_the_stay_in_which_it_was_written_down():
+    task = tasks()["readmission-30d-diabetes"]
+    onset, leaving = day(-1500), day(100)
+    written = {"stay": day(97), "long ago": day(-1400), "afterwards": day(101)}
+    there = {
+        when: features(task, Timeline([BIRTH, Fact(onset, known, "ICD10CM//I50.9")]), leaving)
+        for when, known in written.items()
+    }
+    flags = {when: row["heart_failure.there"] for when, row in there.items()}
+    assert flags == {"stay": 1.0, "long ago": 0.0, "afterwards": 0.0}
+    timeline = Timeline([BIRTH, Fact(onset, day(97), "ICD10CM//I50.9", reference="Condition/c1")])
+    assert basis(task, timeline, leaving)["heart_failure.there"] == ("Condition/c1",)

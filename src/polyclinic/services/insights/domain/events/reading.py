@@ -130,13 +130,18 @@ def _measured(quantity: Resource) -> tuple[float | None, str]:
 
 
 def _condition(entry: Resource) -> Iterator[Fact]:
-    """An onset lies before the day on which somebody wrote it down: only then was it known."""
+    """An onset lies before the day on which somebody wrote it down: only then was it known.
+
+    Without `recordedDate` the first version tells that day. A later one tells only when something
+    was mended, and an old disease is not of today: then it counts as known since it began.
+    """
     problem = resources.problem(entry)
     if problem is None or problem.since is None or problem.standing in ("refuted", "unsure"):
         return
     said = entry.get("onsetDateTime") or part_of(entry, "onsetPeriod").get("start")
     began = resources.moment(said) or problem.since
-    written = part_of(entry, "meta").get("lastUpdated")
+    is_first = problem.version in (None, "1")
+    written = part_of(entry, "meta").get("lastUpdated") if is_first else None
     known = _later(began, entry.get("recordedDate"), written)
     for name in _names(entry.get("code")):
         yield Fact(began, known, name, reference=problem.reference)

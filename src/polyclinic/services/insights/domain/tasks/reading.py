@@ -52,6 +52,7 @@ class _Feature(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     unit: str = ""
     analyte: str = ""
     plausible: tuple[float, float] | None = None
+    recorded: bool = False
 
 
 class _Index(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -186,6 +187,7 @@ def _feature(said: _Feature, place: str) -> Feature:
         said.analyte,
         low,
         high,
+        said.recorded,
     )
 
 

@@ -42,7 +42,8 @@ class Feature:
     """Numbers about one kind of events in the days before the index.
 
     `last`, `mean` in the unit; `age` of the last in days; `slope` in units a year; `count`;
-    `missing` and `there` are 1 or 0. `days` None: as far back as anything is known.
+    `missing` and `there` are 1 or 0. `days` None: as far back as anything is known. `recorded`: the
+    days count from when it was written down, for an old disease is a diagnosis of the stay, too.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Feature:
     analyte: str = ""
     low: float | None = None
     high: float | None = None
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

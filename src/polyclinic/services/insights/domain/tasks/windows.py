@@ -53,6 +53,14 @@ class Timeline:
             found += [each for each in window if each.known_at <= index]
         return sorted(found, key=_order)
 
+    def of_feature(self, feature: Feature, index: datetime) -> list[Moment]:
+        """What a feature looks at: known by the index, and begun or recorded within its days."""
+        if not feature.recorded or feature.days is None:
+            return self.known(feature.codes, index, feature.days)
+        first = index - timedelta(days=feature.days)
+        ever = self.known(feature.codes, index, None)
+        return [each for each in ever if each.known_at >= first]
+
     def _named(self, codes: tuple[str, ...]) -> list[str]:
         exact = [code for code in codes if code in self._by_code]
         if not any(code.endswith("*") for code in codes):
@@ -95,7 +103,7 @@ def features(
         name: _demographic(name, timeline, index, trigger) for name in task.demographics
     }
     for feature in task.features:
-        known = timeline.known(feature.codes, index, feature.days)
+        known = timeline.of_feature(feature, index)
         measured = _measured(feature, known)
         for part in feature.of:
             row[f"{feature.name}.{part}"] = _part(part, feature, known, measured, index)
@@ -109,7 +117,7 @@ def basis(task: Task, timeline: Timeline, index: datetime) -> dict[str, tuple[st
         said = timeline.known(codes, index, None)
         found[name] = tuple(str(getattr(each, "reference", "")) for each in said[-1:])
     for feature in task.features:
-        known = timeline.known(feature.codes, index, feature.days)
+        known = timeline.of_feature(feature, index)
         names = [str(getattr(each, "reference", "")) for each in known]
         for part in feature.of:
             wanted = names[-1:] if part in ("last", "age", "there") else names
