@@ -1,7 +1,7 @@
 """Scores one person's chart anew and tells records what has changed: a repeat writes nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain import asking, assessments, expiring, ranking
 from polyclinic.services.insights.domain.assessments import Titled
 from polyclinic.services.insights.domain.calculators import (
+    Action,
     Calculator,
     Chart,
     Scored,
@@ -58,6 +59,9 @@ class _Done:
     failed: list[str] = field(default_factory=list[str])
     # When what was said has to be looked at though nothing will have changed.
     expiries: list[Due] = field(default_factory=list[Due])
+    proposals: dict[str, tuple[Calculator, Action]] = field(
+        default_factory=dict[str, tuple[Calculator, Action]]
+    )
 
 
 async def assess(engine: Engine, task: Task) -> None:
@@ -141,6 +145,13 @@ async def _score(engine: Engine, done: _Done, scene: _Scene, due: Sequence[Calcu
             await _tell(engine, done, scene, (calculator, told, number, former))
         elif former is not None:
             _end(done, former, scene.task)
+    silent = ranking.gives_way(done.proposals)
+    done.kept = [_unlisted(each) if each.method in silent else each for each in done.kept]
+
+
+def _unlisted(kept: Kept) -> Kept:
+    """The score stands; another line proposes the same step."""
+    return replace(kept, action="", urgency=0, benefit=0.0)
 
 
 async def _tell(
@@ -159,6 +170,8 @@ async def _tell(
     ends = expiring.expiry(calculator, scored, scene.now)
     done.expiries += [ends] if ends else []
     action = assessments.proposed(scored)
+    if action is not None:
+        done.proposals[calculator.id] = calculator, action
     done.kept.append(
         Kept(
             number,

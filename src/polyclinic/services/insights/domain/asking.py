@@ -53,9 +53,12 @@ def is_gone(patient: Mapping[str, Any]) -> bool:
 
 
 def due(changed: Iterable[Mapping[str, Any]]) -> tuple[Calculator, ...]:
-    """The calculators that use something of these resources."""
+    """The calculators that use something of these resources, and those that they replace: whether
+    these give way may have changed."""
     seen = list(changed)
-    return tuple(each for each in registry().values() if _concerns(wanted([each]), seen))
+    found = {each.id for each in registry().values() if _concerns(wanted([each]), seen)}
+    found |= {other for name in found for other in registry()[name].replaces}
+    return tuple(each for each in registry().values() if each.id in found)
 
 
 def _concerns(asked: Wanted, changed: Sequence[Mapping[str, Any]]) -> bool:

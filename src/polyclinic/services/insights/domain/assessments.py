@@ -233,8 +233,12 @@ def words_of(calculator: Calculator, name: str) -> str:
 
 
 def proposed(scored: Scored) -> Action | None:
-    """The one thing to do: what is urgent for safety before what the band says."""
-    found = [*scored.safety, *([scored.action] if scored.action else [])]
+    """The one thing to do: what is urgent for safety before what the band says; nothing that is
+    done already."""
+    action = scored.action
+    if action is not None and action.unless in {u.input for u in scored.used if u.code == "yes"}:
+        action = action.instead
+    found = [*scored.safety, *([action] if action else [])]
     return max(found, key=urgency, default=None)
 
 

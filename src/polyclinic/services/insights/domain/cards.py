@@ -83,12 +83,26 @@ def candidates(
     bearing = (
         bears_on(asked.orders) if asked.service.hook == "order-sign" else asked.service.methods
     )
+    proposals = {each.calculator.id: (each.calculator, each.action) for each in found}
+    silent = ranking.gives_way(proposals)
     kept = [
         each
         for each in found
         if bearing is None or each.calculator.id in bearing | learned or each.answered.safety
+        if each.calculator.id not in silent and not _is_ordered(each, asked.orders)
     ]
     return sorted(kept, key=_place)
+
+
+def _is_ordered(each: Candidate, orders: Sequence[Json]) -> bool:
+    """Whether the medicine that is proposed is about to be signed."""
+    wanted = next((i for i in each.calculator.inputs if i.name == each.action.unless), None)
+    if wanted is None:
+        return False
+    words, codes = " ".join(_words(orders)).lower(), wanted.codes
+    return any(name in words for name in codes.names) or any(
+        code.startswith(codes.atc) for code in _codes(orders)
+    )
 
 
 def _action(answered: Answered) -> Action | None:
@@ -156,13 +170,13 @@ def card(candidate: Candidate, patient: str, number: str) -> Json:
             for code, display in REASONS.items()
         ],
     }
-    if not calculator.doi:
+    if not calculator.doi.startswith("10."):  # a report that has none
         del made["source"]["url"]
     if action.draft is not None:
         made["selectionBehavior"] = "at-most-one"
         made["suggestions"] = [
             {
-                "label": shortened(action.draft.display, LABEL_MAX),
+                "label": shortened(action.text, LABEL_MAX),
                 "uuid": number,
                 "isRecommended": True,
                 "actions": [
@@ -227,7 +241,8 @@ def draft(action: Action, patient: str) -> Json:
     assert action.draft is not None
     wanted = action.draft
     coding = {"system": wanted.system, "code": wanted.code, "display": wanted.display}
-    code = {"coding": [coding], "text": wanted.display}
+    # The code is often wider than the step: "counseling" for a talk about a statin.
+    code = {"coding": [coding], "text": action.text}
     who = {"reference": f"Patient/{patient}"}
     if wanted.type == "Task":
         return {

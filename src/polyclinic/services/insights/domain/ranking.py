@@ -5,8 +5,10 @@ what its guideline asks for says how much is at stake. Nothing without an action
 however high: a list that nobody can act on is noise.
 """
 
+from collections.abc import Mapping
+
 from polyclinic.services.insights.domain.assessments import PERCENT, proposed, urgency
-from polyclinic.services.insights.domain.calculators import Calculator, Scored
+from polyclinic.services.insights.domain.calculators import Action, Calculator, Scored
 
 # By urgency of the action: info, warning, critical. Judgement of ours, not of a publication.
 AT_STAKE = (0.15, 0.4, 0.9)
@@ -20,6 +22,16 @@ def benefit(calculator: Calculator, scored: Scored) -> float:
         return 0.0
     level = urgency(action)
     return round(_risk(calculator, scored, level) * ACTIONABLE[level], 6)
+
+
+def gives_way(proposals: Mapping[str, tuple[Calculator, Action]]) -> frozenset[str]:
+    """The calculators whose step one that replaces them proposes as well, in the same words."""
+    return frozenset(
+        other
+        for calculator, action in proposals.values()
+        for other in calculator.replaces
+        if other in proposals and proposals[other][1].text == action.text
+    )
 
 
 def _risk(calculator: Calculator, scored: Scored, level: int) -> float:

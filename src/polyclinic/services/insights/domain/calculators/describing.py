@@ -101,6 +101,14 @@ def _results(one: Calculator) -> Iterator[str]:
     for band in one.bands:
         action = _action(band.action) if band.action else ""
         yield f"| {band.name}: {band.words} | {band.low:g} | {action} |"
+    for each in {action.id: action for band in one.bands if (action := band.action)}.values():
+        if each.unless:
+            other = _action(each.instead) if each.instead else "nothing"
+            yield ""
+            yield f"Where {each.unless} is a yes, instead of {each.id}: {other}."
+    if one.replaces:
+        yield ""
+        yield f"The same step is proposed once: by this, not by {', '.join(one.replaces)}."
     if one.healthy:
         shown = ", ".join(f"{name} {_said(value)}" for name, value in one.healthy.items())
         yield ""

@@ -1,6 +1,7 @@
 """The registry's YAML as Calculators; what is wrong in a file is said with the file and place."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,6 +85,8 @@ class _Action(_Strict):
     source: str
     urgency: str = "info"
     draft: _Draft | None = None
+    unless: str = ""
+    instead: str = ""
 
 
 class _Band(_Strict):
@@ -122,6 +125,7 @@ class _File(_Strict):
     safety: tuple[_Safety, ...] = ()
     together: tuple[_Together, ...] = ()
     comparison_only: bool = False
+    replaces: tuple[str, ...] = ()
     healthy: dict[str, float | bool | str] = {}
 
 
@@ -137,11 +141,12 @@ def read_calculator(content: str, where: str) -> Calculator:
         said = _typed(yaml.safe_load(content), _File, where)
     except yaml.YAMLError as error:
         raise Invalid(f"{where} is no YAML: {error}", place=where) from error
-    actions = {name: _action(name, each) for name, each in said.actions.items()}
+    actions = _actions(said, where)
     inputs = tuple(_input(name, each, where) for name, each in said.inputs.items())
     names = {each.name for each in inputs}
     _known({rule.input for rule in said.safety}, names, f"{where}: safety.input")
     _known({name for each in said.together for name in each.inputs}, names, f"{where}: together")
+    _known({e.unless for e in said.actions.values() if e.unless}, names, f"{where}: unless")
     _known(set(said.healthy), names, f"{where}: healthy")
     _known({said.decides}, said.outputs, f"{where}: decides")
     _known({said.formula}, FORMULAS, f"{where}: formula")
@@ -155,7 +160,7 @@ def read_calculator(content: str, where: str) -> Calculator:
         bands=_bands(said, actions, where),
         safety=tuple(Safety(each.input, each.above, actions[each.action]) for each in said.safety),
         formula=FORMULAS[said.formula], oracles=said.oracles, vectors=said.vectors,
-        comparison_only=said.comparison_only, healthy=said.healthy,
+        comparison_only=said.comparison_only, replaces=said.replaces, healthy=said.healthy,
         together=tuple(Together(each.inputs, each.hours) for each in said.together),
     )  # fmt: skip
 
@@ -229,6 +234,16 @@ def _bands(said: _File, actions: Mapping[str, Action], where: str) -> tuple[Band
     if not bands or lows != sorted(lows):
         raise Invalid(f"{where}: bands must stand from low to high.", place=f"{where}: bands")
     return bands
+
+
+def _actions(said: _File, where: str) -> dict[str, Action]:
+    """By name; one that is proposed instead of another has no other itself."""
+    plain = {name: _action(name, each) for name, each in said.actions.items()}
+    _known({e.instead for e in said.actions.values() if e.instead}, plain, f"{where}: instead")
+    return {
+        name: replace(plain[name], unless=each.unless, instead=plain.get(each.instead))
+        for name, each in said.actions.items()
+    }
 
 
 def _action(name: str, said: _Action) -> Action:

@@ -68,13 +68,19 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do, where it is written, and how urgent it is: info, warning or critical."""
+    """One thing to do, where it is written, and how urgent it is: info, warning or critical.
+
+    `unless` names an input: where it is a yes (the medicine is taken already), `instead` is
+    proposed, or nothing.
+    """
 
     id: str
     text: str
     source: str
     urgency: str = "info"
     draft: Draft | None = None
+    unless: str = ""
+    instead: "Action | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,10 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Calculator:
-    """One published score. `comparison_only`: shown beside another, never acted upon."""
+    """One published score. `comparison_only`: shown beside another, never acted upon.
+
+    `replaces` are calculators that ask less, or are older: the same step is proposed once.
+    """
 
     id: str
     version: str
@@ -137,6 +146,7 @@ class Calculator:
     oracles: tuple[str, ...]
     vectors: str
     comparison_only: bool = False
+    replaces: tuple[str, ...] = ()
     # The values of the healthy person of the same age and sex to whom a result is compared.
     healthy: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
     together: tuple[Together, ...] = ()
@@ -144,8 +154,9 @@ class Calculator:
     @property
     def actions(self) -> tuple[Action, ...]:
         """All that it may propose."""
-        of_bands = (band.action for band in self.bands if band.action)
-        return (*of_bands, *(rule.action for rule in self.safety))
+        of_bands = [band.action for band in self.bands if band.action]
+        others = (action.instead for action in of_bands if action.instead)
+        return (*of_bands, *others, *(rule.action for rule in self.safety))
 
 
 @dataclass(frozen=True, slots=True)
