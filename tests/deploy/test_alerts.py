@@ -77,6 +77,13 @@ def test_dashboards_can_be_read_and_each_panel_says_what_it_shows():
             assert panel["targets"][0]["datasource"]["uid"] == "prometheus"
 
 
+def test_models_are_watched():
+    board = (ROOT / "deploy/grafana/dashboards/polyclinic-clinic.json").read_text()
+    for name in ("state", "answers_total", "drifts", "observed_over_expected"):
+        assert f"polyclinic_insights_model_{name}" in board
+    assert any("polyclinic_insights_model_drifts" in alert["expr"] for alert in alerts())
+
+
 def test_no_dashboard_and_no_rule_asks_by_patient():
     asked = [rule["expr"] for rule in alerts()]
     for board in (ROOT / "deploy/grafana/dashboards").glob("*.json"):

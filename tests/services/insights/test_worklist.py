@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 from insights_house import open_house, until
-from people import creatinine, patient
+from people import creatinine, lab, patient
 
 from polyclinic.foundation import clock
+from polyclinic.services.insights.actions import listing
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,20 @@ async def test_a_clinician_sees_only_whom_they_care_for_and_the_most_urgent_firs
     assert found["people"][0]["patient"]["name"] == [{"family": "Cyd"}] or (
         found["people"][0]["benefit"] == found["people"][1]["benefit"]
     )
+
+
+@pytest.mark.parametrize("page", [2, 3, 4])
+async def test_a_person_whose_lines_a_page_would_cut_stands_once_with_all(ward, monkeypatch, page):
+    for who in ("fay", "gus", "hal"):
+        await ward.put(patient(who))
+        await ward.put(creatinine(who, 2.0, name=f"{who}-creatinine"))
+        await ward.put(lab(who, "33863-2", 0.9, "mg/L", name=f"{who}-cystatin"))
+    await ward.rested()
+    many = await ward.clinician("many", "fay", "gus", "hal")
+    whole = await listed(ward, many)
+    assert sum(len(each["lines"]) for each in whole["people"]) > len(whole["people"])
+    monkeypatch.setattr(listing, "PAGE", page)
+    assert await listed(ward, many) == whole
 
 
 async def test_what_somebody_may_not_see_they_cannot_decide_about(ward):

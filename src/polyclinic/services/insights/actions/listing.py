@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +29,11 @@ async def listed(engine: Engine, asker: Asker) -> Json:
     percent = await exposures.hold_out(engine.database)
     found: list[Json] = []
     seen: list[Exposure] = []
-    cut = True
-    for page in range(PAGES_MAX):
-        rows = await worklist.lines(engine.database, PAGE, page * PAGE)
-        people = [list(lines) for _, lines in groupby(rows, lambda row: row["subject"])]
+    cut, offset = True, 0
+    for _ in range(PAGES_MAX):
+        rows = await worklist.lines(engine.database, PAGE, offset)
+        people = _whole([list(each) for _, each in groupby(rows, itemgetter("subject"))], len(rows))
+        offset += sum(map(len, people))
         shown = [each for each in people if _is_shown(engine, asker, each, percent, seen)]
         for person in await _resolved(engine, asker, shown):
             if person["accepted"] or places > 0:
@@ -43,6 +45,12 @@ async def listed(engine: Engine, asker: Asker) -> Json:
             break
     await exposures.add_daily(engine.database, seen)
     return {"capacity": capacity, "taken": taken, "people": found, "cut": cut}
+
+
+def _whole(people: list[list[Row]], count: int) -> list[list[Row]]:
+    """Without the last of a full page: the rest of them may stand on the next, and a person stands
+    once. Nobody alone fills a page."""
+    return people[:-1] if count == PAGE and len(people) > 1 else people
 
 
 def _is_shown(

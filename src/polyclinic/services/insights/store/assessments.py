@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
-from polyclinic.foundation.database import Database, Row, Transaction
+from polyclinic.foundation.database import Transaction
 
 _KEEP: LiteralString = """
 INSERT INTO insights.assessment AS a
@@ -63,20 +63,4 @@ async def end_method(tx: Transaction, method: str, version: str) -> None:
         " WHERE method = $1 AND version = $2 AND ended IS NULL",
         method,
         version,
-    )
-
-
-async def find(database: Database, assessment: UUID) -> Row | None:
-    return await database.fetchrow(
-        "SELECT id, subject, method, version, band, action, urgency, benefit, changed, ended"
-        " FROM insights.assessment WHERE id = $1",
-        assessment,
-    )
-
-
-async def counts(database: Database) -> list[Row]:
-    """How many scores there are by method and band."""
-    return await database.fetch(
-        "SELECT method, band, count(*) AS count FROM insights.assessment WHERE ended IS NULL"
-        " GROUP BY method, band ORDER BY method, band"
     )

@@ -143,11 +143,7 @@ def read_calculator(content: str, where: str) -> Calculator:
         raise Invalid(f"{where} is no YAML: {error}", place=where) from error
     actions = _actions(said, where)
     inputs = tuple(_input(name, each, where) for name, each in said.inputs.items())
-    names = {each.name for each in inputs}
-    _known({rule.input for rule in said.safety}, names, f"{where}: safety.input")
-    _known({name for each in said.together for name in each.inputs}, names, f"{where}: together")
-    _known({e.unless for e in said.actions.values() if e.unless}, names, f"{where}: unless")
-    _known(set(said.healthy), names, f"{where}: healthy")
+    _check_names(said, {each.name for each in inputs}, where)
     _known({said.decides}, said.outputs, f"{where}: decides")
     _known({said.formula}, FORMULAS, f"{where}: formula")
     wanted = {band.action for band in said.bands.values()} | {rule.action for rule in said.safety}
@@ -163,6 +159,14 @@ def read_calculator(content: str, where: str) -> Calculator:
         comparison_only=said.comparison_only, replaces=said.replaces, healthy=said.healthy,
         together=tuple(Together(each.inputs, each.hours) for each in said.together),
     )  # fmt: skip
+
+
+def _check_names(said: _File, names: set[str], where: str) -> None:
+    """Whatever names an input names one that there is."""
+    _known({rule.input for rule in said.safety}, names, f"{where}: safety.input")
+    _known({name for each in said.together for name in each.inputs}, names, f"{where}: together")
+    _known({e.unless for e in said.actions.values() if e.unless}, names, f"{where}: unless")
+    _known(set(said.healthy), names, f"{where}: healthy")
 
 
 def _typed(value: Any, kind: type[_T], where: str) -> _T:

@@ -41,16 +41,3 @@ class Lack:
     codes: tuple[str, ...]
     why: str
     reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A number that no living person has, or that the formula was never made for."""
-
-    input: str
-    number: float
-    unit: str
-    low: float
-    high: float
-    impossible: bool
-    reference: str = ""
