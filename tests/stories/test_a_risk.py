@@ -118,7 +118,7 @@ def test_a_risk_is_accepted_done_and_released_to_its_patient(topology: Clinic):
 
 
 def test_the_demo_chart_shows_scores_with_the_exact_results_behind_them(topology: Clinic):
-    """The golden chart: eGFR, PREVENT and return to hospital, each with its sources."""
+    """The golden chart: eGFR and PREVENT with their sources, and why there is no LACE."""
     ward = Ward(topology)
     found = panel(ward, MARIA)
     scores = {each["method"]: each for each in found["scores"]}
@@ -132,13 +132,12 @@ def test_the_demo_chart_shows_scores_with_the_exact_results_behind_them(topology
     assert scores["prevent"]["number"]["unit"] == "%"
     assert scores["prevent"]["number"]["horizon_years"] == 10
     assert scores["prevent"]["peers"].endswith("of 100 people like this one within 10 years.")
+    # Her days in hospital are months ago: nothing is told of a return any more, and it says why.
     back = scores["lace"]
-    assert back["status"] == "scored", back
-    stays = {each for each in back["basis"] if each.startswith("Encounter/")}
-    assert stays
-    for each in stays:
-        kept = ward.system.get(f"/fhir/{each}").json()
-        assert kept["subject"]["reference"] == MARIA
+    assert back["status"] == "missing", back
+    whys = {each["input"]: each["why"] for each in back["missing"]}
+    assert whys.keys() == {"days", "acute"}
+    assert all("too old" in why for why in whys.values())
 
 
 def test_the_demo_clinic_has_a_worklist_from_the_first_day(topology: Clinic):
