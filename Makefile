@@ -7,7 +7,7 @@ WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' -q
 
-.PHONY: help setup up check test test-long bench bench-isolation evaluate fix lock
+.PHONY: help setup up check test test-long test-faults bench bench-isolation evaluate fix lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -30,12 +30,16 @@ test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock"; WOR
 	@sh scripts/browser.sh
 	@sh scripts/helm.sh
 	@sh scripts/prometheus.sh
-	@$(BIN)/pytest -m 'not long' -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -m 'not long and not fault' -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: setup ## the big numbers; the last ones stand in docs/reference/long-runs.md
 	@sh scripts/browser.sh
 	@$(BIN)/pytest -m long --junitxml=build/long.xml $(ARGS)
 	@$(BIN)/python scripts/write_long_runs.py build/long.xml
+
+test-faults: setup ## break services, database and disk again and again; writes docs/reference/faults.md
+	@$(BIN)/pytest -m fault tests/faults/test_faults.py --junitxml=build/faults.xml $(ARGS); \
+		$(BIN)/python scripts/write_faults.py build/faults.xml
 
 bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,5 +1,6 @@
 """What a process tells about itself names no patient: allowed fields, names, numbers."""
 
+import errno
 import io
 import json
 import logging
@@ -89,6 +90,30 @@ def test_a_line_stays_one_line_whatever_it_is_told(lines):
     telemetry.log("event", reason='x\n{"level": "error"}\r\n\u2028\x1b[31m"')
     telemetry.log("event\nsecond")
     assert len(lines()) == 2
+
+
+class FullDisk(io.StringIO):
+    is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_full_disk_costs_lines_and_says_how_many_when_there_is_room_again(lines, capfd):
+    disk = FullDisk()
+    telemetry.log_to(disk)
+    for _ in range(500):
+        telemetry.log("started", service="records")
+    disk.is_full = False
+    telemetry.log("stopped", service="records")
+    telemetry.log("started", service="records")
+    found = [json.loads(line) for line in disk.getvalue().splitlines()]
+    assert [each["event"] for each in found] == ["stopped", "log lines lost", "started"]
+    assert found[1]["count"] == 500
+    # Nobody may have to read a pipe for the platform to go on.
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_clients_own_method_is_no_label_of_the_metrics():

@@ -37,7 +37,7 @@ def one_process() -> Iterator[Clinic]:
             mllp_port=mllp,
         )
         try:
-            clinic.await_ready(*NAMES, seconds=120)
+            clinic.await_ready(*NAMES, seconds=180)
             yield clinic
         finally:
             program.stop()

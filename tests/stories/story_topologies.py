@@ -45,7 +45,8 @@ def apart(
             told["POLYCLINIC_PEERS"] = surroundings["POLYCLINIC_PEERS"]
             words = ("edge", "--port", str(edge))
             clinic.programs["edge"] = Program(log, *words, **told)
-        clinic.await_ready(*names, seconds=60 * copies)
+        # Ten processes that start at once on two cores, maybe beside another ten.
+        clinic.await_ready(*names, seconds=180 * copies)
         seeded = clinic.command("seed")
         assert seeded.returncode == 0, seeded.stderr
         yield clinic

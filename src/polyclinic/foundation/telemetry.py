@@ -92,9 +92,32 @@ class _JsonLines(logging.Formatter):
         return _encode(line).decode()
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """A full disk costs lines, never work; when there is room again, one line says how many.
+
+    Python's own way, a traceback to standard error for each line, fills the pipe of whoever does
+    not read it, and then the platform stands still.
+    """
+
+    lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before = self.lost
+        super().emit(record)
+        if before and self.lost == before:
+            self.lost = 0
+            log("log lines lost", logging.WARNING, count=before)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        if isinstance(sys.exc_info()[1], OSError):
+            self.lost += 1
+        else:
+            super().handleError(record)
+
+
 def log_to(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Sends our log lines to a stream (standard error by default); libraries' only as names."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Lines(stream or sys.stderr)
     handler.setFormatter(_JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
