@@ -1,8 +1,9 @@
 """What breaks in a clinic's night, one thing after the other, while people write.
 
 `make test-faults` breaks each often and writes docs/reference/faults.md; `make test` fills the disk
-once, for kills have tests of their own beside this one. Numbers of faults are those of the list that security people use here (F01 …). The
-last tests show that a loss or a double would have been seen.
+once, for kills have tests of their own beside this one. Numbers of faults are those of the list
+that security people use here (F01 …). The last tests show that a loss or a double would have been
+seen.
 """
 
 import asyncio
