@@ -71,7 +71,7 @@ def nothing_lost(
 
 
 @OFTEN
-@pytest.mark.parametrize("kills", [100])
+@pytest.mark.parametrize("kills", [40])
 @pytest.mark.timeout(3000)
 def test_f01_services_that_are_killed_lose_nothing(start, data, kills, record_property):
     up = start(*SERVICES).ready()
@@ -87,7 +87,7 @@ def test_f01_services_that_are_killed_lose_nothing(start, data, kills, record_pr
 
 
 @OFTEN
-@pytest.mark.parametrize("kills", [50])
+@pytest.mark.parametrize("kills", [20])
 @pytest.mark.timeout(3000)
 def test_f02_a_postgresql_that_is_killed_loses_nothing(
     start, data, postmaster_of, kills, record_property
@@ -130,7 +130,7 @@ def _tell(processes: list[psutil.Process], word: int) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs root to mount a small disk")
-@pytest.mark.parametrize("times", [1, pytest.param(10, marks=OFTEN)])
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=OFTEN)])
 @pytest.mark.timeout(900)
 def test_f11_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(
     start, data, times, record_property
@@ -229,7 +229,7 @@ async def _owner(data: Path) -> AsyncIterator[Any]:
 
 
 @OFTEN
-@pytest.mark.parametrize("rounds", [50])
+@pytest.mark.parametrize("rounds", [25])
 def test_f22_of_many_who_change_one_record_at_once_one_wins_each_time(
     start, data, rounds, record_property
 ):
