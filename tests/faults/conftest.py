@@ -1,5 +1,6 @@
 """A real `polyclinic up` in a process of its own, on a free port and a folder of its own."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -116,7 +117,8 @@ def data() -> Iterator[Path]:
     folder = base / "data"
     yield folder
     for process in _processes_of(base):
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
     shutil.rmtree(base, ignore_errors=True)
 
 

@@ -147,7 +147,7 @@ def _trouble(first: Look, last: Look, lag: float | None) -> str:
     if last.requests - first.requests >= REQUESTS_FEW and _share(first, last) >= ERRORS_MUCH:
         return "answers with errors"
     if lag is not None and lag >= LAG_MUCH * 1000:
-        return "its loop is late"
+        return "comes late to its work"
     if last.pool_limit and last.pool_used >= last.pool_limit and last.waiting > 0:
         return "waits for its database"
     return ""
