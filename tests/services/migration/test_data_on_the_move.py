@@ -374,6 +374,11 @@ async def test_a_password_in_the_address_is_refused(world: World):
         await data.set_up(world.passage, ADMIN, MOVING, "postgresql://a:secret@127.0.0.1/x", None)
 
 
+async def test_another_dialect_than_the_one_that_was_tried_is_refused(world: World):
+    with pytest.raises(Invalid, match="SQLite only"):
+        await data.set_up(world.passage, ADMIN, MOVING, "postgresql://reader@127.0.0.1/x", None)
+
+
 async def test_an_old_system_that_is_away_is_waited_for(world: World):
     await world.begin("forward", "patients")
     way = await world.way()

@@ -110,6 +110,29 @@ def test_a_request_finds_its_route_the_most_literal_one_first():
     assert table.match("DELETE", "/patients") is None
 
 
+@pytest.mark.parametrize(
+    "path", ["/x/1/", "//x//1", "/x/./1", "/y/../x/1", "/x/%31", "/%78/1", "/x/%2e%2e/x/1"]
+)
+def test_another_spelling_of_an_address_is_no_way_around_its_rule(path):
+    rule = RouteRule(capability="x", routes=(Route(name="x", method="POST", path="/x/{id}"),))
+    found = Table([rule]).match("POST", path)
+    assert found is not None
+    assert found.path == {"id": "1"}
+
+
+def test_a_slash_within_a_step_parts_no_address():
+    routes = (
+        Route(name="x", method="POST", path="/x/{id}"),
+        Route(name="list", method="GET", path="/x/"),
+    )
+    table = Table([RouteRule(capability="x", routes=routes)])
+    found = table.match("POST", "/x/a%2Fb")
+    assert found is not None
+    assert found.path == {"id": "a/b"}
+    assert table.match("POST", "/x/a/b") is None
+    assert table.match("GET", "/x") is not None
+
+
 def test_a_unit_is_found_where_the_route_says():
     asked = Asked(
         {"patient": "1"}, {"patient": "2"}, {"x-patient": "3", "cookie": "a=b; sid=4"},

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -23,6 +24,7 @@ Unit = Literal["patient", "clinic", "cohort"]
 MODES: tuple[Mode, ...] = ("off", "shadow", "canary", "live", "retired")
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 BUCKETS = 10_000
+_SLASH = "\ufffe"  # stands in no address
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -213,16 +215,37 @@ class Table:
         for rule in self.rules.values():
             for route in rule.routes:
                 literal = len(re.sub(r"\{\w+\}", "", route.path))
-                entry = (-literal, pattern(route.path), rule, route)
-                listed.setdefault((route.method, route.path.count("/")), []).append(entry)
+                path = route.path.rstrip("/") or "/"
+                entry = (-literal, pattern(path), rule, route)
+                listed.setdefault((route.method, path.count("/")), []).append(entry)
         self._routes = {at: sorted(found, key=lambda e: e[0]) for at, found in listed.items()}
 
     def match(self, method: str, path: str) -> Match | None:
+        """`path` is as it was sent: another spelling of an address is no way around its rule."""
         method = "GET" if method == "HEAD" else method
+        path = spelled(path)
         for _, shape, rule, route in self._routes.get((method, path.count("/")), ()):
             if (found := shape.fullmatch(path)) is not None:
-                return Match(rule, route, found.groupdict())
+                names = {
+                    name: said.replace(_SLASH, "/") for name, said in found.groupdict().items()
+                }
+                return Match(rule, route, names)
         return None
+
+
+def spelled(path: str) -> str:
+    """An address as every server reads it: `/a//b/./c%20d/` is `/a/b/c d`.
+
+    A slash that was sent as `%2F` belongs to a step and parts none; in here it is another sign.
+    """
+    steps: list[str] = []
+    for part in path.split("/"):
+        step = unquote(part)
+        if step == "..":
+            del steps[-1:]
+        elif step not in ("", "."):
+            steps.append(step.replace("/", _SLASH))
+    return "/" + "/".join(steps)
 
 
 def pattern(template: str) -> re.Pattern[str]:

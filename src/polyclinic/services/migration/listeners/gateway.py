@@ -106,7 +106,7 @@ class Gateway:
             inbound = Inbound(receive, send)
             receive, send = inbound.receive, inbound.send
         upload = Upload(receive)
-        match = self.plane.table.match(scope["method"], scope["path"])
+        match = self.plane.table.match(scope["method"], scope["raw_path"].decode("latin-1"))
         number = http.request_id_of(scope)
         visit = _Visit(scope, send, upload, match, number)
         token = telemetry.request_id.set(number)
