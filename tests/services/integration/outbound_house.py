@@ -84,9 +84,10 @@ class System:
     """Somebody else's MLLP listener."""
 
     def __init__(self):
-        self.port, self.heard, self.code = 0, [], "AA"
+        self.port, self.heard, self.code, self.connections = 0, [], "AA", 0
 
     async def serve(self, reader, writer):
+        self.connections += 1
         unframer = mllp.Unframer(1 << 20)
         while piece := await reader.read(65536):
             for each in (*unframer.feed(piece), *unframer.flush()):

@@ -46,6 +46,7 @@ async def house(postgres_url, key_file, system):
 async def _clean(house: House, system):
     await house.sql("DELETE FROM integration.destination")
     system.heard.clear()
+    system.connections = 0
     system.code = "AA"
 
 
@@ -148,6 +149,7 @@ async def test_changes_are_heard_in_order_and_acknowledged(house, system):
     assert [first.event, second.event, second.get("PID-8")] == ["A28", "A31", "O"]
     assert (third.code, third.get("OBX-5"), third.get("PID-3[2].1")) == ("ORU", "x", name)
     assert first.receiver == ("LAB", "HOSP")
+    assert system.connections <= 1, "what is left open is used again"
 
     async def all_sent():
         return await states(house, made["id"]) == ["sent"] * 3

@@ -25,6 +25,9 @@ class IntegrationSettings(Settings, frozen=True, kw_only=True):
     mllp_tls_certificate: str = ""
     mllp_tls_key: str = ""
     mllp_tls_client_authority: str = ""
+    mllp_outward_authority: str = ""
+    mllp_outward_certificate: str = ""
+    mllp_outward_key: str = ""
     mllp_connections: int = 256
     mllp_connections_a_peer: int = 16
     mllp_idle_seconds: float = 600.0
@@ -54,6 +57,10 @@ NOTES = {
     "mllp_tls_certificate": "The file of that door's certificate; with it, TLS alone is spoken.",
     "mllp_tls_key": "The file of its private key.",
     "mllp_tls_client_authority": "The file of the authority that signs the senders' certificates.",
+    "mllp_outward_authority": "The file of the authorities that sign the certificates of systems "
+    "which hear HL7 v2 from here; empty: those of the operating system.",
+    "mllp_outward_certificate": "The file of the certificate that is shown to those systems.",
+    "mllp_outward_key": "The file of its private key.",
     "mllp_connections": "How many connections there are at most.",
     "mllp_connections_a_peer": "How many of them one address may have.",
     "mllp_idle_seconds": "After how much silence a connection is let go.",

@@ -1,11 +1,12 @@
 """Brings integration to life."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation.service import Running
+from polyclinic.services.integration.actions import speaking
 from polyclinic.services.integration.actions.answering import Answering
 from polyclinic.services.integration.actions.delivering import Courier
 from polyclinic.services.integration.actions.effecting.carrying import carry_out
@@ -19,6 +20,7 @@ from polyclinic.services.integration.domain import addresses
 from polyclinic.services.integration.domain.mapping import translate
 from polyclinic.services.integration.gateways.converting import converter
 from polyclinic.services.integration.gateways.folders import Folders
+from polyclinic.services.integration.gateways.lines import Lines
 from polyclinic.services.integration.gateways.looking import Looking
 from polyclinic.services.integration.gateways.outward import Outward
 
@@ -33,10 +35,12 @@ async def open_engine(running: Running) -> AsyncGenerator[Engine, None]:
         engine.gauges = Gauges(running.metrics)
         engine.receive = Receiver(engine).receive
         engine.outward = Outward(addresses.origins(running.settings.outward_allowed))
+        engine.lines = Lines(engine.outward, speaking.trusted(running.settings))
         engine.looking = Looking(running)
         engine.courier = Courier(running, outbound_ways(lambda: engine))
         engine.answering = Answering(engine)
         await server.search.frequencies.load()
         work = Worker(engine).running()
-        async with work, engine.courier.at_work(), engine.answering.at_work():
+        lines, answering = aclosing(engine.lines), engine.answering.at_work()
+        async with lines, work, engine.courier.at_work(), answering:
             yield engine

@@ -5,7 +5,6 @@ made. While a message of its channels is not worked off, nobody knows yet, and t
 """
 
 import ssl
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +13,22 @@ import msgspec
 from polyclinic.foundation import ids, telemetry
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.errors import Invalid, NotFound, Unavailable
+from polyclinic.foundation.starting import CannotStart
 from polyclinic.services.integration.actions import sealing
 from polyclinic.services.integration.actions.delivering import Sent
 from polyclinic.services.integration.actions.state import Engine
 from polyclinic.services.integration.domain import speaking
 from polyclinic.services.integration.domain.destinations import ACTIVE, Destination, Particulars
-from polyclinic.services.integration.gateways.mllp import Address, Client, NoAnswer, Patience
+from polyclinic.services.integration.gateways.lines import client_context, url_of
+from polyclinic.services.integration.gateways.mllp import NoAnswer
 from polyclinic.services.integration.gateways.outward import Unreachable
+from polyclinic.services.integration.settings import IntegrationSettings
 from polyclinic.services.integration.store import deliveries, destinations, origins
 from polyclinic.services.integration.store.deliveries import Delivery
 from polyclinic.standards.hl7v2 import Header, Message
 
 HL7V2 = "hl7v2"
 RESULTS_MAX = 200
-# Shorter than a delivery is ours.
-PATIENCE = Patience(connect=5.0, write=10.0, answer=20.0)
 Resource = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ class NewSystem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 async def create(engine: Engine, caller: Caller, asked: NewSystem) -> dict[str, Any]:
-    engine.outward.check(_url(asked.host, asked.port, tls=asked.tls))
+    engine.outward.check(url_of(asked.host, asked.port, tls=asked.tls))
     is_empty = not asked.messages and not asked.acknowledgements
     if is_empty or not set(asked.messages) <= speaking.EVENTS.keys():
         raise Invalid(f"Messages are of {', '.join(speaking.EVENTS)}.", place="messages")
@@ -165,23 +165,26 @@ def _patient_of(found: Resource) -> str:
 
 
 async def tell(engine: Engine, particulars: Particulars, message: bytes, control_id: str) -> Sent:
-    """The address is checked as that of a webhook is, at each attempt."""
-    host, port, tls = particulars.host, particulars.port, particulars.url == "https"
-    pinned = await engine.outward.pin(_url(host, port, tls=tls))
-    trusted = ssl.create_default_context() if tls else None
-    client = Client(Address(pinned, port, trusted, host), PATIENCE)
+    is_tls = particulars.url == "https"
+    line = engine.lines.to(particulars.host, particulars.port, tls=is_tls)
     try:
-        said = await client.send(message, control_id)
+        said = await line.send(message, control_id)
     except NoAnswer as lost:
         raise Unreachable(place="no acknowledgement") from lost
-    finally:
-        with suppress(OSError):
-            await client.close()
     if said.verdict == "again":
         return Sent(503, reason=said.code)
     return Sent(200 if said.verdict == "accepted" else 400, reason=said.code,
                 refused=said.verdict == "refused")  # fmt: skip
 
 
-def _url(host: str, port: int, *, tls: bool) -> str:
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+def trusted(settings: IntegrationSettings) -> ssl.SSLContext:
+    """How listeners are trusted, and what they are shown; raises CannotStart."""
+    certificate, key = settings.mllp_outward_certificate, settings.mllp_outward_key
+    if bool(certificate) != bool(key):
+        text = "A certificate for systems that hear HL7 v2 needs its key, and the key it."
+        raise CannotStart(text, place="POLYCLINIC_INTEGRATION_MLLP_OUTWARD_CERTIFICATE")
+    try:
+        return client_context(settings.mllp_outward_authority, certificate, key)
+    except OSError as unread:
+        text = "The certificate files for systems that hear HL7 v2 cannot be read."
+        raise CannotStart(text, place="POLYCLINIC_INTEGRATION_MLLP_OUTWARD_AUTHORITY") from unread

@@ -25,6 +25,7 @@ from polyclinic.services.integration.domain.outcomes import Outcome
 from polyclinic.services.integration.domain.translating import Translate
 from polyclinic.services.integration.gateways.converting import Converter
 from polyclinic.services.integration.gateways.folders import Folders
+from polyclinic.services.integration.gateways.lines import Lines
 from polyclinic.services.integration.gateways.looking import Looking
 from polyclinic.services.integration.gateways.outward import Outward
 from polyclinic.services.integration.settings import IntegrationSettings
@@ -127,6 +128,7 @@ class Engine:
     # Of the pool's five connections the lanes use three; staff's transactions take turns.
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     outward: Outward = field(init=False)
+    lines: Lines = field(init=False)
     courier: Courier = field(init=False)
     looking: Looking = field(init=False)
 

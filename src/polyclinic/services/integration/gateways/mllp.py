@@ -7,6 +7,7 @@ the same control id, by which the receiver knows it.
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,8 @@ from polyclinic.standards.hl7v2 import Malformed, Message, parse
 from polyclinic.standards.hl7v2.faults import INTERNAL, LOCKED
 from polyclinic.standards.hl7v2.mllp import Frame, Unframer, frame
 
+# Firewalls forget quiet connections after minutes, and tell nobody.
+IDLE_SECONDS = 30.0
 ANSWER_MAX = 1 << 20  # bytes of an acknowledgement
 STRANGE_MAX = 16  # acknowledgements of other messages that are passed over
 _PIECE = 64 * 1024
@@ -31,15 +34,11 @@ class NoAnswer(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a receiver listens, and how it is to be trusted; None is plain text.
-
-    `name` is what its certificate must say where `host` is an address that was looked up before.
-    """
+    """Where a receiver listens, and how it is to be trusted; None is plain text."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,20 @@ def verdict_of(answer: Message) -> Told:
 
 
 class Client:
-    """Sends to one receiver; who calls at the same time waits for its turn."""
+    """Sends to one receiver; who calls at the same time waits for its turn.
 
-    def __init__(self, address: Address, patience: Patience | None = None) -> None:
-        self._address, self._patience = address, patience or Patience()
+    `pin` answers, for each new connection, the address of the host; its certificate must say the
+    host's name all the same.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        patience: Patience | None = None,
+        pin: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        self._address, self._patience, self._pin = address, patience or Patience(), pin
+        self._ending: asyncio.TimerHandle | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._unframer = Unframer(ANSWER_MAX)
         self._found: deque[bytes] = deque()
@@ -86,12 +95,7 @@ class Client:
         framed = frame(message.strip(b"\x0b\x1c\r\n") + b"\r")
         async with self._turn:
             try:
-                reader, writer = await self._connected()
-                writer.write(framed)
-                async with asyncio.timeout(self._patience.write):
-                    await writer.drain()
-                async with asyncio.timeout(self._patience.answer):
-                    return await self._answer(reader, control_id)
+                return await self._say(framed, control_id)
             except (OSError, TimeoutError) as lost:
                 await self._drop()
                 raise NoAnswer from lost
@@ -99,6 +103,29 @@ class Client:
                 # What was cut off in the middle must not answer the next message.
                 await self._drop()
                 raise
+
+    async def _say(self, framed: bytes, control_id: str) -> Told:
+        """Once more over a new connection where a kept one turns out to have ended meanwhile."""
+        was_kept = self._streams is not None
+        try:
+            return await self._say_once(framed, control_id)
+        except ConnectionError:
+            if not was_kept:
+                raise
+        await self._drop()
+        return await self._say_once(framed, control_id)
+
+    async def _say_once(self, framed: bytes, control_id: str) -> Told:
+        reader, writer = await self._connected()
+        if self._ending is not None:
+            self._ending.cancel()
+        writer.write(framed)
+        async with asyncio.timeout(self._patience.write):
+            await writer.drain()
+        async with asyncio.timeout(self._patience.answer):
+            told = await self._answer(reader, control_id)
+        self._ending = asyncio.get_running_loop().call_later(IDLE_SECONDS, writer.close)
+        return told
 
     async def close(self) -> None:
         async with self._turn:
@@ -111,10 +138,10 @@ class Client:
                 return self._streams
             await self._drop()
         to = self._address
-        name = to.name or to.host if to.tls else None
         async with asyncio.timeout(self._patience.connect):
+            host = await self._pin() if self._pin else to.host
             self._streams = await asyncio.open_connection(
-                to.host, to.port, ssl=to.tls, server_hostname=name, limit=_PIECE
+                host, to.port, ssl=to.tls, server_hostname=to.host if to.tls else None, limit=_PIECE
             )
         return self._streams
 
@@ -145,6 +172,8 @@ class Client:
         return self._found.popleft()
 
     async def _drop(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
         self._unframer = Unframer(ANSWER_MAX)
         self._found.clear()
         streams, self._streams = self._streams, None
