@@ -138,7 +138,8 @@ def result(order: str, value: str) -> tuple[str, str]:
 
 def charge(code: str) -> str:
     named = f"{code}^Visit^L" if code else ""
-    line = f"FT1|1|T-1||{clock.today():%Y%m%d}||CG|{named}|||1|190.00"
+    # Yesterday is over wherever the clinic is; today by our clock may be its tomorrow.
+    line = f"FT1|1|T-1||{clock.today() - timedelta(days=1):%Y%m%d}||CG|{named}|||1|190.00"
     return line + 8 * "|" + f"E11.9^Diabetes^I10|{DOCTOR}"
 
 
