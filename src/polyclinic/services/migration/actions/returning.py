@@ -4,6 +4,7 @@ Every write of ours names its resource in the old system's own log: after a cras
 made is found again by that name, and our own changes do not come back as news.
 """
 
+import asyncio
 from typing import Any
 
 from polyclinic.foundation import clock
@@ -24,6 +25,8 @@ from polyclinic.services.migration.gateways.charts import Ask, Said
 from polyclinic.services.migration.store import moving as store
 from polyclinic.services.migration.store.moving import Crossed
 
+LOOKS, LOOK_SECONDS = 40, 0.05
+
 
 async def take_back(way: Way, tx: Transaction, kind: str, name: str, version: int) -> None:
     """One change of a resource; raises Unavailable while either side does not answer."""
@@ -42,6 +45,17 @@ async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: 
         if before is not None:
             await _end(way, tx, pair, before)
         return
+    if before is None and await _is_coming_over(way, pair, name, said.resource):
+        before = await _crossing(way, tx, pair, name)
+        if before is None or version <= before.version:
+            return
+    await _carry(way, tx, pair, name, said, before)
+
+
+async def _carry(
+    way: Way, tx: Transaction, pair: Pair, name: str, said: Said, before: Crossed | None
+) -> None:
+    assert said.resource is not None
     try:
         cols = back(pair, said.resource, await back_links(way, pair, said.resource))
     except Refused as refused:
@@ -52,6 +66,22 @@ async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: 
         await _new(way, tx, pair, name, said, cols)
     else:
         await _change(way, tx, pair, before, said, cols)
+
+
+async def _is_coming_over(way: Way, pair: Pair, name: str, resource: dict[str, Any]) -> bool:
+    """Whether it stands for a row that we did not make: then it was not begun here."""
+    if of_key(way.system, pair, resource) is None:
+        return False
+    return await way.rows.written(pair, f"{OURS}{pair.type}/{name}") is None
+
+
+async def _crossing(way: Way, tx: Transaction, pair: Pair, name: str) -> Crossed | None:
+    """What the way over keeps a moment after it wrote; None if it broke off and will come again."""
+    for _ in range(LOOKS):
+        if (found := await store.crossed_by(tx, way.system, pair.name, name)) is not None:
+            return found
+        await asyncio.sleep(LOOK_SECONDS)
+    return None
 
 
 async def _change(
