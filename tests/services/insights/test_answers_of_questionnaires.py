@@ -70,7 +70,8 @@ async def test_thoughts_of_self_harm_in_a_questionnaire_are_on_the_worklist(clin
         [{"reference": f"QuestionnaireResponse/{who}-phq"}],
     )
     doctor = await clinic.clinician(f"doc-{who}", who)
-    [line] = await lines(clinic, doctor, who)
+    # The chart hears of it a moment before the worklist does.
+    [line] = await until(lambda: lines(clinic, doctor, who))
     assert line["urgency"] == "critical"
     assert "suicide" in line["action"]["text"]
     await clinic.put({**asked, "status": "entered-in-error"})
@@ -79,7 +80,11 @@ async def test_thoughts_of_self_harm_in_a_questionnaire_are_on_the_worklist(clin
         return (await assessed(clinic, who))["status"] == "entered-in-error"
 
     assert await until(over)
-    assert await lines(clinic, doctor, who) == []
+
+    async def is_gone():
+        return await lines(clinic, doctor, who) == []
+
+    assert await until(is_gone)
 
 
 async def cards(clinic, token, body):
