@@ -24,6 +24,7 @@ from bench.load import read_job
 CONNECTIONS_MAX = 1000  # a request beyond waits in the generator, and its time runs
 PATIENCE = 10.0  # seconds after the last pace; what is not answered then is lost
 TICK = 0.001
+SLOW = 1.0  # seconds after which an answer came too late
 _MARK = MARK.encode()
 
 
@@ -38,12 +39,14 @@ class Pace:
     bare: int = 0  # sent away without a word of when to come again
     statuses: Counter[str] = field(default_factory=Counter[str])
     times: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    unwell: float = 0.0  # when the last that was not answered as wanted, or late, was due
     began: float = 0.0
     cpu: float = 0.0  # seconds of processor time that the generator itself used
     late: float = 0.0  # how far behind its plan the generator was, at worst
 
     def report(self) -> dict[str, Any]:
-        """`good` are the wanted answers; `well` is when after its begin the last bad one came."""
+        """`good` are the wanted answers; `unwell` is when, after its begin, the last one was due
+        that was sent away or waited longer than a second."""
         times = sorted(took for _, took in self.times) or [0.0]
         at = lambda share: times[min(len(times) - 1, int(len(times) * share))] * 1000  # noqa: E731
         return {
@@ -51,7 +54,7 @@ class Pace:
             "bare": self.bare, "statuses": dict(self.statuses), "good": len(self.times),
             "p50": at(0.5), "p99": at(0.99), "p999": at(0.999), "late": self.late * 1000,
             "cpu": self.cpu,
-            "slow_until": max((due for due, took in self.times if took > 1), default=0.0),
+            "unwell": self.unwell,
         }  # fmt: skip
 
 
@@ -166,10 +169,14 @@ class Crowd:
         self._one_less()
         status = answer[9:12].decode()
         pace.statuses[status] += 1
-        if answer[9:].startswith(self._expected):
-            pace.times.append((due - pace.began, time.perf_counter() - due))
+        took = time.perf_counter() - due
+        is_good = answer[9:].startswith(self._expected)
+        if is_good:
+            pace.times.append((due - pace.began, took))
         elif status == "503" and b"\r\nretry-after:" not in answer.lower():
             pace.bare += 1
+        if not is_good or took > SLOW:
+            pace.unwell = max(pace.unwell, due - pace.began)
 
     def ended(self, line: Line, pace: Pace | None) -> None:
         self._lines -= 1

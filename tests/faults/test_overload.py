@@ -16,10 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from bench.load import Pressure, drive_whole, request, save_job
-from bench.platform import free_port
+from bench.platform import free_port, own_platform
+from bench.server import Server
+
+from bench import corpus
 
 TIMES = 5
+WELL_AGAIN = 2.0  # seconds after the rush
 GROWTH_MAX = 150 * 1024 * 1024  # a thousand connections, and what waits on them
 BUSY = Path(__file__).with_name("busy_service.py")
 
@@ -97,3 +102,43 @@ def test_five_times_too_many_are_answered_or_sent_away_and_then_all_are_answered
     assert found.goodput > 0.4
     assert found.after["statuses"]["200"] > 0
     assert 'polyclinic_refused_total{lane="door of records",service="records"}' in health
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("milliseconds", [1, 4])
+def test_a_minute_of_five_times_too_much_work_costs_a_fifth_at_most(
+    milliseconds: int, tmp_path: Path, record_property: Any
+):
+    with busy(milliseconds) as (port, process):
+        job = save_job(tmp_path / "job", [request("GET", "/fhir/Patient/x", "127.0.0.1")])
+        found = crowd(job, port, process, 60, 10)
+    held(found)
+    assert found.goodput >= 0.8
+    assert found.after["unwell"] <= WELL_AGAIN
+    tell(record_property, found, f"of work of {milliseconds} ms")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_minute_of_five_times_too_many_of_the_cheapest_reads_leaves_most_of_them_answered(
+    tmp_path: Path, record_property: Any
+):
+    with own_platform(None) as platform:
+        server = Server("polyclinic", f"http://127.0.0.1:{platform.port}/fhir", platform.token())
+        for each in corpus.charts(4, 330):
+            server.load(each)
+        job = save_job(tmp_path / "job", server.jobs()["reads"])
+        process = platform.process
+        assert process is not None
+        found = crowd(job, platform.port, process, 60, 10)
+    held(found)
+    assert found.goodput >= 0.6
+    assert found.after["unwell"] <= WELL_AGAIN
+    tell(record_property, found, "of reads")
+
+
+def tell(record_property: Any, found: Crowd, of: str) -> None:
+    record_property(f"% {of} done at five times too much", round(found.goodput * 100))
+    record_property(f"ms until well again, {of}", round(found.after["unwell"] * 1000))
+    record_property(f"MB grown, {of}", max(0, found.grown >> 20))

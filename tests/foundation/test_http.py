@@ -213,5 +213,6 @@ async def test_metrics_know_templates_and_no_addresses(door):
     page = (await door.get("/toy/metrics")).text
     assert 'route="/problem/{kind}"' in page
     assert 'route="unmatched"' in page
+    assert 'route="/toy/metrics"' in (await door.get("/toy/metrics")).text
     assert 'status="500"' in page
     assert "Ruiz" not in page

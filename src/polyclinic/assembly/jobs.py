@@ -11,6 +11,7 @@ from polyclinic.foundation import telemetry
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.service import Job, Running
+from polyclinic.foundation.work import meanwhile
 
 RETRY_SECONDS = 60.0
 # Of the five connections of a service's pool its jobs use two at most; the others are for requests.
@@ -21,15 +22,10 @@ AT_ONCE = 2
 async def clock(running: Running) -> AsyncGenerator[None, None]:
     """Does the service's jobs for as long as it runs."""
     turns = Turns(running.database)
-    tasks = [asyncio.create_task(_repeat(job, running, turns)) for job in running.service.jobs]
     try:
-        yield
+        async with meanwhile(*(_repeat(job, running, turns) for job in running.service.jobs)):
+            yield
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         await turns.close()
 
 

@@ -1,7 +1,6 @@
 """A process out of any subset of services: migrate, connect, start, serve."""
 
 import asyncio
-import contextlib
 import gc
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -32,6 +31,7 @@ from polyclinic.foundation.tracing.starting import traced
 from polyclinic.foundation.trail import door as trail_door
 from polyclinic.foundation.trail import reading as trails
 from polyclinic.foundation.vault import RootKey, Vault
+from polyclinic.foundation.work import meanwhile
 
 
 @dataclass(frozen=True)
@@ -199,13 +199,8 @@ LAG_EVERY_SECONDS = 0.1
 @asynccontextmanager
 async def _watch_loop(at_work: Mapping[str, Running]) -> AsyncGenerator[None, None]:
     """Measures how late the loop wakes up; every service of the process shares the loop."""
-    task = asyncio.create_task(_measure_lag([running.metrics for running in at_work.values()]))
-    try:
+    async with meanwhile(_measure_lag([running.metrics for running in at_work.values()])):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _measure_lag(metrics: list[telemetry.Metrics]) -> None:

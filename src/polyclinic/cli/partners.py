@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from polyclinic.demo import billing, payer
+from polyclinic.foundation.work import meanwhile
 
 HOST = "127.0.0.1"
 RESTART_SECONDS = 1.0  # one that cannot run at all must not keep a core busy
@@ -20,16 +21,9 @@ async def demo_partners(folder: Path, url: str) -> AsyncGenerator[dict[str, str]
     port = _free_port()
     settings = billing.settings(folder, url, f"http://{HOST}:{port}")
     exchange = Path(settings["POLYCLINIC_BILLING_EXCHANGE_FOLDER"])
-    insurer = asyncio.create_task(payer.serve_folder(exchange, payer.read_rules()))
-    cards = asyncio.create_task(_keep_cards(folder, port, url))
-    try:
+    insurer = payer.serve_folder(exchange, payer.read_rules())
+    async with meanwhile(insurer, _keep_cards(folder, port, url)):
         yield settings
-    finally:
-        for partner in (insurer, cards):
-            partner.cancel()
-        for partner in (insurer, cards):
-            with contextlib.suppress(asyncio.CancelledError):
-                await partner
 
 
 async def _keep_cards(folder: Path, port: int, url: str) -> None:

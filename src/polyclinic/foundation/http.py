@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -33,7 +33,7 @@ from polyclinic.foundation.errors import (
     WrongMediaType,
 )
 from polyclinic.foundation.reaching import DEADLINE, read_deadline, waited_for
-from polyclinic.foundation.service import Running, Service
+from polyclinic.foundation.service import Running
 
 DEADLINE_HEADER = DEADLINE.encode()
 BODY_MAX = 32 * 1024 * 1024
@@ -172,8 +172,9 @@ class App:
             Route(f"{prefix}/health/ready", _ready),
             Route(f"{prefix}/metrics", _metrics),
         )
+        routes = [*own, *more, *service.routes]
         self._inner = Starlette(
-            routes=[*own, *more, *service.routes],
+            routes=routes,
             exception_handlers={
                 Problem: self._problem,
                 HTTPException: self._refusal,
@@ -182,7 +183,7 @@ class App:
         )
         self._inner.state.running = at_work
         self._show = service.show_problem or _show_problem
-        self._templates = _templates(service)
+        self._templates = _templates(routes)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -254,9 +255,8 @@ class _Answer:
         await self._send(message)
 
 
-def _templates(service: Service) -> dict[object, str]:
-    routes = (route for route in service.routes if isinstance(route, Route))
-    return {route.endpoint: route.path for route in routes}
+def _templates(routes: Sequence[BaseRoute]) -> dict[object, str]:
+    return {route.endpoint: route.path for route in routes if isinstance(route, Route)}
 
 
 def request_id_of(scope: Message) -> str:

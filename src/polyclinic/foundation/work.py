@@ -1,10 +1,13 @@
-"""Work that would hold up the event loop is done elsewhere, a little at a time."""
+"""Work that would hold up the event loop is done elsewhere, or beside, a little at a time."""
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextlib import asynccontextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from polyclinic.foundation import telemetry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +20,32 @@ async def in_thread(task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     """Runs a function in one of at most two threads."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_threads, functools.partial(task, *args, **kwargs))
+
+
+@asynccontextmanager
+async def meanwhile(*loops: Coroutine[Any, Any, object]) -> AsyncGenerator[None, None]:
+    """Runs loops beside a block and ends them with it; returns when every one has ended.
+
+    A loop that fails harms neither the block nor the other loops: its bug goes to the log.
+    """
+    tasks = [asyncio.create_task(_logged(loop)) for loop in loops]
+    try:
+        yield
+    finally:
+        # A wait that ends just as it is cancelled may keep the cancellation to itself
+        # (asyncio.wait_for, Python 3.11): whoever goes on is told again.
+        going = set(tasks)
+        while going:
+            for task in going:
+                task.cancel()
+            _, going = await asyncio.wait(going, timeout=1)
+
+
+async def _logged(loop: Coroutine[Any, Any, object]) -> None:
+    try:
+        await loop
+    except Exception as bug:  # noqa: BLE001 - the block that it runs beside goes on
+        telemetry.log_bug("a loop ended", bug)
 
 
 class Pace:

@@ -1,7 +1,6 @@
 """Webhooks: signed as Stripe signs them, sent until they are confirmed."""
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 from collections.abc import AsyncGenerator
@@ -12,6 +11,7 @@ import httpx
 from polyclinic.demo.cards.kept import Kept
 from polyclinic.demo.cards.paying import settle_due
 from polyclinic.foundation import clock
+from polyclinic.foundation.work import meanwhile
 
 EVERY_SECONDS = 0.2
 
@@ -45,14 +45,11 @@ async def telling(kept: Kept) -> AsyncGenerator[None, None]:
     if kept.settings.hook is None:
         yield
         return
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-        task = asyncio.create_task(_forever(kept, client))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    async with (
+        httpx.AsyncClient(timeout=10, trust_env=False) as client,
+        meanwhile(_forever(kept, client)),
+    ):
+        yield
 
 
 async def _forever(kept: Kept, client: httpx.AsyncClient) -> None:

@@ -9,6 +9,7 @@ from typing import LiteralString
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.service import Running
+from polyclinic.foundation.work import meanwhile
 
 EVERY_SECONDS = 15.0
 # Every role may read these; a server that keeps no log says nothing.
@@ -32,13 +33,8 @@ async def note_archive(running: Running) -> None:
 @asynccontextmanager
 async def watch_archives(services: Collection[Running]) -> AsyncGenerator[None, None]:
     """Looks again and again for as long as the process runs."""
-    task = asyncio.create_task(_repeat(services))
-    try:
+    async with meanwhile(_repeat(services)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _repeat(services: Collection[Running]) -> None:

@@ -17,6 +17,7 @@ from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Invalid, NotFound, Problem, Unavailable
 from polyclinic.foundation.events import Told
 from polyclinic.foundation.service import Reaction, Running
+from polyclinic.foundation.work import meanwhile
 
 WAIT_SECONDS = 15
 LEASE_SECONDS = 40
@@ -272,14 +273,9 @@ async def readers(running: Running) -> AsyncGenerator[dict[str, Reader], None]:
         by_source.setdefault(reaction.source, []).append(reaction)
     known = {name: Reader(running, name, found) for name, found in by_source.items()}
     present = [known[name] for name in known if name in running.peers.names()]
-    tasks = [asyncio.create_task(reader.follow()) for reader in present]
     try:
-        yield known
+        async with meanwhile(*(reader.follow() for reader in present)):
+            yield known
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         for reader in present:
             await reader.let_go()

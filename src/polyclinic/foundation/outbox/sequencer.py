@@ -9,6 +9,7 @@ from typing import LiteralString
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.errors import Problem
+from polyclinic.foundation.work import meanwhile
 
 # What is said in this process wakes its sequencer. It looks by itself only for what another replica
 # numbered, or said before it died: twice a second, where all of them together looked 200 times.
@@ -125,12 +126,9 @@ class Sequencer:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Sequencer", None]:
         await self.begin_epoch()
-        task = asyncio.create_task(self.run())
-        self.runs = True
-        try:
-            yield self
-        finally:
-            self.runs = False
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        async with meanwhile(self.run()):
+            self.runs = True
+            try:
+                yield self
+            finally:
+                self.runs = False

@@ -14,6 +14,7 @@ from polyclinic.foundation import ids, telemetry
 from polyclinic.foundation.aside import Aside, aside
 from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Problem, Unavailable
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.insights.actions import modelling
 from polyclinic.services.insights.actions.modelling import Draft
 from polyclinic.services.insights.actions.state import Engine
@@ -38,13 +39,10 @@ class Teacher:
         if not self._engine.settings.workers:
             yield
             return
-        task = asyncio.create_task(self._go_on())
         try:
-            yield
+            async with meanwhile(self._go_on()):
+                yield
         finally:
-            while not task.done():
-                task.cancel()
-                await asyncio.wait([task], timeout=1)
             with contextlib.suppress(Unavailable):
                 await lessons.release(self._engine.database, self._lease)
 
@@ -71,15 +69,13 @@ class Teacher:
         if row["tries"] > TRIES:
             await self._refuse("It was begun several times and never came to an end.")
             return True
-        holding = asyncio.create_task(self._hold())
-        try:
-            async with aside(_WORK, 1, SECONDS) as teaching:
-                learnt = await self._learn(row, teaching)
-            await self._end(row, learnt)
-        except Problem as problem:
-            await self._refuse(str(problem) or type(problem).__name__)
-        finally:
-            holding.cancel()
+        async with meanwhile(self._hold()):
+            try:
+                async with aside(_WORK, 1, SECONDS) as teaching:
+                    learnt = await self._learn(row, teaching)
+                await self._end(row, learnt)
+            except Problem as problem:
+                await self._refuse(str(problem) or type(problem).__name__)
         return True
 
     async def _hold(self) -> None:
@@ -87,7 +83,8 @@ class Teacher:
         is_ours = True
         while is_ours:
             await asyncio.sleep(LEASE_SECONDS / 4)
-            is_ours = await lessons.keep(self._engine.database, self._lease, LEASE_SECONDS)
+            with contextlib.suppress(Unavailable):  # the next quarter of the lease asks again
+                is_ours = await lessons.keep(self._engine.database, self._lease, LEASE_SECONDS)
 
     async def _learn(self, row: Row, teaching: Aside) -> Learnt:
         await self._report(Step(5, "Reads what is remembered"))

@@ -16,6 +16,7 @@ from typing import Any
 from polyclinic.foundation import clock, ids, telemetry
 from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Unavailable
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.insights.actions.assessing import Task, assess
 from polyclinic.services.insights.actions.state import Engine
 from polyclinic.services.insights.domain.asking import patient_of, successor
@@ -51,14 +52,10 @@ class Worker:
         if not self._engine.settings.workers:
             yield
             return
-        task = asyncio.create_task(self._go_on())
         try:
-            yield
+            async with meanwhile(self._go_on()):
+                yield
         finally:
-            # A wait that ends just as it is cancelled may keep the cancellation to itself.
-            while not task.done():
-                task.cancel()
-                await asyncio.wait([task], timeout=1)
             with contextlib.suppress(Unavailable):
                 await work.release(self._engine.database, self._lease)
 

@@ -20,6 +20,7 @@ from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import NotFound, Problem
 from polyclinic.foundation.vault import Unreadable
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.integration.actions import channels, sealing, speaking
 from polyclinic.services.integration.actions.delivering import Sent
 from polyclinic.services.integration.actions.receiving import moment
@@ -69,12 +70,8 @@ class Answering:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(self._run())
-        try:
+        async with meanwhile(self._run()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:

@@ -20,6 +20,7 @@ from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Problem, Unavailable
 from polyclinic.foundation.outbox import announce
 from polyclinic.foundation.service import Running
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.integration.domain import retrying
 from polyclinic.services.integration.domain.addresses import NotCallable
 from polyclinic.services.integration.domain.destinations import PATIENCE, Destination
@@ -84,11 +85,11 @@ class Courier:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncGenerator["Courier", None]:
-        task = asyncio.create_task(self._run())
         try:
-            yield self
+            async with meanwhile(self._run()):
+                yield self
         finally:
-            tasks = [task, *self._busy.values()]
+            tasks = list(self._busy.values())
             for each in tasks:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

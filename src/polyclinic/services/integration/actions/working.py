@@ -20,6 +20,7 @@ from polyclinic.foundation.batching import Lane
 from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Problem, Unavailable
 from polyclinic.foundation.vault import Unreadable
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.integration.actions import channels
 from polyclinic.services.integration.actions.state import Engine, raw_place, stage_place
 from polyclinic.services.integration.actions.understanding import understood
@@ -68,15 +69,14 @@ class Worker:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
         loops = (self._dispatch, self._keep_leases) if self._engine.settings.workers else ()
-        tasks = [asyncio.create_task(each()) for each in loops]
         try:
-            yield
+            async with meanwhile(*(each() for each in loops)):
+                yield
         finally:
-            for task in (*tasks, *self._tasks.values()):
+            tasks = list(self._tasks.values())
+            for task in tasks:
                 task.cancel()
-            for task in (*tasks, *self._tasks.values()):
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(Unavailable):
                 await queue.release(self._engine.running.database, self._lease)
 

@@ -6,7 +6,7 @@ A shadow that is late, fails or finds the queue full touches no answer: it is dr
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -66,9 +66,9 @@ class Shadows:
         self._learned: dict[tuple[str, str], tuple[float, dict[str, Wavered]]] = {}
         self._count = 0
 
-    def start(self) -> list["asyncio.Task[None]"]:
-        workers = self._plane.settings.shadow_workers
-        return [asyncio.create_task(self._work()) for _ in range(workers)]
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """What has to run for as long as anything is compared."""
+        return [self._work() for _ in range(self._plane.settings.shadow_workers)]
 
     def wants(self, match: Match | None, method: str) -> bool:
         """Whether the other side is asked too: reads, and changes that can be tried dry."""

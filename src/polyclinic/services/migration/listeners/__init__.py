@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from polyclinic.foundation import serving
 from polyclinic.foundation.service import Running
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.migration.actions.opening import open_passage
 from polyclinic.services.migration.actions.plane import Plane
 from polyclinic.services.migration.actions.shadowing import Shadows
@@ -33,15 +34,10 @@ async def open_gateway(running: Running) -> AsyncGenerator[Gateway, None]:
     plane = Plane(running, Upstreams(settings.legacy_url, settings.candidate_url))
     shadows = Shadows(plane)
     await plane.look()
-    loops = [asyncio.create_task(plane.keep_fresh()), *shadows.start()]
     try:
-        yield Gateway(plane, shadows)
+        async with meanwhile(plane.keep_fresh(), *shadows.loops()):
+            yield Gateway(plane, shadows)
     finally:
-        for loop in loops:
-            loop.cancel()
-        for loop in loops:
-            with contextlib.suppress(asyncio.CancelledError):
-                await loop
         await plane.last_word()
         await plane.upstreams.close()
 

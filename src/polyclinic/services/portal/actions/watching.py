@@ -1,7 +1,6 @@
 """Looks at every service each quarter of a minute and remembers the last ten minutes of it."""
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -9,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from polyclinic.foundation import telemetry
+from polyclinic.foundation.work import meanwhile
 from polyclinic.services.portal.domain import watching
 from polyclinic.services.portal.domain.watching import Look, Vitals
 from polyclinic.services.portal.gateways.health import Health
@@ -46,10 +46,5 @@ class Watch:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(self.run())
-        try:
+        async with meanwhile(self.run()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
