@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+from datetime import date
 
 import httpx
 import pytest
 
+from polyclinic.demo import stay
 from polyclinic.demo.fixture import bundles
 from polyclinic.demo.people import sign_ins
 from polyclinic.demo.seed import NotSeeded, seed
+from polyclinic.foundation import clock
+from polyclinic.services.billing.settings import BillingSettings
 
 
 class Platform:
@@ -16,6 +20,7 @@ class Platform:
 
     def __init__(self):
         self.ledger: set[str] = set()
+        self.kept: set[str] = set()  # what was put under a name of its own
         self.relations: set[tuple[str, str]] = set()
         self.accounts: dict[str, dict] = {}
         self.fails: dict[str, list[httpx.Response]] = {}
@@ -27,6 +32,8 @@ class Platform:
         assert request.headers["authorization"] == "Bearer a-token"
         if self.fails.get(path):
             return self.fails[path].pop(0)
+        if request.method == "GET":
+            return httpx.Response(200 if path.removeprefix("/fhir/") in self.kept else 404)
         body = json.loads(request.content)
         return {
             "/records/import": self.take_bundle,
@@ -41,6 +48,8 @@ class Platform:
         assert request.headers["x-source"]
         status = "already" if digest in self.ledger else "imported"
         self.ledger.add(digest)
+        asked = (entry["request"] for entry in body["entry"])
+        self.kept |= {each["url"] for each in asked if each["method"] == "PUT"}
         answer = {"status": status, "resources": len(body["entry"]), "refused": []}
         return httpx.Response(200, json=answer)
 
@@ -122,3 +131,22 @@ async def test_the_channels_of_the_demo_clinic_make_of_their_fixtures_what_they_
     assert texts()
     for text in texts():
         assert failures(read(text), translate) == []
+
+
+async def test_days_in_hospital_stay_what_they_were_when_it_is_seeded_again_later(monkeypatch):
+    platform = Platform()
+    await run(platform)
+    before = set(platform.ledger)
+    monkeypatch.setattr(clock, "today", lambda: date(2031, 5, 5))
+    await run(platform)
+    assert platform.ledger == before
+
+
+def test_days_in_hospital_ended_within_a_month_and_began_before_what_billing_looks_at():
+    [entry] = json.loads(stay.bundle(date(2026, 11, 29)))["entry"]
+    assert entry["resource"]["period"] == {
+        "start": "2026-10-28T14:30:00+00:00",
+        "end": "2026-11-09T15:00:00+00:00",
+    }
+    assert BillingSettings().encounter_days < stay.CAME_DAYS
+    assert stay.WENT_DAYS < 30

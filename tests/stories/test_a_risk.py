@@ -9,6 +9,7 @@ from story_clinic import PEOPLE, Clinic, until
 from story_people import token_of
 from test_absence import without
 
+from polyclinic.demo import stay
 from polyclinic.foundation import clock
 
 FHIR = {"content-type": "application/fhir+json"}
@@ -118,7 +119,7 @@ def test_a_risk_is_accepted_done_and_released_to_its_patient(topology: Clinic):
 
 
 def test_the_demo_chart_shows_scores_with_the_exact_results_behind_them(topology: Clinic):
-    """The golden chart: eGFR and PREVENT with their sources, and why there is no LACE."""
+    """The golden chart: eGFR, PREVENT and the return to hospital, each with its sources."""
     ward = Ward(topology)
     found = panel(ward, MARIA)
     scores = {each["method"]: each for each in found["scores"]}
@@ -132,12 +133,8 @@ def test_the_demo_chart_shows_scores_with_the_exact_results_behind_them(topology
     assert scores["prevent"]["number"]["unit"] == "%"
     assert scores["prevent"]["number"]["horizon_years"] == 10
     assert scores["prevent"]["peers"].endswith("of 100 people like this one within 10 years.")
-    # Her days in hospital are months ago: nothing is told of a return any more, and it says why.
-    back = scores["lace"]
-    assert back["status"] == "missing", back
-    whys = {each["input"]: each["why"] for each in back["missing"]}
-    assert whys.keys() == {"days", "acute"}
-    assert all("too old" in why for why in whys.values())
+    assert scores["lace"]["status"] == "scored", scores["lace"]
+    assert f"Encounter/{stay.ID}" in scores["lace"]["basis"]
 
 
 def test_the_demo_clinic_has_a_worklist_from_the_first_day(topology: Clinic):

@@ -66,7 +66,7 @@ async def seed(
         progress(number, total, what)
         resources += await _import(client, await operator_token(), f"{PATH}#{number + 1}", line)
         related += relations(line)
-    await _import(client, await operator_token(), "stay.py", stay.bundle())
+    await _stay(client, await operator_token())
     progress(total - 2, total, "care relations")
     await _post(
         client,
@@ -94,6 +94,14 @@ async def _import(client: httpx.AsyncClient, token: str, source: str, line: byte
     if imported.status == "refused":
         raise NotSeeded(f"Records refused {source} of the demo clinic: {imported.refused}")
     return imported.resources if imported.status == "imported" else 0
+
+
+async def _stay(client: httpx.AsyncClient, token: str) -> None:
+    """Her days in hospital stay what they were at the first seed."""
+    headers = {"authorization": f"Bearer {token}"}
+    known = await client.get(f"/fhir/Encounter/{stay.ID}", headers=headers)
+    if known.status_code == 404:
+        await _import(client, token, "stay.py", stay.bundle(clock.today()))
 
 
 async def _week(client: httpx.AsyncClient, operator_token: OperatorToken) -> None:

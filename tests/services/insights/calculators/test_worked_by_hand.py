@@ -51,10 +51,10 @@ def test_the_reasons_of_kidney_function_and_its_constant_sum_to_the_logarithm():
 
 def test_a_risk_is_compared_to_a_healthy_person_of_the_same_age_and_sex():
     scored = score("prevent", **EXAMPLE, hba1c=7.5)
-    assert scored.compared.name == "total_cvd_10y"
-    assert scored.compared.number < scored.value("total_cvd_10y").number
+    assert scored.compared.name == "ascvd_10y"
+    assert scored.compared.number < scored.value("ascvd_10y").number
     well = {**EXAMPLE, **registry()["prevent"].healthy}
-    assert score("prevent", **well).value("total_cvd_10y") == scored.compared
+    assert score("prevent", **well).value("ascvd_10y") == scored.compared
     assert score("fib-4", age=60, ast=80, alt=64, platelets=150).compared is None
 
 
