@@ -16,7 +16,14 @@ from polyclinic.assembly.services import SERVICES
 CHART = Path(__file__).parents[2] / "deploy/helm/polyclinic"
 NAMES = tuple(service.name for service in SERVICES)
 # Rendered, not validated: their schemas are their operators'.
-CUSTOM = {"Cluster", "HTTPRoute", "ServiceMonitor", "PrometheusRule"}
+CUSTOM = {
+    "Cluster",
+    "ObjectStore",
+    "ScheduledBackup",
+    "HTTPRoute",
+    "ServiceMonitor",
+    "PrometheusRule",
+}
 # A clinic begins with one capability and what it cannot be without.
 BEGINNINGS = [
     ("identity",),
@@ -164,6 +171,27 @@ def test_a_database_outside_of_the_cluster_is_reached_by_its_addresses(render):
     assert blocks == ["10.40.64.0/24"]
     hooks = named(resources, "Job")["clinic-migrate"]["metadata"]["annotations"]["helm.sh/hook"]
     assert hooks == "pre-install,pre-upgrade"
+
+
+def test_backups_go_where_the_values_say_and_somebody_is_told_while_they_go_nowhere(render, helm):
+    assert not named(render(), "ScheduledBackup")
+    told = "database.cloudNativePG.backup"
+    resources = render(f"{told}.enabled=true", f"{told}.objectStore.destinationPath=s3://b/p")
+    [(store, kept)] = named(resources, "ObjectStore").items()
+    assert kept["spec"]["configuration"] == {"destinationPath": "s3://b/p"}
+    [cluster] = named(resources, "Cluster").values()
+    [plugin] = cluster["spec"]["plugins"]
+    assert plugin["parameters"] == {"barmanObjectName": store}
+    assert plugin["isWALArchiver"] is True
+    [daily] = named(resources, "ScheduledBackup").values()
+    assert daily["spec"]["cluster"]["name"] == cluster["metadata"]["name"]
+    nowhere = subprocess.run(
+        [helm, "template", "clinic", CHART, "--kube-version", "1.33.0",
+         "--set", f"{told}.enabled=true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert nowhere.returncode != 0
+    assert "says where backups go" in nowhere.stderr
 
 
 def test_probes_ask_what_the_process_really_answers(render):

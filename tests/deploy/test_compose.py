@@ -1,5 +1,6 @@
 """The compose files name every service, close what need not be open, and begin in an order."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,42 @@ def test_the_image_is_not_root_and_installs_only_what_the_locks_name():
         assert copied in text
         assert f"!{copied}" in (ROOT / ".dockerignore").read_text()
     assert (ROOT / "requirements-build.lock").exists()
+
+
+def test_each_piece_of_the_log_is_kept_once_and_never_over_another(
+    compose: dict[str, Any], tmp_path: Path
+):
+    postgres = compose["services"]["postgres"]
+    assert {"database:/var/lib/postgresql", "backups:/backups"} == set(postgres["volumes"])
+    said = dict(w.removeprefix("-c").split("=", 1) for w in postgres["command"] if "=" in w)
+    assert said["archive_mode"] == "on"
+    (tmp_path / "wal").mkdir()
+    piece = tmp_path / "piece"
+
+    def archived(content: bytes) -> int:
+        piece.write_bytes(content)
+        line = said["archive_command"].replace("/backups", str(tmp_path))
+        line = line.replace("%p", str(piece)).replace("%f", "000000010000000000000001")
+        return subprocess.run(["/bin/sh", "-c", line], check=False).returncode
+
+    assert archived(b"first") == 0
+    assert archived(b"first") == 0, "a server that died before it noted it asks again"
+    assert archived(b"other") != 0
+    kept = list((tmp_path / "wal").iterdir())
+    assert [each.name for each in kept] == ["000000010000000000000001"]
+    assert kept[0].read_bytes() == b"first"
+
+
+def test_folders_of_volumes_are_made_once_and_a_second_start_finds_them(
+    compose: dict[str, Any], tmp_path: Path
+):
+    service = compose["services"]["volumes"]
+    assert compose["services"]["postgres"]["depends_on"]["volumes"]
+    (script,) = service["command"]
+    for name in ("keys", "edge", "backups"):
+        (tmp_path / name).mkdir()
+        script = script.replace(f"/{name}", str(tmp_path / name))
+    told = script.replace("chown", "echo")
+    for _ in range(2):
+        subprocess.run(["/bin/sh", "-euc", told], check=True, capture_output=True)
+    assert {each.name for each in (tmp_path / "backups").iterdir()} == {"wal", "base"}
