@@ -6,7 +6,7 @@ terraform {
   required_providers {
     azurerm = {
       source  = "hashicorp/azurerm"
-      version = "~> 4.10"
+      version = "~> 4.57"
     }
     random = {
       source  = "hashicorp/random"
@@ -158,7 +158,7 @@ resource "azurerm_postgresql_flexible_server" "clinic" {
   administrator_password        = random_password.owner.result
   sku_name                      = var.database_sku
   storage_mb                    = var.database_mb
-  auto_grow_enabled             = true
+  auto_grow_enabled             = var.cluster_nodes == 0 # an elastic cluster's disks do not grow by themselves
   zone                          = "1"
   backup_retention_days         = 35
   geo_redundant_backup_enabled  = var.geo_redundant
@@ -168,6 +168,15 @@ resource "azurerm_postgresql_flexible_server" "clinic" {
     standby_availability_zone = "2"
   }
 
+  # An elastic cluster: each service's schema may lie on a node of its own. Nodes are only ever added.
+  dynamic "cluster" {
+    for_each = var.cluster_nodes > 0 ? [var.cluster_nodes] : []
+    content {
+      size                  = cluster.value
+      default_database_name = "clinic"
+    }
+  }
+
   depends_on = [azurerm_private_dns_zone_virtual_network_link.database]
 
   lifecycle {
@@ -175,7 +184,9 @@ resource "azurerm_postgresql_flexible_server" "clinic" {
   }
 }
 
+# An elastic cluster has the one database that it was made with.
 resource "azurerm_postgresql_flexible_server_database" "clinic" {
+  count     = var.cluster_nodes == 0 ? 1 : 0
   name      = "clinic"
   server_id = azurerm_postgresql_flexible_server.clinic.id
 }

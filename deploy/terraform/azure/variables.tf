@@ -62,6 +62,17 @@ variable "database_mb" {
   default = 131072
 }
 
+variable "cluster_nodes" {
+  description = "0: one Flexible Server. From 2 on: an elastic cluster of so many nodes (PostgreSQL 17 or newer)."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.cluster_nodes == 0 || (var.cluster_nodes >= 2 && var.cluster_nodes <= 20)
+    error_message = "Either 0, or 2 to 20 nodes."
+  }
+}
+
 variable "geo_redundant" {
   description = "Copies of backups in the paired region, too."
   type        = bool
