@@ -1,13 +1,12 @@
 """Sources and pairs as people set them up, and the steps that the clock takes along them."""
 
 import time
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 import msgspec
 
 from polyclinic.foundation.caller import Caller
-from polyclinic.foundation.errors import Invalid, NotFound
+from polyclinic.foundation.errors import NotFound
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.migration.actions import moving, reconciling
 from polyclinic.services.migration.actions.deciding import decide
@@ -15,11 +14,10 @@ from polyclinic.services.migration.actions.moving import Way
 from polyclinic.services.migration.actions.state import Passage
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.crossing import Source
+from polyclinic.services.migration.domain.old_address import check_address
 from polyclinic.services.migration.gateways.charts import Charts
+from polyclinic.services.migration.gateways.old_rows import open_rows
 from polyclinic.services.migration.store import moving as store
-
-if TYPE_CHECKING:
-    from polyclinic.services.migration.gateways.old_rows import OldRows
 
 # How long the clock goes on while there is something to do.
 BUSY_SECONDS = 5.0
@@ -37,20 +35,15 @@ async def ways(passage: Passage) -> dict[str, Way]:
         if known is None or known[0] != row["version"]:
             source = crossing.read(row["document"])
             passage.ways[row["system"]] = (row["version"], _way(passage, source, row["url"]))
+            if known is not None:
+                await known[1].rows.close()
     return {row["system"]: passage.ways[row["system"]][1] for row in rows}
 
 
 def _way(passage: Passage, source: Source, url: str) -> Way:
     running = passage.running
     secret = running.vault.secret("crosswalk")
-    return Way(source, _opened(source, url), Charts(running), running.database, secret)
-
-
-def _opened(source: Source, url: str) -> "OldRows":
-    # A third of what a process takes to start, and most clinics have no old database.
-    from polyclinic.services.migration.gateways.old_rows import OldRows  # noqa: PLC0415
-
-    return OldRows(url, source.log)
+    return Way(source, open_rows(url, source), Charts(running), running.database, secret)
 
 
 async def need(passage: Passage, system: str) -> Way:
@@ -63,8 +56,13 @@ async def need(passage: Passage, system: str) -> Way:
 async def set_up(passage: Passage, caller: Caller, text: str, url: str, key: Once | None) -> Stored:
     """Keeps what stands for what; moving begins when a pair is given a direction."""
     source = crossing.read(text.encode())
-    _check_url(url)
-    newest = await _opened(source, url).newest()
+    check_address(url)
+    rows = open_rows(url, source)
+    try:
+        await rows.check()
+        newest = await rows.newest()
+    finally:
+        await rows.close()
 
     async def act(tx: Any) -> tuple[int, object]:
         version = await store.save_source(
@@ -78,28 +76,15 @@ async def set_up(passage: Passage, caller: Caller, text: str, url: str, key: Onc
     return await passage.carried(key, act)
 
 
-def _check_url(url: str) -> None:
-    """A password belongs into the environment of the process, not into a table."""
-    try:
-        parts = urlsplit(url)
-        has_password = parts.password is not None
-    except ValueError:
-        raise Invalid("This is no address of a database.", place="url") from None
-    if not parts.scheme or has_password:
-        raise Invalid("An address such as sqlite:////srv/old.db, no password.", place="url")
-    if parts.scheme.partition("+")[0] != "sqlite":
-        # Elsewhere lines of a log are committed out of order, keys come from sequences, and others
-        # write between our look and our change: none of that is provided for yet.
-        text = "Rows are moved from and to SQLite only; mirror another database's tables into one."
-        raise Invalid(text, place="url")
-
-
 async def direct(
     passage: Passage, caller: Caller, name: str, direction: str, key: Once | None
 ) -> Stored:
     """off, forward (old to new), or both (what is written here goes back). `name`: system/pair."""
     system, _, pair = name.partition("/")
-    await need(passage, system)
+    way = await need(passage, system)
+    found = way.source.pair(pair)
+    if found is not None and direction == "both":
+        await way.rows.check_back(found)
 
     async def act(tx: Any) -> tuple[int, object]:
         if not await store.direct(tx, system, pair, direction):

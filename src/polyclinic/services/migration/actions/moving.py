@@ -7,7 +7,7 @@ same row has the same id, and a row whose digest is known is passed over.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from polyclinic.foundation.database import Transaction
 from polyclinic.services.migration.domain.crossing import (
@@ -24,11 +24,9 @@ from polyclinic.services.migration.domain.crossing import (
 )
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
 from polyclinic.services.migration.gateways.charts import Ask, Charts, Said
+from polyclinic.services.migration.gateways.old_rows import OldRows
 from polyclinic.services.migration.store import moving as store
 from polyclinic.services.migration.store.moving import Crossed
-
-if TYPE_CHECKING:
-    from polyclinic.services.migration.gateways.old_rows import OldRows
 
 CHUNK = 200
 CHANGES = 500
@@ -40,7 +38,7 @@ class Way:
     """Between one old system and records."""
 
     source: Source
-    rows: "OldRows"
+    rows: OldRows
     charts: Charts
     database: Any
     secret: bytes
@@ -92,6 +90,8 @@ async def step(way: Way) -> bool:
 
 async def _backfill(way: Way, pair: Pair) -> bool:
     """One chunk by key; rows that changed while it was read are the log's to bring."""
+    if not await way.rows.is_settled():
+        return False
     low = await way.rows.newest()
     rows = await way.rows.page(pair, way.walked.get(pair.name), CHUNK)
     high = await way.rows.newest()
@@ -122,19 +122,19 @@ async def _wake(way: Way, moved: Pair) -> None:
 async def _follow(way: Way) -> bool:
     """What the source's log says since the last time."""
     (at,) = [s["log_seq"] for s in await store.sources(way.database) if s["system"] == way.system]
-    changes = await way.rows.changes(at, CHANGES)
-    if not changes:
-        return False
+    news = await way.rows.news(at, CHANGES)
     directions = {r["name"]: r["direction"] for r in await store.pairs(way.database, way.system)}
     for pair in way.source.pairs:
         keys = dict.fromkeys(
-            change.key for change in changes
+            change.key for change in news.changes
             if change.table == pair.table and not change.origin.startswith(OURS)
         )  # fmt: skip
         if keys and directions.get(pair.name, "off") != "off":
             await _again(way, pair, list(keys))
-    await store.followed(way.database, way.system, changes[-1].number)
-    return True
+    if news.settled > at:
+        await store.followed(way.database, way.system, news.settled)
+    way.rows.heard(news)
+    return bool(news.changes)
 
 
 async def _again(way: Way, pair: Pair, keys: Sequence[str]) -> None:

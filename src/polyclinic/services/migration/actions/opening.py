@@ -9,4 +9,9 @@ from polyclinic.services.migration.actions.state import Passage
 
 @asynccontextmanager
 async def open_passage(running: Running) -> AsyncGenerator[Passage, None]:
-    yield Passage(running)
+    passage = Passage(running)
+    try:
+        yield passage
+    finally:
+        for _, way in passage.ways.values():
+            await way.rows.close()

@@ -58,14 +58,14 @@ async def _carry(
     assert said.resource is not None
     try:
         cols = back(pair, said.resource, await back_links(way, pair, said.resource))
+        if before is not None:
+            await _change(way, tx, pair, before, said, cols)
     except Refused as refused:
         if before is not None:  # a resource of somebody whom the old system never had is not its
             await _aside(tx, way, pair, before.key, (refused.column, refused.reason))
         return
     if before is None:
         await _new(way, tx, pair, name, said, cols)
-    else:
-        await _change(way, tx, pair, before, said, cols)
 
 
 async def _is_coming_over(way: Way, pair: Pair, name: str, resource: dict[str, Any]) -> bool:
@@ -91,7 +91,7 @@ async def _change(
     key = of_key(way.system, pair, said.resource)
     row = await _row(way, pair, key) if key is not None else None
     now = columns(pair, row) if row is not None else None
-    if key is None or now is None:
+    if key is None or row is None or now is None:
         await _aside(tx, way, pair, before.key, ("", "the row is gone"))
         return
     changed = _differing(pair, now, cols)
@@ -100,8 +100,12 @@ async def _change(
         return
     if changed:
         tag = f"{OURS}{pair.type}/{before.resource}/{said.version}"
-        await way.rows.update(pair, key, changed | _touched(pair), tag)
+        written = await way.rows.update(pair, row, changed | _touched(pair), tag)
         row = await _row(way, pair, key)
+        if not written and (row is None or _differing(pair, columns(pair, row) or {}, cols)):
+            # Somebody wrote after our look; the log brings it.
+            await _aside(tx, way, pair, before.key, ("", "changed on both sides"))
+            return
     made = columns(pair, row) if row is not None else None
     kept = Crossed(before.key, before.resource, said.version, digest(made))
     await store.cross(tx, way.system, pair.name, [kept])
@@ -120,7 +124,12 @@ async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, col
     if key is None:
         own = None if pair.number == "integer" else f"PC{way.hash(pair, name).hex()[:10].upper()}"
         fresh = {**pair.fresh, **cols, **_touched(pair)}
-        key = await way.rows.insert(pair, own, fresh, tag)
+        try:
+            key = await way.rows.insert(pair, own, fresh, tag)
+        except Refused as refused:
+            await _aside(tx, way, pair, way.hash(pair, name), (refused.column, refused.reason))
+            return
+    await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
     row = await _row(way, pair, key)
     made = columns(pair, row) if row is not None else None
     links = {link: reference for reference, link in (await _both(way, pair, said.resource))}

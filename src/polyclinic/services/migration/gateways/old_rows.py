@@ -1,21 +1,11 @@
-"""Rows of an old system's database, read and written by SQLAlchemy in a thread.
-
-Slow to load, and most clinics have no such source: who needs it imports it when one is used.
-
-Names of tables and columns were checked when the source was registered; values are bound.
-"""
+"""Rows of an old system's database, whichever it is: what moving asks of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
-
-from polyclinic.foundation.errors import Unavailable
-from polyclinic.foundation.work import in_thread
-from polyclinic.services.migration.domain.crossing import Log, Pair
-from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
+from polyclinic.services.migration.domain.crossing import Pair, Source
+from polyclinic.services.migration.domain.old_keys import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,137 +18,89 @@ class Change:
     origin: str
 
 
-class OldRows:
-    """One database; a call is one thread's turn, and one transaction."""
+@dataclass(frozen=True, slots=True)
+class News:
+    """Lines that were not heard yet, and the one after which the log is read again."""
 
-    def __init__(self, url: str, log: Log) -> None:
-        self._engine, self._log = sa.create_engine(url, pool_pre_ping=True), log
+    changes: list[Change]
+    settled: int
+
+
+class OldRows(Protocol):
+    """One database. Raises Unavailable while it does not answer."""
+
+    async def check(self) -> None:
+        """Whether all that the source names is there and may be read. Raises Invalid."""
+        ...
+
+    async def check_back(self, pair: Pair) -> None:
+        """Whether rows of this pair may be written. Raises Invalid."""
+        ...
+
+    async def is_settled(self) -> bool:
+        """Whether who wrote when we came has ended: a walk would miss what they write."""
+        ...
 
     async def page(self, pair: Pair, after: Any, limit: int) -> list[Row]:
         """The next rows by key."""
-        table, key = _table(pair.table), sa.column(pair.key)
-        query = sa.select(sa.literal_column("*")).select_from(table).order_by(key).limit(limit)
-        return await self._all(query if after is None else query.where(key > after))
+        ...
 
-    async def rows(self, pair: Pair, keys: Sequence[Any]) -> list[Row]:
-        if not keys:
-            return []
-        key = sa.column(pair.key)
-        query = sa.select(sa.literal_column("*")).select_from(_table(pair.table))
-        return await self._all(query.where(key.in_(list(keys))))
+    async def rows(self, pair: Pair, keys: Sequence[Any]) -> list[Row]: ...
 
     async def newest(self) -> int:
         """The number of the last line of the log."""
-        query = sa.select(sa.func.max(sa.column(self._log.number)).label("n"))
-        return (await self._all(query.select_from(_table(self._log.table))))[0]["n"] or 0
+        ...
 
     async def changes(self, after: int, limit: int) -> list[Change]:
-        log = self._log
-        number = sa.column(log.number)
-        query = (
-            sa.select(number, sa.column(log.of), sa.column(log.key), sa.column(log.origin))
-            .select_from(_table(log.table))
-            .where(number > after)
-            .order_by(number)
-            .limit(limit)
-        )
-        found = await self._all(query)
-        return [Change(*(r[n] for n in (log.number, log.of, log.key, log.origin))) for r in found]
+        """Lines behind a number, whether or not they were heard."""
+        ...
+
+    async def news(self, settled: int, limit: int) -> News:
+        """Lines that were not heard yet, about so many at most."""
+        ...
+
+    def heard(self, news: News) -> None:
+        """They had their effect and need not be told again."""
+        ...
 
     async def lookup(self, pair: Pair, by: str, values: Iterable[str]) -> dict[str, str]:
         """Keys of the rows in which the column `by` has these values."""
-        return await self._pairs(pair, by, pair.key, values)
+        ...
 
     async def values(self, pair: Pair, by: str, keys: Iterable[str]) -> dict[str, str]:
         """The other way round: what the column `by` says in the rows of these keys."""
-        return await self._pairs(pair, pair.key, by, keys)
-
-    async def _pairs(self, pair: Pair, one: str, other: str, wanted: Iterable[str]) -> Any:
-        asked = [typed(pair, v) if one == pair.key else v for v in dict.fromkeys(wanted)]
-        if not asked:
-            return {}
-        left, right = sa.column(one), sa.column(other)
-        query = sa.select(left, right).select_from(_table(pair.table)).where(left.in_(asked))
-        return {str(row[one]): str(row[other]) for row in await self._all(query)}
+        ...
 
     async def written(self, pair: Pair, tag: str) -> str | None:
         """The key of the row that was made under this name before a crash, if one was."""
-        log = self._log
-        query = sa.select(sa.column(log.key)).select_from(_table(log.table))
-        query = query.where(sa.column(log.origin) == tag, sa.column(log.of) == pair.table).limit(1)
-        found = await self._all(query)
-        return str(found[0][log.key]) if found else None
+        ...
 
     async def ours(self, pair: Pair, keys: Sequence[str]) -> set[str]:
         """Which of these rows we made ourselves, whether or not we came to note it."""
-        if not keys:
-            return set()
-        log = self._log
-        key, origin = sa.column(log.key), sa.column(log.origin)
-        query = sa.select(key).select_from(_table(log.table)).distinct()
-        query = query.where(sa.column(log.of) == pair.table, origin.like(f"{OURS}%"))
-        found = await self._all(query.where(key.in_([str(each) for each in keys])))
-        return {str(row[log.key]) for row in found}
+        ...
 
-    async def update(self, pair: Pair, key: str, changed: Mapping[str, Any], tag: str) -> None:
-        table = _table(pair.table, *changed)
-        where = sa.column(pair.key) == typed(pair, key)
-        await self._tagged(tag, sa.update(table).where(where).values(**changed))
+    async def update(self, pair: Pair, was: Row, changed: Mapping[str, Any], tag: str) -> bool:
+        """Changes the row if it still says what it `was`; whether it did. Raises Refused."""
+        ...
 
     async def insert(self, pair: Pair, key: str | None, row: Mapping[str, Any], tag: str) -> str:
-        """Makes a row; its key is the next whole number where none is given."""
+        """Makes a row, once for each tag; its key is the database's where none is given.
 
-        def work() -> str:
-            with self._engine.begin() as connection:
-                made = key
-                if made is None:
-                    highest = sa.select(sa.func.max(sa.column(pair.key)))
-                    found = connection.scalar(highest.select_from(_table(pair.table)))
-                    made = str((found or 0) + 1)
-                values = {pair.key: typed(pair, made), **row}
-                self._name(connection, tag)
-                connection.execute(sa.insert(_table(pair.table, *values)).values(**values))
-                self._name(connection, None)
-                return made
+        Raises Refused.
+        """
+        ...
 
-        return await self._run(work)
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    async def _tagged(self, tag: str, statement: Any) -> None:
-        def work() -> None:
-            with self._engine.begin() as connection:
-                self._name(connection, tag)
-                connection.execute(statement)
-                self._name(connection, None)
-
-        await self._run(work)
-
-    def _name(self, connection: Any, tag: str | None) -> None:
-        """Says who writes, so that our own changes do not come back to us as news."""
-        table, _, column = self._log.tag.partition(".")
-        named = _table(table, column)
-        if tag is None:
-            connection.execute(sa.delete(named))
-        else:
-            connection.execute(sa.insert(named).values(**{column: tag}))
-
-    async def _all(self, query: Any) -> list[Row]:
-        def work() -> list[Row]:
-            with self._engine.connect() as connection:
-                return [dict(row) for row in connection.execute(query).mappings()]
-
-        return await self._run(work)
-
-    async def _run(self, work: Any) -> Any:
-        try:
-            return await in_thread(work)
-        except SQLAlchemyError as lost:  # its text quotes what was written
-            raise Unavailable(
-                "The old system's database does not answer.", place="source"
-            ) from lost
+    async def close(self) -> None: ...
 
 
-def _table(name: str, *names: str) -> Any:
-    return sa.table(name, *(sa.column(each) for each in names))
+def open_rows(url: str, source: Source) -> OldRows:
+    """The kind of database that the address says."""
+    # SQLAlchemy is a third of what a process takes to start, and most clinics have no old database.
+    # ruff: noqa: PLC0415
+    if url.startswith("sqlite"):
+        from polyclinic.services.migration.gateways.old_sqlite import SqliteRows
+
+        return SqliteRows(url, source.log)
+    from polyclinic.services.migration.gateways.old_postgres import PostgresRows
+
+    return PostgresRows(url, source)

@@ -20,7 +20,8 @@ _SAVE_SOURCE: LiteralString = """
     INSERT INTO migration.source (system, version, document, url, author, log_seq)
     VALUES ($1, 1, $2, $3, $4, $5)
     ON CONFLICT (system) DO UPDATE SET version = source.version + 1, document = excluded.document,
-        url = excluded.url, author = excluded.author, made = now()
+        url = excluded.url, author = excluded.author, made = now(), log_seq =
+            CASE WHEN source.url = excluded.url THEN source.log_seq ELSE excluded.log_seq END
     RETURNING version"""
 _SAVE_PAIRS: LiteralString = """
     INSERT INTO migration.pair (system, name, place)
@@ -68,7 +69,7 @@ _REASONS: LiteralString = """
 async def save_source(
     tx: Transaction, system: str, document: bytes, url: str, author: str, log_seq: int
 ) -> int:
-    """A new version; where the log was followed to stays."""
+    """A new version; where the log was followed to stays while it is the same log."""
     return await tx.fetchval(_SAVE_SOURCE, system, document, url, author, log_seq)
 
 

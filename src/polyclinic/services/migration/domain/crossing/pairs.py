@@ -77,6 +77,12 @@ class Pair(Struct, frozen=True, forbid_unknown_fields=True):
     fresh: dict[str, Any] = {}
     touch: str = ""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that is read of a row."""
+        names = (self.key, *(field.column for field in self.fields), *self.absent)
+        return tuple(dict.fromkeys(names))
+
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
     """An old system: its pairs in the order in which they are moved, and its log."""

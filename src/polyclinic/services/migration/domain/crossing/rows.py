@@ -42,7 +42,7 @@ def key_system(system: str, table: str) -> str:
 
 def columns(pair: Pair, row: Mapping[str, Any]) -> Columns | None:
     """What of a row is moved, as texts; none where the row counts as deleted."""
-    if any(row.get(name) == value for name, value in pair.absent.items()):
+    if any(_is(row.get(name), value) for name, value in pair.absent.items()):
         return None
     found: Columns = {}
     for field in pair.fields:
@@ -50,6 +50,13 @@ def columns(pair: Pair, row: Mapping[str, Any]) -> Columns | None:
         if value is not None and str(value).strip():
             found[field.column] = str(value).strip()
     return found
+
+
+def _is(value: Any, said: Any) -> bool:
+    """Whether a row has what a source says of it; some databases give texts only."""
+    if isinstance(said, bool) and isinstance(value, str):
+        return value == str(said).lower()
+    return value == said or (isinstance(value, str) and value == str(said))
 
 
 def digest(found: Columns | None) -> bytes:
