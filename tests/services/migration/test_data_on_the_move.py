@@ -1,142 +1,32 @@
 """Rows become resources while they change, what is written here goes back, and both sides agree."""
 
 import asyncio
-import sqlite3
-import time
+import sys
 import uuid
-from collections import Counter
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from polyclinic.demo import legacy
-from polyclinic.demo.legacy import kept
-from polyclinic.fhirserver.rest.ask import Ask
-from polyclinic.foundation.caller import Caller
+sys.path.insert(0, str(Path(__file__).parent))
+from moving_world import MOVING, World, open_world
+from old_clinics import OldPostgres, OldSqlite
+
 from polyclinic.foundation.errors import Invalid, Unavailable
-from polyclinic.services.migration.actions import data, moving, returning
+from polyclinic.foundation.foreign import tls_of
+from polyclinic.services.migration.actions import moving, returning
 from polyclinic.services.migration.domain import crossing
-
-SYSTEM = "harbor-street"
-MOVING = (resources.files(legacy) / "moving.yaml").read_text()
-PAIRS = ("patients", "allergies", "problems", "meds", "labs")
-ADMIN = Caller("sam", "test", "administrator", frozenset({"user/*.cruds"}), None, "t-admin")
-OPERATOR = Caller("operator", "test", "system", frozenset({"system/*.cruds"}), None, "t-operator")
+from polyclinic.services.migration.domain.old_address import check_address
+from polyclinic.services.migration.gateways.old_rows import open_rows
 
 
-@dataclass
-class World:
-    """The old clinic's file and ours, side by side."""
-
-    passage: Any
-    records: Any
-    old: sqlite3.Connection
-
-    async def begin(self, direction: str = "forward", *pairs: str) -> None:
-        for pair in pairs or PAIRS:
-            await data.direct(self.passage, ADMIN, f"{SYSTEM}/{pair}", direction, None)
-
-    async def settle(self, seconds: float = 90) -> None:
-        """Goes on until there is nothing to do and every event was heard."""
-        end = time.monotonic() + seconds
-        quiet = 0
-        while quiet < 3:
-            assert time.monotonic() < end, "it never comes to rest"
-            way = await data.need(self.passage, SYSTEM)
-            async with self.passage.moving:
-                busy = await moving.step(way)
-            quiet = 0 if busy else quiet + 1
-            await asyncio.sleep(0 if busy else 0.1)
-
-    async def agree(self) -> None:
-        """Both sides come to say the same, once what is on its way has arrived."""
-        end = time.monotonic() + 60
-        await self.settle()
-        while (report := await self.report())["divergence"]:
-            assert time.monotonic() < end, report
-            await self.settle()
-
-    async def way(self):
-        return await data.need(self.passage, SYSTEM)
-
-    async def report(self) -> dict[str, Any]:
-        return await data.reconcile(self.passage, ADMIN, SYSTEM)
-
-    async def reasons(self) -> Counter:
-        shown = await data.shown(self.passage, SYSTEM)
-        return Counter(
-            {(r["pair"], r["place"], r["reason"]): r["count"] for r in shown["quarantine"]}
-        )
-
-    def resource(self, table: str, key: Any) -> str:
-        return crossing.resource_id(SYSTEM, table, key)
-
-    async def read(self, kind: str, name: str) -> dict[str, Any] | None:
-        errand = self.records.errand(OPERATOR)
-        try:
-            grant = errand.access.to("r", kind)
-            document = await self.records.store.read(errand, grant, kind, name)
-        except Exception:  # noqa: BLE001 - absent, gone
-            return None
-        return msgspec.json.decode(document.body)
-
-    async def put(self, resource: dict[str, Any]) -> None:
-        ask = Ask("PUT", (resource["resourceType"], resource["id"]), resource=resource)
-        answer = await self.records.interactions.carry(
-            self.records.errand(OPERATOR), ask, "http://clinic.test/fhir"
-        )
-        assert answer.status in (200, 201)
-
-    async def delete(self, kind: str, name: str) -> None:
-        ask = Ask("DELETE", (kind, name))
-        answer = await self.records.interactions.carry(
-            self.records.errand(OPERATOR), ask, "http://clinic.test/fhir"
-        )
-        assert answer.status in (200, 204)
-
-    def first_patients(self, count: int) -> tuple[list[int], list[str]]:
-        """Keys and record numbers of patients without a fault."""
-        query = "SELECT id, mrn FROM patients WHERE del_flag = 'N' ORDER BY id LIMIT ?"
-        keys, numbers = zip(*self.old.execute(query, (count,)).fetchall(), strict=True)
-        return list(keys), list(numbers)
-
-    async def until(self, condition) -> None:
-        end = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < end, "what was written here never came back"
-            await asyncio.sleep(0.05)
-
-    def do(self, statement: str, *values: Any) -> None:
-        with self.old:
-            self.old.execute(statement, values)
-
-    def one(self, query: str, *values: Any) -> Any:
-        row = self.old.execute(query, values).fetchone()
-        return row[0] if row is not None and len(row) == 1 else row
-
-
-@pytest.fixture
-async def world(assembled, tmp_path: Path):
-    async with open_world(assembled, tmp_path) as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def open_world(assembled, folder: Path, rows: int = 400):
-    file = folder / kept.FILE
-    kept.make(file, rows=rows, seed=7, today=date(2026, 3, 2))
-    old = sqlite3.connect(file, timeout=20)
-    async with assembled("identity", "records", "migration") as process:
-        passage = process.running["migration"].state
-        # The clock's own steps would run between those of the tests.
-        opened = World(passage, process.running["records"].state, old)
-        await data.set_up(passage, ADMIN, MOVING, f"sqlite:///{file}", None)
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def world(request, assembled, new_database, tmp_path: Path, monkeypatch):
+    if request.param == "sqlite":
+        old = OldSqlite(tmp_path, 400)
+    else:
+        old = OldPostgres(await new_database(), tmp_path, 400)
+        monkeypatch.setenv("PGPASSFILE", str(old.passfile))
+    async with open_world(assembled, old) as opened:
         yield opened
     old.close()
 
@@ -344,8 +234,8 @@ async def test_a_row_that_was_mended_leaves_the_quarantine_and_takes_its_own_alo
 async def test_nothing_of_the_old_systems_values_stands_in_our_tables(world: World):
     await world.begin()
     await world.settle()
-    names = [r[0] for r in world.old.execute("SELECT last_nm FROM patients LIMIT 5")]
-    numbers = [r[0] for r in world.old.execute("SELECT mrn FROM patients LIMIT 5")]
+    names = [r[0] for r in world.old.all("SELECT last_nm FROM patients LIMIT 5")]
+    numbers = [r[0] for r in world.old.all("SELECT mrn FROM patients LIMIT 5")]
     for table in ("crosswalk", "quarantine", "pair"):
         rows = await world.passage.database.fetch(f"SELECT t::text AS row FROM migration.{table} t")
         text = "\n".join(row["row"] for row in rows)
@@ -369,20 +259,39 @@ def test_a_set_up_that_cannot_be_meant_is_refused_with_its_place(text, place):
     assert place in (refused.value.place or "")
 
 
-async def test_a_password_in_the_address_is_refused(world: World):
-    with pytest.raises(Invalid, match="password"):
-        await data.set_up(world.passage, ADMIN, MOVING, "postgresql://a:secret@127.0.0.1/x", None)
+@pytest.mark.parametrize("url", ["mysql://me@127.0.0.1/x", "oracle+oracledb://me@127.0.0.1/x"])
+def test_another_dialect_than_those_that_were_tried_is_refused(url):
+    with pytest.raises(Invalid, match="SQLite and PostgreSQL"):
+        check_address(url)
 
 
-async def test_another_dialect_than_the_one_that_was_tried_is_refused(world: World):
-    with pytest.raises(Invalid, match="SQLite only"):
-        await data.set_up(world.passage, ADMIN, MOVING, "postgresql://reader@127.0.0.1/x", None)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://a:secret@127.0.0.1/x",
+        "postgresql://a@127.0.0.1/x?password=secret",
+        "postgresql://a@127.0.0.1/x?sslpassword=secret",
+        "postgresql://a@127.0.0.1/x?passfile=secret",
+        "postgresql://a@127.0.0.1/x?options=secret",
+        "postgresql://a@127.0.0.1/x?sslmode=secret",
+    ],
+)
+def test_what_an_address_must_not_say_is_refused_and_not_repeated(url):
+    with pytest.raises(Invalid) as refused:
+        check_address(url)
+    assert "secret" not in refused.value.message
+
+
+def test_another_machine_must_prove_who_it_is_unless_the_address_says_otherwise():
+    assert tls_of("postgresql://me@db.example.org/old") is True
+    assert tls_of("postgresql://me@db.example.org/old?sslrootcert=/ca.pem") == "verify-full"
+    for said in ("me@db.example.org/old?sslmode=require", "me@localhost/old", "me@/old?host=/run"):
+        assert tls_of(f"postgresql://{said}") is None, "as the address says, or none is needed"
 
 
 async def test_an_old_system_that_is_away_is_waited_for(world: World):
     await world.begin("forward", "patients")
     way = await world.way()
-    url = "sqlite:////nowhere/at/all.db"
-    broken = type(way.rows)(url, way.source.log)
-    with pytest.raises(Unavailable):
-        await broken.newest()
+    for url in ("sqlite:////nowhere/at/all.db", "postgresql://me@/old?host=/nowhere/at/all"):
+        with pytest.raises(Unavailable):
+            await open_rows(url, way.source).newest()

@@ -185,10 +185,9 @@ class PostgresRows:
 
     def _lines(self, after: int, limit: int) -> Any:
         log = self._log
-        number, of, key, origin = (
-            _table(log.table, log.number, log.of, log.key, log.origin).c[name]
-            for name in (log.number, log.of, log.key, log.origin)
-        )
+        names = (log.number, log.of, log.key, log.origin)
+        lines = _table(log.table, *names)
+        number, of, key, origin = (lines.c[name] for name in names)
         key, origin = sa.cast(key, sa.Text), sa.func.coalesce(sa.cast(origin, sa.Text), "")
         query = sa.select(number, of, key.label("key"), origin.label("origin"))
         query = query.where(number > sa.literal(after, sa.BigInteger))
