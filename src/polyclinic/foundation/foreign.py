@@ -45,6 +45,8 @@ _LOST = (
 class NotTaken(Conflict):
     """The other database does not take this."""
 
+    constraint = ""
+
 
 class Lacking(Unavailable):
     """The other database lacks a table or a column, or does not give us the right to it."""
@@ -122,7 +124,9 @@ def _in_words() -> Generator[None, None, None]:
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
         text = "The old system's database does not let us in; is the password in PGPASSFILE?"
         raise Unavailable(text, place="source") from None
-    except _NOT_TAKEN:
-        raise NotTaken(place="source") from None
+    except _NOT_TAKEN as refused:
+        said = NotTaken(place="source")
+        said.constraint = getattr(refused, "constraint_name", None) or ""
+        raise said from None
     except (*_LOST, TimeoutError):
         raise Unavailable("The old system's database does not answer.", place="source") from None

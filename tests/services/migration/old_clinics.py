@@ -91,6 +91,10 @@ class OldPostgres:
         self._thread.join()
         self.loop.close()
 
+    def clinic_kept(self):
+        """What the old clinic's own program asks instead of its file."""
+        return _Kept(self)
+
     async def _make(self, old: OldSqlite) -> None:
         run = self._connection.execute
         await run("CREATE SCHEMA harbor")
@@ -100,10 +104,13 @@ class OldPostgres:
             marks = ", ".join(f"${n}::text::{kind}" for n, kind in await self._kinds(table))
             texts = [[None if v is None else str(v) for v in row] for row in rows]
             await self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", texts)
-            if table in MOVED and table != "meds":
-                key = schema.KEYS[table]
-                await run(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'),"
-                          f" (SELECT max({key}) FROM {table}))")  # fmt: skip
+            key = schema.KEYS[table]
+            if key and rows:
+                sequence = f"pg_get_serial_sequence('{table}', '{key}')"
+                await run(
+                    f"SELECT setval({sequence}, (SELECT max({key})::text::bigint FROM {table}))"
+                    f" WHERE {sequence} IS NOT NULL"
+                )
         await run(TRIGGERS)
         for table in schema.WATCHED:
             await run(
@@ -125,6 +132,38 @@ class OldPostgres:
             " WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum", f"harbor.{table}"
         )  # fmt: skip
         return [tuple(row) for row in rows]
+
+
+class _Kept(kept.Kept):
+    """One connection, which several of the program's threads share."""
+
+    def __init__(self, old: OldPostgres) -> None:
+        self._old, self._connection, self._turn = old, old.another(), threading.Lock()
+
+    def close(self):
+        self._old.wait(self._connection.close())
+
+    def all(self, query, *values):
+        with self._turn:
+            rows = self._old.wait(self._connection.fetch(_numbered(query), *values))
+        return [dict(row) for row in rows]
+
+    def one(self, query, *values):
+        return next(iter(self.all(query, *values)), None)
+
+    def write(self, statements):
+        async def work():
+            async with self._connection.transaction():
+                for query, values in statements:
+                    await self._connection.execute(_numbered(query), *values)
+
+        with self._turn:
+            self._old.wait(work())
+
+    def next_of(self, table, column):
+        """A program on PostgreSQL draws its keys."""
+        drawn = self.one(f"SELECT nextval(pg_get_serial_sequence('{table}', '{column}')) AS n")
+        return drawn["n"]
 
 
 def _translated(sql: str) -> str:

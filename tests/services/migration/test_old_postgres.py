@@ -263,6 +263,19 @@ async def test_a_row_is_made_once_for_each_tag_though_the_answer_was_lost(rows, 
     assert old.all("SELECT count(*) FROM chg_origin") == [(0,)]
 
 
+async def test_a_key_that_somebody_took_past_the_sequence_is_tried_again(rows, old: OldPostgres):
+    """Taken for a refusal of the row, what people wrote here never came home."""
+    (pair,) = crossing.read(MOVING.encode()).of_type("AllergyIntolerance")
+    (highest,) = old.all("SELECT max(id) FROM allergies")[0]
+    theirs = "INSERT INTO allergies (id, mrn, substance, upd_ts) VALUES (?, 'HS-1', 'Theirs', '')"
+    old.do(theirs, highest + 1)
+    row = {"mrn": "HS-1", "substance": "Zinc", "upd_ts": ""}
+    with pytest.raises(Unavailable):
+        await rows.insert(pair, None, row, "polyclinic|AllergyIntolerance/x")
+    made = await rows.insert(pair, None, row, "polyclinic|AllergyIntolerance/x")
+    assert made == str(highest + 2)
+
+
 async def test_sessions_for_reading_cannot_write(rows):
     async with rows._database.reading() as connection:
         assert await connection.fetchval("SHOW default_transaction_read_only") == "on"

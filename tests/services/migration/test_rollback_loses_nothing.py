@@ -10,14 +10,12 @@ import asyncio
 import base64
 import contextlib
 import itertools
-import sqlite3
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,10 +26,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gateway_world import free_port, ladder, serving_app
+from old_clinics import TODAY, OldPostgres, OldSqlite
 
 from polyclinic.assembly.process import assemble
 from polyclinic.demo import legacy
-from polyclinic.demo.legacy import Settings, kept, legacy_clinic
+from polyclinic.demo.legacy import Settings, legacy_clinic
 from polyclinic.foundation import clock, serving
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.settings import Platform
@@ -40,7 +39,6 @@ from polyclinic.services.migration.actions.leading import Declared
 from polyclinic.services.migration.domain import moving
 from polyclinic.services.migration.listeners import open_gateway
 
-TODAY = date(2026, 3, 2)
 SYSTEM, CAPABILITY = "harbor-street", "allergies"
 MOVING = (resources.files(legacy) / "moving.yaml").read_text()
 SAM = Caller("sam", "test", "administrator", frozenset({"user/*.cruds"}), None, "t-admin")
@@ -115,7 +113,7 @@ class World:
     gateway: Any
     front: Front
     url: str
-    old: sqlite3.Connection
+    old: OldSqlite | OldPostgres
     numbers: list[str]
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
@@ -149,7 +147,7 @@ class World:
     def wrong(self) -> tuple[set[str], set[str]]:
         """Acknowledged writes that the old clinic has not, and what it has more than once."""
         query = "SELECT mrn, substance FROM allergies WHERE substance LIKE 'Thing %'"
-        there = Counter(tuple(row) for row in self.old.execute(query))
+        there = Counter(tuple(row) for row in self.old.all(query))
         lost = {w for w, (number, _) in self.acknowledged.items() if not there[number, w]}
         doubled = {what for (_, what), count in there.items() if count > 1}
         return lost, doubled
@@ -159,11 +157,13 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(url: str, key_file: Path, folder: Path) -> AsyncIterator[World]:
-    file = folder / kept.FILE
-    kept.make(file, rows=400, seed=7, today=TODAY)
+async def open_world(
+    url: str, key_file: Path, folder: Path, old: OldSqlite | OldPostgres
+) -> AsyncIterator[World]:
     clinic = legacy_clinic(Settings(data=folder, rows=400, today=TODAY))
-    old = sqlite3.connect(file, timeout=20)
+    if isinstance(old, OldPostgres):
+        clinic.state.clinic.kept.close()
+        clinic.state.clinic.kept = old.clinic_kept()
     ports = free_port(), free_port()
     async with contextlib.AsyncExitStack() as stack:
         environ = {
@@ -180,14 +180,14 @@ async def open_world(url: str, key_file: Path, folder: Path) -> AsyncIterator[Wo
         await stack.enter_async_context(_listening(front, ports[0]))
         gateway = await stack.enter_async_context(open_gateway(running))
         await stack.enter_async_context(_listening(gateway, ports[1]))
-        rows = old.execute(
+        rows = old.all(
             "SELECT mrn FROM patients WHERE del_flag = 'N' AND first_nm <> ''"
             " AND dob NOT LIKE '%-02-30' LIMIT 40 OFFSET 5"
         )
         numbers = [row[0] for row in rows]
         yield World(running, gateway, front, f"http://127.0.0.1:{ports[1]}", old, numbers)
-    old.close()
     clinic.state.clinic.close()
+    old.close()
 
 
 @asynccontextmanager
@@ -223,8 +223,7 @@ async def agree(world: World) -> None:
 
 async def half_of_the_patients(world: World, direction: str, percent: int) -> None:
     """Rows go as said, and half of the patients (their writes too) are the new side's."""
-    source = data.set_up(world.running.state, SAM, MOVING, f"sqlite:///{_file(world.old)}", None)
-    await source
+    await data.set_up(world.running.state, SAM, MOVING, world.old.url, None)
     for pair in ("patients", "allergies"):
         await data.direct(world.running.state, SAM, f"{SYSTEM}/{pair}", direction, None)
     await agree(world)
@@ -236,10 +235,6 @@ async def half_of_the_patients(world: World, direction: str, percent: int) -> No
         now = clock.now()
         _, where = await rolling.standing(world.running.database, CAPABILITY, now)
         await world.lead(lambda rule, to=mode, at=where: moving.moved(rule, to, at, clock.now()))
-
-
-def _file(old: sqlite3.Connection) -> str:
-    return next(row[2] for row in old.execute("PRAGMA database_list") if row[1] == "main")
 
 
 async def back_home(world: World, fault: str, seconds: float) -> float:
@@ -262,12 +257,22 @@ async def back_home(world: World, fault: str, seconds: float) -> float:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "fault", ["says too little", pytest.param("errors", marks=pytest.mark.long)]
+    ("kind", "fault"),
+    [
+        ("sqlite", "says too little"),
+        ("postgresql", "says too little"),
+        pytest.param("sqlite", "errors", marks=pytest.mark.long),
+    ],
 )
 async def test_each_acknowledged_write_stands_once_in_the_old_system_after_going_back(
-    new_database, key_file, tmp_path, fault, record_property
+    new_database, key_file, tmp_path, monkeypatch, kind, fault, record_property
 ):
-    async with open_world(await new_database(), key_file, tmp_path) as world:
+    if kind == "sqlite":
+        old = OldSqlite(tmp_path, 400)
+    else:
+        old = OldPostgres(await new_database(), tmp_path, 400)
+        monkeypatch.setenv("PGPASSFILE", str(old.passfile))
+    async with open_world(await new_database(), key_file, tmp_path, old) as world:
         await half_of_the_patients(world, "both", 100)
         took = await back_home(world, fault, 6)
 
@@ -290,7 +295,8 @@ async def test_without_the_way_back_the_same_count_finds_what_is_lost(
     new_database, key_file, tmp_path
 ):
     """What the test above would say if nothing went home: it can tell."""
-    async with open_world(await new_database(), key_file, tmp_path) as world:
+    old = OldSqlite(tmp_path, 400)
+    async with open_world(await new_database(), key_file, tmp_path, old) as world:
         await half_of_the_patients(world, "forward", 0)
         people = asyncio.create_task(world.people("Ana"))
         await until(60, "nobody wrote on the new side", lambda: _has_written(world))

@@ -68,7 +68,7 @@ async def check_source(fetch: Fetch, shapes: Shapes, source: Source) -> None:
         linked = [f.by for p in source.pairs for f in p.fields if f.by and f.table == pair.table]
         _check_columns(shape, (*pair.columns, *linked), "SELECT", place)
         key = shape.columns[pair.key]
-        if not (key["is_unique"] and key["is_filled"]):
+        if not (key["key_indexes"] and key["is_filled"]):
             text = f"{pair.key} is no key of {pair.table}: unique and never empty."
             raise Invalid(text, place=f"{place}.key")
         if (pair.number == "integer") != (key["type"] in _INTEGERS):
@@ -150,7 +150,7 @@ def _catalogue(name: str) -> Any:
             sa.cast(c.relkind, sa.Text).label("relkind"),
             a.attnotnull.label("is_filled"),
             has_default.label("has_default"),
-            _unique(a).label("is_unique"),
+            _unique(a).label("key_indexes"),
             sa.func.has_table_privilege(a.attrelid, "DELETE").label("may_delete"),
             *rights,
         )
@@ -161,16 +161,19 @@ def _catalogue(name: str) -> Any:
 
 
 def _unique(a: Any) -> Any:
-    """Whether an index says that this column alone names a row."""
-    i = _known("pg_index", "i", "indrelid", "indkey", "indisunique", "indisvalid",
+    """The indexes that say that this column alone names a row."""
+    i = _known("pg_index", "i", "indexrelid", "indrelid", "indkey", "indisunique", "indisvalid",
                "indpred")  # fmt: skip
-    return sa.exists().where(
+    c = _known("pg_class", "n", "oid", "relname")
+    names = sa.select(sa.func.array_agg(sa.cast(c.relname, sa.Text))).where(
+        c.oid == i.indexrelid,
         i.indrelid == a.attrelid,
         i.indisunique,
         i.indisvalid,
         i.indpred.is_(None),
         sa.cast(i.indkey, sa.Text) == sa.cast(a.attnum, sa.Text),
     )
+    return names.scalar_subquery()
 
 
 def _known(name: str, alias: str, *columns: str) -> Any:

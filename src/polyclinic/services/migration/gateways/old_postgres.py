@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.foreign import ForeignDatabase, NotTaken
 from polyclinic.services.migration.domain.crossing import Log, Pair, Refused, Source
 from polyclinic.services.migration.domain.old_keys import OURS, Row
@@ -158,7 +159,7 @@ class PostgresRows:
         query = sa.insert(shape.table).values(
             {columns[name]: _as(value, shape.types[name]) for name, value in values.items()}
         )
-        async with self._tagged(tag) as connection:
+        async with self._tagged(tag, shape.columns[pair.key]["key_indexes"]) as connection:
             turn = sa.func.pg_advisory_xact_lock(sa.func.hashtext(_text(tag)))
             await _all(connection, sa.select(sa.cast(turn, sa.Text)))
             made = await _all(connection, self._made(pair, tag))
@@ -171,7 +172,7 @@ class PostgresRows:
         await self._database.close()
 
     @asynccontextmanager
-    async def _tagged(self, tag: str) -> AsyncGenerator[Any, None]:
+    async def _tagged(self, tag: str, drawn: Sequence[str] = ()) -> AsyncGenerator[Any, None]:
         """Says who writes, so that our own changes do not come back to us as news."""
         name, _, column = self._log.tag.partition(".")
         named = _table(name, column)
@@ -180,7 +181,9 @@ class PostgresRows:
                 await _all(connection, sa.insert(named).values({column: tag}))
                 yield connection
                 await _all(connection, sa.delete(named).where(named.c[column] == tag))
-        except NotTaken:
+        except NotTaken as not_taken:
+            if not_taken.constraint in drawn:  # the next try draws the next number
+                raise Unavailable("The key was taken already.", place="source") from None
             raise Refused("", "refused by the old system") from None
 
     def _lines(self, after: int, limit: int) -> Any:

@@ -120,13 +120,13 @@ class SqliteRows:
 
         def work() -> str:
             with self._engine.begin() as connection:
+                self._name(connection, tag)  # from here on nobody else writes
                 made = key
                 if made is None:
                     highest = sa.select(sa.func.max(sa.column(pair.key)))
                     found = connection.scalar(highest.select_from(_table(pair.table)))
                     made = str((found or 0) + 1)
                 values = {pair.key: typed(pair, made), **row}
-                self._name(connection, tag)
                 connection.execute(sa.insert(_table(pair.table, *values)).values(**values))
                 self._name(connection, None)
                 return made
