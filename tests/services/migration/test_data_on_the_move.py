@@ -1,6 +1,7 @@
 """Rows become resources while they change, what is written here goes back, and both sides agree."""
 
 import asyncio
+import sqlite3
 import sys
 import uuid
 from pathlib import Path
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from moving_world import MOVING, World, open_world
 from old_clinics import OldPostgres, OldSqlite
 
+from polyclinic.demo.legacy import kept
 from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.foundation.foreign import tls_of
 from polyclinic.services.migration.actions import moving, returning
@@ -287,6 +289,29 @@ def test_another_machine_must_prove_who_it_is_unless_the_address_says_otherwise(
     assert tls_of("postgresql://me@db.example.org/old?sslrootcert=/ca.pem") == "verify-full"
     for said in ("me@db.example.org/old?sslmode=require", "me@localhost/old", "me@/old?host=/run"):
         assert tls_of(f"postgresql://{said}") is None, "as the address says, or none is needed"
+
+
+async def test_a_key_is_drawn_while_nobody_else_writes(tmp_path: Path):
+    """Drawn before, it was somebody else's when the row was made."""
+    old = OldSqlite(tmp_path, 400)
+    source = crossing.read(MOVING.encode())
+    (pair,) = source.of_type("AllergyIntolerance")
+    ((highest,),) = old.all("SELECT max(id) FROM allergies")
+    theirs = sqlite3.connect(tmp_path / kept.FILE, isolation_level=None)
+    theirs.execute("BEGIN IMMEDIATE")
+    theirs.execute(
+        "INSERT INTO allergies (id, mrn, substance, upd_ts) VALUES (?, 'HS-1', 'Theirs', '')",
+        (highest + 1,),
+    )
+    rows = open_rows(old.url, source)
+    row = {"mrn": "HS-1", "substance": "Ours", "upd_ts": ""}
+    making = asyncio.create_task(rows.insert(pair, None, row, "polyclinic|x/y"))
+    await asyncio.sleep(0.3)
+    theirs.execute("COMMIT")
+    theirs.close()
+    assert await making == str(highest + 2)
+    await rows.close()
+    old.close()
 
 
 async def test_an_old_system_that_is_away_is_waited_for(world: World):

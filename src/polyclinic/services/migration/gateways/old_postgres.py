@@ -83,7 +83,7 @@ class PostgresRows:
         return [Change(*row.values()) for row in await self._fetch(self._lines(after, limit))]
 
     async def news(self, settled: int, limit: int) -> News:
-        """Reads again from the last settled line on; a late line is found behind later ones."""
+        """Reads again from the last settled line on (decisions/0033)."""
         found: list[Change] = []
         last = settled
         async with self._database.reading() as connection:
