@@ -18,7 +18,7 @@ from polyclinic.foundation.foreign import tls_of
 from polyclinic.services.migration.actions import moving, returning
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.old_address import check_address
-from polyclinic.services.migration.gateways.old_rows import open_rows
+from polyclinic.services.migration.gateways.old_database import open_rows
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

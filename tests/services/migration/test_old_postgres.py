@@ -18,8 +18,9 @@ from polyclinic.services.migration.actions import data, moving, returning
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.crossing import Refused
 from polyclinic.services.migration.domain.window import Window
+from polyclinic.services.migration.gateways.old_database import open_rows
 from polyclinic.services.migration.gateways.old_postgres import PostgresRows
-from polyclinic.services.migration.gateways.old_rows import News, open_rows
+from polyclinic.services.migration.gateways.old_rows import News
 
 
 @pytest.fixture

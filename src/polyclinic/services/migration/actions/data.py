@@ -16,7 +16,7 @@ from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.crossing import Source
 from polyclinic.services.migration.domain.old_address import check_address
 from polyclinic.services.migration.gateways.charts import Charts
-from polyclinic.services.migration.gateways.old_rows import open_rows
+from polyclinic.services.migration.gateways.old_database import open_rows
 from polyclinic.services.migration.store import moving as store
 
 # How long the clock goes on while there is something to do.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from polyclinic.services.migration.domain.crossing import Pair, Source
+from polyclinic.services.migration.domain.crossing import Pair
 from polyclinic.services.migration.domain.old_keys import Row
 
 
@@ -91,16 +91,3 @@ class OldRows(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-def open_rows(url: str, source: Source) -> OldRows:
-    """The kind of database that the address says."""
-    # SQLAlchemy is a third of what a process takes to start, and most clinics have no old database.
-    # ruff: noqa: PLC0415
-    if url.startswith("sqlite"):
-        from polyclinic.services.migration.gateways.old_sqlite import SqliteRows
-
-        return SqliteRows(url, source.log)
-    from polyclinic.services.migration.gateways.old_postgres import PostgresRows
-
-    return PostgresRows(url, source)
