@@ -6,7 +6,7 @@ Its password comes from a password file or the environment, as for every Postgre
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -83,7 +83,9 @@ class ForeignDatabase:
     async def close(self) -> None:
         pools, self._pools = self._pools, {}
         for pool in pools.values():
-            await pool.close()
+            # Cut short, it ends what is still under way.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(pool.close(), 5)
 
     async def _pool(self, *, writes: bool) -> Any:
         async with self._opening:
