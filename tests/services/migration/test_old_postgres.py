@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from moving_world import ADMIN, MOVING, World, open_world
-from old_clinics import PASSWORD, ROLE, OldPostgres
+from old_clinics import PASSWORD, ROLE, OldPostgres, OldSqlite
 
 from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.services.migration.actions import data, moving, returning
@@ -21,6 +21,7 @@ from polyclinic.services.migration.domain.window import Window
 from polyclinic.services.migration.gateways.old_database import open_rows
 from polyclinic.services.migration.gateways.old_postgres import PostgresRows
 from polyclinic.services.migration.gateways.old_rows import News
+from polyclinic.services.migration.store import moving as store
 
 
 @pytest.fixture
@@ -275,6 +276,22 @@ async def test_a_key_that_somebody_took_past_the_sequence_is_tried_again(rows, o
         await rows.insert(pair, None, row, "polyclinic|AllergyIntolerance/x")
     made = await rows.insert(pair, None, row, "polyclinic|AllergyIntolerance/x")
     assert made == str(highest + 2)
+
+
+async def test_a_source_with_another_database_follows_that_ones_log(world: World, tmp_path: Path):
+    """From where the other's log had come, it passed over all lines of the new one."""
+    for city in ("One", "Two", "Three"):
+        world.do("UPDATE patients SET city = ?", city)
+    await world.settle()
+    (before,) = await store.sources(world.passage.database)
+    folder = tmp_path / "another"
+    folder.mkdir()
+    another = OldSqlite(folder, 400)
+    await data.set_up(world.passage, ADMIN, MOVING, another.url, None)
+    (after,) = await store.sources(world.passage.database)
+    another.close()
+    assert before["log_seq"] > 0
+    assert after["log_seq"] == 0
 
 
 async def test_sessions_for_reading_cannot_write(rows):
