@@ -7,6 +7,9 @@ WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' -q
 
+# Tests start hundreds of processes; where bytecode may not be kept, each compiles everything anew.
+test test-long test-faults: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: help setup up check test test-long test-faults bench bench-isolation evaluate fix lock
 .DEFAULT_GOAL := help
 
