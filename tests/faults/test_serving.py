@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 
-def serve(port: int, **environ: str) -> subprocess.Popen[str]:
+def serve(port: int, *more: str, **environ: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "polyclinic", "serve", "identity", "--port", str(port)],
+        [sys.executable, "-m", "polyclinic", "serve", "identity", *more, "--port", str(port)],
         env={**os.environ, **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -35,16 +37,40 @@ def test_a_service_serves_alone_gives_tokens_and_stops_when_told(surroundings, f
     assert process.stdout.readline() == f"identity at http://127.0.0.1:{port}\n"
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/identity/health/ready") as answer:
         assert answer.status == 200
-    words = ["token", "--client", "tester", "--scope", "system/*.rs"]
+    assert token(port, surroundings, "system/*.rs").count(".") == 2
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_a_process_that_stops_answers_who_waits_for_its_events(surroundings, free_port):
+    """Each restart of a service that others follow took ten seconds."""
+    port = free_port()
+    process = serve(port, "records", **surroundings)
+    assert process.stdout is not None
+    process.stdout.readline()
+    bearer = {"authorization": f"Bearer {token(port, surroundings, 'system/events.read')}"}
+    feed = f"http://127.0.0.1:{port}/records/events?after=0&wait="
+    with ThreadPoolExecutor(1) as elsewhere:
+        httpx.get(feed + "0", headers=bearer).raise_for_status()
+        waiting = elsewhere.submit(httpx.get, feed + "25", headers=bearer, timeout=30)
+        with pytest.raises(TimeoutError):
+            waiting.result(1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=8)
+        assert waiting.result(1).json()["events"] == []
+    assert process.returncode == 0
+
+
+def token(port: int, surroundings: dict[str, str], scope: str) -> str:
+    words = ["token", "--client", "tester", "--scope", scope]
     words += ["--url", f"http://127.0.0.1:{port}"]
     words += ["--key-file", surroundings["POLYCLINIC_KEY_FILE"]]
     given = subprocess.run(
         [sys.executable, "-m", "polyclinic", *words], capture_output=True, text=True, check=False
     )
-    assert given.stdout.splitlines()[-1].count(".") == 2, given.stderr
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 0
+    assert given.returncode == 0, given.stderr
+    return given.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

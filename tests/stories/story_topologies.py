@@ -52,6 +52,8 @@ def apart(
         yield clinic
     finally:
         for program in clinic.programs.values():
+            program.process.terminate()  # all at once, then one by one until the last has ended
+        for program in clinic.programs.values():
             program.stop()
 
 

@@ -148,7 +148,13 @@ async def serve(
     process: Process, host: str, port: int, ready: Callable[[], None] | None = None
 ) -> None:
     """Serves until cancelled; a taken port is refused before anything is announced."""
-    await serving.serve(process.edge, host, port, ready)
+
+    def stopping() -> None:
+        for running in process.running.values():
+            if running.sequencer is not None:
+                running.sequencer.let_go()
+
+    await serving.serve(process.edge, host, port, ready, stopping)
 
 
 async def migrate(platform: Platform, names: tuple[str, ...]) -> None:

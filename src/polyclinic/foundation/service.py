@@ -24,10 +24,16 @@ from polyclinic.foundation.vault import RootKey, Vault
 
 
 class Numbers(Protocol):
-    """What numbers a service's events; `more` is set when there are new ones, while it `runs`."""
+    """What numbers a service's events; `more` is set when there are new ones, while it `runs`.
+
+    `ends` once nobody is to wait for more.
+    """
 
     more: asyncio.Event
     runs: bool
+    ends: bool
+
+    def let_go(self) -> None: ...
 
 
 class Reads(Protocol):

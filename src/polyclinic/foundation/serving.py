@@ -16,8 +16,17 @@ class PortTaken(Invalid):
     """Another program already uses that port."""
 
 
-async def serve(app: Any, host: str, port: int, ready: Callable[[], None] | None = None) -> None:
-    """Serves until cancelled; a taken port is refused before anything is announced."""
+async def serve(
+    app: Any,
+    host: str,
+    port: int,
+    ready: Callable[[], None] | None = None,
+    stopping: Callable[[], None] | None = None,
+) -> None:
+    """Serves until cancelled; a taken port is refused before anything is announced.
+
+    Requests at work are answered before the end; `stopping` lets go of those that only wait.
+    """
     check_port(host, port)
     server = Server(
         app,
@@ -35,6 +44,8 @@ async def serve(app: Any, host: str, port: int, ready: Callable[[], None] | None
             ready()
         await asyncio.shield(task)
     finally:
+        if stopping is not None:
+            stopping()
         server.stop()
         with contextlib.suppress(asyncio.CancelledError, TimeoutError):
             await asyncio.wait_for(task, 10)

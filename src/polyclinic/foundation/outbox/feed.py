@@ -56,7 +56,8 @@ async def _page(request: Request, after: int, wait: float, kinds: list[str]) -> 
         pause = LOOK_SECONDS if numbers and numbers.runs else LOOK_ALONE_SECONDS
         found = await running.database.fetch(READ, after, kinds, PAGE_MAX)
         feed, rows = found[0], [row for row in found if row["seq"] is not None]
-        if rows or loop.time() >= until or after > feed["last"]:
+        ends = numbers is not None and numbers.ends
+        if rows or ends or loop.time() >= until or after > feed["last"]:
             break
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(more.wait(), min(pause, until - loop.time()))

@@ -63,7 +63,7 @@ class Sequencer:
     def __init__(self, database: Database, service: str) -> None:
         self._database, self._service = database, service
         self.more = asyncio.Event()
-        self.runs = False
+        self.runs = self.ends = False
         self._seen = 0
 
     async def number(self) -> int:
@@ -76,6 +76,11 @@ class Sequencer:
             self.more.set()
             self.more = asyncio.Event()
         return count
+
+    def let_go(self) -> None:
+        """Answers whoever waits for more: a process that stops would wait for them."""
+        self.ends = True
+        self.more.set()
 
     async def begin_epoch(self) -> None:
         """A restored or moved database starts a new epoch, so that readers look again."""
