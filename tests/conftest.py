@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -32,7 +33,22 @@ FAST = {
 }
 _numbers = itertools.count(1)
 # Begun first when several workers share a run, so that none of these is the last one alone.
-LONGEST = ("stories", "faults", "browser", "bench", "billing", "fhirserver")
+LONGEST = ("stories", "browser", "faults", "bench", "billing", "fhirserver")
+# Their files share platforms that take long to start: one worker runs all of such a folder.
+TOGETHER = ("tests/stories/", "tests/browser/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """As `--dist loadscope` shares the files among workers, but some folders as one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = next((each for each in TOGETHER if nodeid.startswith(each)), None)
+            return folder or super()._split_scope(nodeid)
+
+    return Scheduling(config, log) if config.option.dist == "loadscope" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
