@@ -56,6 +56,7 @@ class Seen:
     page: Page
     demo: Demo
     axe: str
+    in_dark_too: bool = False
     problems: list[str] = field(default_factory=list)
 
     def sign_in(self, role: str) -> "Seen":
@@ -84,9 +85,14 @@ class Seen:
     def check(self, *, colors_only: bool = False) -> None:
         """No axe violation, no sideways scrolling, no console error, nothing from elsewhere.
 
-        `colors_only` is for a page that was looked at before, in its other color scheme.
+        `colors_only` is for a page that was looked at before, in its other color scheme. A page
+        that is looked at `in_dark_too` is asked both ways where it stands.
         """
         found = self.violations(colors_only=colors_only)
+        if self.in_dark_too:
+            self.page.emulate_media(color_scheme="dark")
+            found += self.violations(colors_only=True)
+            self.page.emulate_media(color_scheme="light")
         assert found == [], (self.page.url, found)
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
             self.page.url

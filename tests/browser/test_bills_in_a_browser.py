@@ -44,9 +44,10 @@ def somebody(browser: Browser, billed: Demo, axe_script: str) -> Iterator[Seen]:
 
 
 def test_a_patients_pages_of_bills_are_clean(
-    browser: Browser, billed: Demo, axe_script: str, size: str, scheme: str
+    browser: Browser, billed: Demo, axe_script: str, size: str
 ):
-    with open_page(browser, billed, size, scheme, axe_script) as seen:
+    with open_page(browser, billed, size, "light", axe_script) as seen:
+        seen.in_dark_too = True
         seen.sign_in("patient").check()
         seen.open("/bills").check()
         paths = [_href(seen, "See how it came about"), _href(seen, "Estimate for")]

@@ -23,10 +23,11 @@ def _awaited(seen: Seen, words: str) -> None:
 
 
 def test_a_patient_reads_who_saw_their_record(
-    browser: Browser, platform: Demo, axe_script: str, size: str, scheme: str
+    browser: Browser, platform: Demo, axe_script: str, size: str
 ):
     _maria_is_looked_at(browser, platform, axe_script)
-    with open_page(browser, platform, size, scheme, axe_script) as seen:
+    with open_page(browser, platform, size, "light", axe_script) as seen:
+        seen.in_dark_too = True
         seen.sign_in("patient")
         link = seen.page.get_by_role("link", name="Who saw your record")
         assert link.count() == 1
