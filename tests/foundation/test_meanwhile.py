@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import warnings
 
 import pytest
 
@@ -61,6 +63,21 @@ async def test_a_loop_that_fails_goes_to_the_log_and_leaves_the_others_running(c
         assert len(seen) > before
     assert "a loop ended" in caplog.text
     assert "Maria" not in caplog.text
+
+
+async def test_a_loop_that_is_ended_before_its_first_step_leaves_no_warning():
+    """A start that was refused at once had one, beside its sentence."""
+
+    async def loop():
+        await asyncio.sleep(60)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(LookupError):
+            async with meanwhile(loop()):
+                raise LookupError
+        gc.collect()
+    assert warned == []
 
 
 async def test_what_the_block_raises_leaves_after_the_loops_have_ended():

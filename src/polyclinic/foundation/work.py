@@ -39,6 +39,8 @@ async def meanwhile(*loops: Coroutine[Any, Any, object]) -> AsyncGenerator[None,
             for task in going:
                 task.cancel()
             _, going = await asyncio.wait(going, timeout=1)
+        for loop in loops:
+            loop.close()  # one that was ended before its first step would be warned of
 
 
 async def _logged(loop: Coroutine[Any, Any, object]) -> None:
