@@ -255,14 +255,14 @@ async def serving_app(app: Any) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def open_world(
-    postgres_url: str, key_file: Any, apps: tuple[Any, Any] | None = None
+    postgres_url: str, key_file: Any, apps: tuple[Any, Any] | None = None, settle: float = 0.05
 ) -> AsyncIterator[World]:
     """Two replicas of the gateway on a database of their own, before these two apps."""
     name = f"gateway_{uuid.uuid4().hex}"
     await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
     url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
     try:
-        async with _world(url, key_file, apps) as world:
+        async with _world(url, key_file, apps, settle) as world:
             yield world
     finally:
         await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -277,14 +277,16 @@ async def run(url: str, statement: str) -> None:
 
 
 @asynccontextmanager
-async def _world(url: str, key_file: Any, apps: tuple[Any, Any] | None) -> AsyncIterator[World]:
+async def _world(
+    url: str, key_file: Any, apps: tuple[Any, Any] | None, settle: float
+) -> AsyncIterator[World]:
     legacy, candidate = Clinic("legacy"), Clinic("candidate")
     legacy_app, candidate_app = apps or (legacy.app(), candidate.app())
     async with serving_app(legacy_app) as old, serving_app(candidate_app) as new:
         environ = {
             "POLYCLINIC_MIGRATION_LEGACY_URL": old,
             "POLYCLINIC_MIGRATION_CANDIDATE_URL": new,
-            "POLYCLINIC_MIGRATION_SETTLE_SECONDS": "0.05",
+            "POLYCLINIC_MIGRATION_SETTLE_SECONDS": str(settle),
             "POLYCLINIC_MIGRATION_CANDIDATE_SECONDS": "2",
         }
         platform = Platform(database_url=url, key_file=str(key_file))

@@ -36,6 +36,9 @@ LEARN_EVERY = 20
 # Two answers of one second often carry one clock reading; the second is asked for in another.
 LEARN_AFTER_SECONDS = 1.1
 WAVERING_SECONDS = 60.0
+# Of somebody who was just written about both sides are asked again after so many times the settling
+# time each: the change may not have come over, and people go on writing.
+AFTER_A_CHANGE = (1, 2, 4)
 _EVERYTHING = ""
 
 
@@ -140,14 +143,14 @@ class Shadows:
                 await self._twice(pair, answers[0])
             return
         result = _Found(found) if route.changes else await self._again(pair, answers[0], found)
-        await self._note(pair.match, pair.unit, result)
+        await self._note(pair.match, result)
 
     async def _prove(self, change: Change) -> None:
         """Looks for an acknowledged change; a new side that loses one sends everybody back."""
         await self._plane.calm()
         lost = await proving.not_kept(self._plane, change)
         if lost:
-            await self._note(change.match, change.unit, _Found(lost))
+            await self._note(change.match, _Found(lost))
         elif lost is not None:
             self._plane.compared(change.match.rule, "same")
 
@@ -192,16 +195,23 @@ class Shadows:
         counts, _ = without_noise(found, twice, await self._wavering(pair))
         if not counts:
             return _Found(())
-        await asyncio.sleep(self._plane.settings.settle_seconds)
-        legacy_now, candidate_now = (
-            await self._ask(pair, "legacy"),
-            await self._ask(pair, "candidate"),
-        )
-        if max(legacy_now.status, candidate_now.status) >= 500:
-            return _Found(counts)
-        still = {(d.path, d.kind) for d in self._differences(pair, legacy_now, candidate_now)}
-        lasting = [d for d in counts if (d.path, d.kind) in still]
-        return _Found(lasting, [d for d in counts if (d.path, d.kind) not in still])
+        written = await self._just_written(pair.unit)
+        lasting = counts
+        for times in AFTER_A_CHANGE if written else (1,):
+            await asyncio.sleep(self._plane.settings.settle_seconds * times)
+            legacy_now, candidate_now = (
+                await self._ask(pair, "legacy"),
+                await self._ask(pair, "candidate"),
+            )
+            if max(legacy_now.status, candidate_now.status) >= 500:
+                return _Found(counts)
+            still = {(d.path, d.kind) for d in self._differences(pair, legacy_now, candidate_now)}
+            lasting = [d for d in lasting if (d.path, d.kind) in still]
+            if not lasting:
+                break
+        # What was on its way from one side to the other wavers by nobody's fault.
+        passing = [d for d in counts if d not in lasting] if not written else []
+        return _Found(lasting, passing)
 
     async def _twice(self, pair: Pair, legacy: Whole) -> list[Difference]:
         """What the old side does not say twice; noted, so that it is known the next time."""
@@ -233,7 +243,7 @@ class Shadows:
             self._learned[place] = (time.monotonic() + WAVERING_SECONDS, known)
         return known
 
-    async def _note(self, match: Match, unit: bytes | None, found: _Found) -> None:
+    async def _note(self, match: Match, found: _Found) -> None:
         """Counts, keeps and, where a patient could be harmed, sends the rollout back."""
         running, rule = self._plane.running, match.rule
         now = clock.now()
@@ -248,7 +258,7 @@ class Shadows:
         if grave:
             await rolling.send_back(running, rule, rolling.because_of(match, grave), now)
             await self._plane.look()
-        elif any(d.severity == 1 for d in loud.passing) and not await self._just_written(unit):
+        elif any(d.severity == 1 for d in loud.passing):
             await rolling.hold_back(running, rule, rolling.because_of(match, loud.passing), now)
 
     async def _just_written(self, unit: bytes | None) -> bool:
