@@ -1,5 +1,7 @@
 """Who may write what, what a version is, and that writers at the same time lose nothing."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -252,3 +254,13 @@ async def test_puts_deletes_and_refusals_of_one_moment_do_not_disturb_each_other
         SYSTEM, "Observation", [("_id", ",".join(f"mix{n}" for n in range(20))), ("_count", "50")]
     )
     assert sorted(found.ids) == sorted(f"Observation/mix{n}" for n in range(10))
+
+
+async def test_a_key_that_was_brought_along_does_not_grow_too_old_before_it_is_used(clinic: Clinic):
+    """Five minutes after it was written a record once was told to be unreadable, for a moment."""
+    store, owner = clinic.server.store, b"g" * 16
+    key = (await store.keys.of_owners([owner]))[owner]
+    store.vault._keys[key.id] = (time.monotonic() + 0.1, key)
+    await store.keys.load([key.id])
+    await asyncio.sleep(0.2)
+    assert store.keys.known(key.id).id == key.id

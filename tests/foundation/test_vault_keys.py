@@ -148,6 +148,7 @@ def test_a_key_is_forgotten_after_five_minutes_or_at_once_when_told(monkeypatch)
     assert of.known_owner(wrapped.owner) is key
     time += 299
     assert of.known(wrapped.id) is key
+    assert of.known(wrapped.id, lasting=60) is None
     time += 2
     assert of.known(wrapped.id) is None
     assert of.known_owner(wrapped.owner) is None

@@ -34,6 +34,8 @@ _HEADER = struct.Struct(">2sBBB16sI12s")
 _MAGIC, _VERSION = b"HP", 1
 _STORED, _ZSTD = 1, 2  # the algorithm byte: AES-256-GCM over the bytes, or over their zstd frame
 _CACHED_KEYS, _CACHED_SECONDS = 10_000, 300
+# Whoever brings a key into memory finds it there for so long, a whole statement and what follows.
+LOADED_SECONDS = 60
 _PLAIN_MAX = 48 * 1024 * 1024  # no envelope opens into more; a decompression bomb stops here
 
 
@@ -104,7 +106,12 @@ class RootKey:
     def fingerprint(self) -> str:
         """Tells which root key this is, and nothing about it; changes with each generation."""
         newest = _hkdf(self._generations[self.current], "fingerprint", 8)
-        return f"{_hkdf(self._stable, 'fingerprint', 8).hex()}-{self.current}-{newest.hex()}"
+        return f"{self.lasting_fingerprint}-{self.current}-{newest.hex()}"
+
+    @property
+    def lasting_fingerprint(self) -> str:
+        """Tells which root key this is through all its generations."""
+        return _hkdf(self._stable, "fingerprint", 8).hex()
 
     def derive(self, purpose: str, length: int = 32) -> bytes:
         """A secret for one purpose, the same for as long as the installation lives."""
@@ -215,16 +222,16 @@ class Vault:
         nonce = os.urandom(12)
         return nonce + cipher.encrypt(nonce, key, b"data-key-1" + self._service + key_id + owner)
 
-    def known(self, key_id: bytes) -> DataKey | None:
-        """A key opened within the last five minutes, or None."""
-        return _fresh(self._keys, key_id)
+    def known(self, key_id: bytes, lasting: float = 0.0) -> DataKey | None:
+        """A key opened within the last five minutes that stays for some seconds more, or None."""
+        return _fresh(self._keys, key_id, lasting)
 
     def known_owner(self, owner: bytes) -> DataKey | None:
         return _fresh(self._owners, owner)
 
     def unwrap(self, wrapped: WrappedKey) -> DataKey:
         """Opens a stored key, checks its commitment and remembers it for five minutes."""
-        if (found := _fresh(self._keys, wrapped.id)) is not None:
+        if (found := _fresh(self._keys, wrapped.id, LOADED_SECONDS)) is not None:
             return found
         cipher = AESGCM(self._root.wrapping_key(self.service, wrapped.wrapping))
         bound = b"data-key-1" + self._service + wrapped.id + wrapped.owner
@@ -311,17 +318,18 @@ def key_id_of(envelope: bytes) -> bytes:
 _Cache = OrderedDict[bytes, tuple[float, DataKey]]
 
 
-def _fresh(cache: _Cache, name: bytes) -> DataKey | None:
+def _fresh(cache: _Cache, name: bytes, lasting: float = 0.0) -> DataKey | None:
     found = cache.get(name)
     if found is None:
         return None
-    if found[0] < time.monotonic():
+    left = found[0] - time.monotonic()
+    if left < 0:
         del cache[name]
-        return None
-    return found[1]
+    return found[1] if left >= lasting else None
 
 
 def _remember(cache: _Cache, name: bytes, key: DataKey) -> None:
     cache[name] = (time.monotonic() + _CACHED_SECONDS, key)
+    cache.move_to_end(name)
     if len(cache) > _CACHED_KEYS:
         cache.popitem(last=False)

@@ -5,7 +5,13 @@ from contextlib import suppress
 from typing import LiteralString
 
 from polyclinic.foundation.database import Database
-from polyclinic.foundation.vault import DataKey, Unreadable, Vault, WrappedKey
+from polyclinic.foundation.vault import (
+    LOADED_SECONDS,
+    DataKey,
+    Unreadable,
+    Vault,
+    WrappedKey,
+)
 
 _ADD: LiteralString = """
     INSERT INTO data_key (key_id, owner, generation, wrapping, wrapped, commitment)
@@ -63,14 +69,15 @@ class Keys:
             await self._database.execute(_ADD, *columns, *wraps, [k.commitment for k in new])
 
     async def load(self, key_ids: Iterable[bytes]) -> None:
-        """Brings keys into memory, so that `vault.known` finds them."""
-        unknown = [key_id for key_id in set(key_ids) if self._vault.known(key_id) is None]
+        """Brings keys into memory, so that `known` finds them for a minute."""
+        wanted, stays = set(key_ids), LOADED_SECONDS
+        unknown = [key_id for key_id in wanted if self._vault.known(key_id, stays) is None]
         if not unknown:
             return
         for row in await self._database.fetch(_BY_ID, unknown):
             with suppress(Unreadable):  # `known` tells it to whoever asks for this key
                 self._vault.unwrap(WrappedKey(*row.values()))
-        shared = [key_id for key_id in unknown if self._vault.known(key_id) is None]
+        shared = [key_id for key_id in unknown if self._vault.known(key_id, stays) is None]
         if shared:
             for row in await self._database.fetch(_SHARES, shared):
                 with suppress(Unreadable):
