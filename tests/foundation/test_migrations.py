@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from polyclinic.foundation.migrations import NewerData, migrate
+from polyclinic.foundation.migrations import NewerData, OtherKey, migrate
 from polyclinic.foundation.starting import CannotStart
 
 PASSWORD = "ab" * 32
@@ -124,6 +124,17 @@ async def test_a_changed_password_takes_the_place_of_the_old_one(new_database, s
     assert await ask(as_role(url, "lending", PASSWORD), "SELECT 1") == 1
     with pytest.raises(asyncpg.InvalidPasswordError):
         await ask(as_role(url, "lending", "old" * 10), "SELECT 1")
+
+
+async def test_under_another_root_key_nothing_is_touched(new_database, own, shared):
+    """It once took the role's password from who was right, and sealed by the wrong key."""
+    url = await new_database()
+    await migrate(url, "lending", PASSWORD, [shared], "right")
+    await migrate(url, "lending", PASSWORD, [shared], "right")
+    with pytest.raises(OtherKey, match="under the root key right, and this one is wrong"):
+        await migrate(url, "lending", "cd" * 32, [shared, own], "wrong")
+    assert await ask(as_role(url, "lending", PASSWORD), "SELECT 1") == 1
+    assert await ask(url, "SELECT to_regclass('lending.item')") is None
 
 
 async def test_a_gap_in_the_numbers_is_refused(new_database, own):

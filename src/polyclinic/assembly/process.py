@@ -181,7 +181,8 @@ async def _own_database(url: str, service: Service, root: RootKey, *, may_change
 
 
 async def _bring_up_to_date(url: str, service: Service, root: RootKey) -> None:
-    await migrations.migrate(url, service.name, _password(service, root), _folders(service))
+    password, key = _password(service, root), root.lasting_fingerprint
+    await migrations.migrate(url, service.name, password, _folders(service), key)
 
 
 def _password(service: Service, root: RootKey) -> str:

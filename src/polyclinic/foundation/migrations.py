@@ -24,6 +24,7 @@ LOCK = 0x706F6C79  # "poly"
 CONNECTION_LIMIT = 40  # five a process, and eight replicas
 SCRAM_ROUNDS = 4096  # PostgreSQL's own default; the password is 256 random bits anyway
 ATTEMPTS = 8
+KEY_NOTE = "root key "  # and its fingerprint: the comment on a service's schema
 
 
 class NewerData(CannotStart):
@@ -34,16 +35,29 @@ class OlderData(CannotStart):
     """The data was written by an older release, and this process may not change it."""
 
 
-async def migrate(url: str, name: str, password: str, folders: Sequence[Path]) -> None:
-    """Brings role, schema and tables of a service up to date; safe to run from many processes."""
+class OtherKey(CannotStart):
+    """The data are sealed under another root key."""
+
+
+async def migrate(
+    url: str, name: str, password: str, folders: Sequence[Path], key: str | None = None
+) -> None:
+    """Brings role, schema and tables of a service up to date; safe to run from many processes.
+
+    `key` tells which root key the service has: under another one nothing is touched.
+    """
     if not SERVICE_NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be the name of a schema.")
     steps = {_title(folder): _steps(folder) for folder in folders}
     connection: Any = await _connect(url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        if key is not None:
+            await _refuse_other_key(connection, name, key)
         await _own_role(connection, name, password)
         await _own_schema(connection, name)
+        if key is not None:
+            await _note_key(connection, name, key)
         versions = await _versions(connection, name)
         _refuse_newer(name, versions, steps)
         for title, texts in steps.items():
@@ -98,6 +112,31 @@ def _steps(folder: Path) -> list[str]:
         if matched is None or int(matched[1]) != number:
             raise ValueError(f"{file} should be step {number:04}_….sql of its folder.")
     return [file.read_text() for file in files]
+
+
+async def _refuse_other_key(connection: Any, name: str, key: str) -> None:
+    """Before the role: it would get the wrong key's password, and whoever is right stay outside."""
+    noted = await _noted_key(connection, name)
+    if noted not in (None, key):
+        raise OtherKey(
+            f"The data of {name} are sealed under the root key {noted}, and this one is {key}. "
+            "Nothing was changed; bring back the right key file."
+        )
+
+
+async def _note_key(connection: Any, name: str, key: str) -> None:
+    """Beside the data, so that it comes along in every copy of them."""
+    if await _noted_key(connection, name) is None:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL ROLE {_quoted(name)}")
+            await connection.execute(f"COMMENT ON SCHEMA {_quoted(name)} IS '{KEY_NOTE}{key}'")
+
+
+async def _noted_key(connection: Any, name: str) -> str | None:
+    noted = await connection.fetchval(
+        "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1", name
+    )
+    return noted.removeprefix(KEY_NOTE) if noted else None
 
 
 async def _own_role(connection: Any, name: str, password: str) -> None:
