@@ -37,11 +37,13 @@ test: setup ## all tests but the long ones (ARGS="tests/foundation -k lock"; WOR
 
 test-long: setup ## the big numbers; the last ones stand in docs/reference/long-runs.md
 	@sh scripts/browser.sh
+	@sh scripts/guest.sh
 	@$(BIN)/pytest -m long --junitxml=build/long.xml $(ARGS)
 	@$(BIN)/python scripts/write_long_runs.py build/long.xml
+	@$(BIN)/python scripts/write_faults.py build/long.xml
 
 test-faults: setup ## break services, database and disk again and again; writes docs/reference/faults.md
-	@$(BIN)/pytest -m fault tests/faults/test_faults.py --junitxml=build/faults.xml $(ARGS); \
+	@$(BIN)/pytest -m fault tests/faults --junitxml=build/faults.xml $(ARGS); \
 		$(BIN)/python scripts/write_faults.py build/faults.xml
 
 bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors

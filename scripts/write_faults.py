@@ -1,7 +1,8 @@
 """Prints what a run of the faults saw and writes it into docs/reference/faults.md.
 
-`make test-faults` calls it with pytest's JUnit file. A run of some faults (`ARGS="-k f02"`) renews
-their lines only. What failed is written as well: a table that shows good days only proves nothing.
+`make test-faults` and `make test-long` call it with pytest's JUnit file. A run of some faults
+(`ARGS="-k f02"`) renews their lines only. What failed is written as well: a table that shows good
+days only proves nothing.
 """
 
 import re
@@ -13,12 +14,12 @@ PAGE = Path(__file__).parents[1] / "docs/reference/faults.md"
 HEAD = """\
 # Faults
 
-What `make test-faults` saw, written by it (`scripts/write_faults.py`); never by hand. While
-something is broken, clients write without a pause and come again until they are told that it is
-kept. Afterwards each told write has to stand once, in one version, and to be told of once in the
-feed. Lost and doubled have to be 0, but in the controls: there they show that the count can see it.
-The longest outage is the longest time in which no client at all was told anything; it holds the
-restart of a process too, on a shared machine of two cores.
+What `make test-faults` and (F09) `make test-long` saw, written by them (`scripts/write_faults.py`);
+never by hand. While something is broken, clients write without a pause and come again until they
+are told that it is kept. Afterwards each told write has to stand once, in one version, and to be
+told of once in the feed. Lost and doubled have to be 0, but in the controls: there they show that
+the count can see it. The longest outage is the longest time in which no client at all was told
+anything; it holds the restart of a process too, on a shared machine of two cores.
 
 | fault | runs | acknowledged | lost | doubled | longest outage | as it must be | on |
 |---|---|---|---|---|---|---|---|

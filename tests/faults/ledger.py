@@ -8,15 +8,19 @@ once, in one version, and to be told of once in the feed.
 """
 
 import itertools
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from honest_client import PASSING
 
+SCOPE = "system/*.cruds system/events.read"
 SYSTEM = "http://clinic.test/ledger"
 FEED_PAGE = 500
 
@@ -40,6 +44,7 @@ class Ledger:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __enter__(self) -> "Ledger":
+        self._stop.clear()
         self._threads = [threading.Thread(target=self._write) for _ in range(self.writers)]
         for each in self._threads:
             each.start()
@@ -108,11 +113,49 @@ class Ledger:
             time.sleep(0.02)
 
 
+def nothing_lost(
+    ledger: Ledger, note: Callable[[str, object], None], fault: str, runs: int
+) -> None:
+    """Says what was seen before it judges, so that a table can show a failure as well."""
+    lost, doubled = ledger.wrong()
+    note("fault", fault)
+    note("runs", runs)
+    note("acknowledged", len(ledger.told))
+    note("lost", len(lost))
+    note("doubled", len(doubled))
+    note("outage ms", round(ledger.outage() * 1000))
+    assert not lost
+    assert not doubled
+    assert not ledger.odd, f"answers that nobody should get: {ledger.odd}"
+
+
+def asked_token(*words: str) -> str:
+    """What `polyclinic token` prints for a client named ledger."""
+    command = [sys.executable, "-m", "polyclinic", "token", "--client", "ledger", *words]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    return said.stdout.splitlines()[-1]
+
+
+def await_ready(url: str, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not ready within {seconds} s")
+
+
 def _all_patients(client: httpx.Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     address: str | None = "/fhir/Patient?_count=1000"
     while address is not None:
         page = _got(client, address)
+        # What does not open stands there as an outcome.
+        odd = [e for e in page.get("entry", []) if e["search"]["mode"] != "match"]
+        assert not odd, odd
         found += [entry["resource"] for entry in page.get("entry", [])]
         address = {link["relation"]: link["url"] for link in page["link"]}.get("next")
     return found

@@ -11,9 +11,8 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -23,51 +22,18 @@ import asyncpg
 import httpx
 import psutil
 import pytest
-from ledger import Ledger
+from ledger import SCOPE, Ledger, asked_token, await_ready, nothing_lost
 
 from polyclinic.foundation.postgres import running_address
 
 SERVICES = ("--seed", "none", "--services", "records,identity")
-SCOPE = "system/*.cruds system/events.read"
 OFTEN = pytest.mark.fault
 AS_ROOT = os.geteuid() == 0
 OUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'records'"
 
 
 def ledger_of(data: Path, url: str, **more: Any) -> Ledger:
-    words = ("token", "--data", str(data), "--client", "ledger", "--scope", SCOPE)
-    said = subprocess.run(
-        [sys.executable, "-m", "polyclinic", *words], capture_output=True, text=True, check=True
-    )
-    return Ledger(url, said.stdout.splitlines()[-1], **more)
-
-
-def await_ready(url: str, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"not ready within {seconds} s")
-
-
-def nothing_lost(
-    ledger: Ledger, note: Callable[[str, object], None], fault: str, runs: int
-) -> None:
-    """Says what was seen before it judges, so that a table can show a failure as well."""
-    lost, doubled = ledger.wrong()
-    note("fault", fault)
-    note("runs", runs)
-    note("acknowledged", len(ledger.told))
-    note("lost", len(lost))
-    note("doubled", len(doubled))
-    note("outage ms", round(ledger.outage() * 1000))
-    assert not lost
-    assert not doubled
-    assert not ledger.odd, f"answers that nobody should get: {ledger.odd}"
+    return Ledger(url, asked_token("--data", str(data), "--scope", SCOPE), **more)
 
 
 @OFTEN
