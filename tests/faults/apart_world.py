@@ -1,0 +1,195 @@
+"""Replicas of the services, each a process of its own, behind an edge of its own; and bad ways."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from ledger import SCOPE, asked_token, await_ready
+
+from polyclinic.assembly.hop import write_edge_key
+from polyclinic.foundation.vault import RootKey
+
+SERVICES = ("identity", "records")
+
+
+class Program:
+    """`polyclinic …`, to be stopped and started again in the same surroundings."""
+
+    def __init__(self, *words: str, **environ: str) -> None:
+        self._words, self._environ = words, environ
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "polyclinic", *self._words],
+            env={**os.environ, **self._environ},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return self.process
+
+    def stop(self, word: int = signal.SIGTERM) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(word)
+        try:
+            self.process.wait(30)
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+
+class Apart:
+    """Identity and records in each replica; `between` may lead the edge another way to one."""
+
+    def __init__(
+        self,
+        database_url: str,
+        key: Path,
+        folder: Path,
+        free_port: Callable[[], int],
+        copies: int,
+        between: Callable[[int], int] = lambda port: port,
+    ) -> None:
+        told = {"POLYCLINIC_DATABASE_URL": database_url, "POLYCLINIC_KEY_FILE": str(key)}
+        self._key = key
+        self.urls = [f"http://127.0.0.1:{free_port()}" for _ in range(copies)]
+        ports = [int(url.rpartition(":")[2]) for url in self.urls]
+        self.replicas = [Program("serve", *SERVICES, "--port", str(p), **told) for p in ports]
+        write_edge_key(RootKey.read(key), folder / "edge.key")
+        ways = "|".join(f"http://127.0.0.1:{between(port)}" for port in ports)
+        door = free_port()
+        self.url = f"http://127.0.0.1:{door}"
+        self.edge = Program(
+            "edge", "--port", str(door),
+            POLYCLINIC_EDGE_KEY_FILE=str(folder / "edge.key"),
+            POLYCLINIC_PEERS=",".join(f"{name}={ways}" for name in SERVICES),
+        )  # fmt: skip
+
+    def __enter__(self) -> "Apart":
+        try:
+            for url in self.urls:
+                await_ready(url)
+            await_ready(f"{self.url}/records")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.edge, *self.replicas):
+            each.stop()
+
+    def token(self) -> str:
+        words = ("--url", self.urls[0], "--key-file", str(self._key), "--scope", SCOPE)
+        return asked_token(*words)
+
+
+class Readers:
+    """Clients that ask once and never again: what each was answered, and how long it waited."""
+
+    def __init__(self, url: str, token: str, path: str, count: int = 4, wait: float = 20) -> None:
+        self.answers: list[tuple[float, int, float]] = []  # when, which status, seconds; 0: none
+        self._url, self._token, self._path, self._wait = url, token, path, wait
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._read) for _ in range(count)]
+
+    def __enter__(self) -> "Readers":
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for each in self._threads:
+            each.join()
+
+    @property
+    def failed(self) -> list[int]:
+        return [status for _, status, _ in self.answers if status != 200]
+
+    def _read(self) -> None:
+        headers = {"authorization": f"Bearer {self._token}"}
+        with httpx.Client(headers=headers, timeout=self._wait, trust_env=False) as client:
+            while not self._stop.is_set():
+                began = time.monotonic()
+                try:
+                    status = client.get(self._url + self._path).status_code
+                except httpx.TransportError:
+                    status = 0
+                self.answers.append((began, status, time.monotonic() - began))
+                time.sleep(0.02)
+
+
+class BadWay:
+    """A way to a port on which all takes longer, and now and then a request and its answer do not
+    come through: the connection breaks, or nothing is heard any more."""
+
+    def __init__(self, port: int, to: int, delay: float, bad: float) -> None:
+        self.port, self._to, self.delay, self.bad = port, to, delay, bad
+        self.is_open = True
+        self.requests = self.connections = self.broken = self.stalled = 0
+        self._dice = random.Random(port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "BadWay":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self) -> None:
+        listening = asyncio.start_server(self._pass, "127.0.0.1", self.port)
+        server = self._loop.run_until_complete(listening)
+        self._loop.run_forever()
+        server.close()
+        for each in asyncio.all_tasks(self._loop):
+            each.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.1))
+
+    async def _pass(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            if self.is_open:
+                far, there = await asyncio.open_connection("127.0.0.1", self._to)
+                await asyncio.gather(self._there(near, there, back), self._back(far, back))
+        back.close()
+
+    async def _there(self, near: asyncio.StreamReader, *ends: asyncio.StreamWriter) -> None:
+        """One part is one request here: they are small."""
+        there, back = ends
+        while part := await near.read(1 << 16):
+            if b" HTTP/1.1\r\n" in part:
+                self.requests += 1
+                await asyncio.sleep(self.delay)
+                if self._dice.random() < self.bad:
+                    if self._dice.random() < 0.5:
+                        self.broken += 1
+                        back.close()
+                        break
+                    self.stalled += 1
+                    continue
+            there.write(part)
+            await there.drain()
+            if not self.is_open:
+                back.close()
+                break
+        there.close()
+
+    async def _back(self, far: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        while part := await far.read(1 << 16):
+            back.write(part)
+            await back.drain()
+        back.close()
