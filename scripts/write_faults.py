@@ -21,6 +21,11 @@ told of once in the feed. Lost and doubled have to be 0, but in the controls: th
 the count can see it. The longest outage is the longest time in which no client at all was told
 anything; it holds the restart of a process too, on a shared machine of two cores.
 
+Elsewhere: messages that are poison, come twice or out of order (F17) in
+[test_message_kills.py](../../tests/faults/test_message_kills.py) and
+[test_malformed_events.py](../../tests/foundation/test_malformed_events.py); a lost disk and a
+restore to a moment (F19) in [test_disk_lost.py](../../tests/faults/test_disk_lost.py).
+
 | fault | runs | acknowledged | lost | doubled | longest outage | as it must be | on |
 |---|---|---|---|---|---|---|---|
 """

@@ -180,7 +180,9 @@ class BadWay:
                         back.close()
                         break
                     self.stalled += 1
-                    continue
+                    while await near.read(1 << 16):  # its body, and whatever else
+                        pass
+                    break
             there.write(part)
             await there.drain()
             if not self.is_open:
