@@ -106,6 +106,12 @@ class World:
             assert time.monotonic() < end, "what was written here never came back"
             await asyncio.sleep(0.05)
 
+    async def until_aside(self, pair: str, place: str, reason: str, count: int) -> None:
+        end = time.monotonic() + 60
+        while (seen := await self.reasons())[pair, place, reason] != count:
+            assert time.monotonic() < end, seen
+            await asyncio.sleep(0.05)
+
     def do(self, statement: str, *values: Any) -> None:
         self.old.do(statement, *values)
 

@@ -5,17 +5,18 @@ import sqlite3
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from moving_world import MOVING, World, open_world
+from moving_world import ADMIN, MOVING, World, open_world
 from old_clinics import OldPostgres, OldSqlite
 
 from polyclinic.demo.legacy import kept
 from polyclinic.foundation.errors import Invalid, Unavailable
 from polyclinic.foundation.foreign import tls_of
-from polyclinic.services.migration.actions import moving, returning
+from polyclinic.services.migration.actions import data, moving, returning
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.old_address import check_address
 from polyclinic.services.migration.gateways.old_database import open_rows
@@ -118,6 +119,93 @@ async def test_what_is_written_here_goes_back_and_does_not_return_as_news(world:
     again = await world.read("Patient", patient["id"])
     assert again["address"][0]["city"] == "Rockport"
     assert again["maritalStatus"]["text"] == "only known here", "what the old system does not know"
+
+
+def begun_here(patient: str, **more: Any) -> dict[str, Any]:
+    """An allergy of somebody, noted on the new side."""
+    clinical = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+    return {
+        "resourceType": "AllergyIntolerance", "id": str(uuid.uuid4()),
+        "clinicalStatus": {"coding": [{"system": clinical, "code": "active"}]},
+        "code": {"text": "Zinc oxide"}, "patient": {"reference": f"Patient/{patient}"}, **more,
+    }  # fmt: skip
+
+
+def registered_here(mrn: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Patient", "id": str(uuid.uuid4()),
+        "identifier": [{"system": "urn:harbor:mrn", "value": mrn}],
+        "name": [{"family": "Lind", "given": ["Ada"]}], "birthDate": "1970-01-02",
+    }  # fmt: skip
+
+
+async def test_what_is_of_somebody_who_was_put_aside_goes_back_with_them(world: World):
+    await world.begin("both", "patients", "allergies")
+    await world.settle()
+    before = await world.reasons()
+    ada = registered_here("HS-900001") | {"gender": "other"}
+    await world.put(ada)
+    zinc, never = begun_here(ada["id"]), begun_here(ada["id"])
+    await world.put(zinc)
+    await world.put(never)
+    await world.until_aside("allergies", "mrn", "the old system does not know whom", 2)
+    assert (await world.reasons())["patients", "sex", "the old system has no such code"] == 1
+    await world.delete("AllergyIntolerance", never["id"])
+    await world.until_aside("allergies", "mrn", "the old system does not know whom", 1)
+    await world.put(ada | {"gender": "female"})
+    await world.until(
+        lambda: world.one("SELECT mrn FROM allergies WHERE substance = 'Zinc oxide'") == "HS-900001"
+    )
+    await world.agree()
+    assert await world.reasons() == before, "nobody is put aside any more"
+    assert world.one("SELECT count(*) FROM allergies WHERE substance = 'Zinc oxide'") == 1
+
+
+async def test_what_the_old_system_has_no_word_for_is_put_aside_and_not_lost(world: World):
+    await world.begin("both", "patients", "allergies")
+    await world.settle()
+    (key,), _ = world.first_patients(1)
+    reaction = [{"manifestation": [{"text": "Rash"}], "severity": "severe"}]
+    odd = begun_here(world.resource("patients", key), reaction=reaction, onsetDateTime="1999")
+    reworded = MOVING.replace("SEVERE: severe", "GRAVE: grave")
+    await data.set_up(world.passage, ADMIN, reworded, world.old.url, None)
+    await world.settle()
+    await world.put(odd)
+    await world.until_aside("allergies", "severity", "the old system has no such code", 1)
+
+
+async def test_a_number_that_the_old_system_gave_away_stops_nobody_elses_way_back(world: World):
+    """Somebody whose row was put aside is registered here again: a person decides who is who."""
+    await world.begin("both", "patients", "allergies")
+    await world.settle()
+    mrn = world.one("SELECT mrn FROM patients WHERE first_nm IS NULL OR first_nm = ''")
+    ada = registered_here(mrn)
+    await world.put(ada)
+    await world.put(begun_here(ada["id"]))
+    (key,), _ = world.first_patients(1)
+    await world.put(begun_here(world.resource("patients", key), code={"text": "Wool"}))
+    await world.until(
+        lambda: world.one("SELECT count(*) FROM allergies WHERE substance = 'Wool'") == 1
+    )
+    # Written down with the last of what was heard together.
+    await world.until_aside("patients", "", "refused by the old system", 1)
+    await world.until_aside("allergies", "mrn", "the old system does not know whom", 1)
+    assert world.one("SELECT count(*) FROM allergies WHERE substance = 'Zinc oxide'") == 0
+
+
+async def test_what_is_of_somebody_whom_the_old_system_never_had_is_not_its(world: World):
+    await world.begin("forward", "patients")
+    await world.begin("both", "allergies")
+    await world.settle()
+    ada = registered_here("HS-900001")
+    await world.put(ada)
+    await world.put(begun_here(ada["id"]))
+    (key,), _ = world.first_patients(1)
+    await world.put(begun_here(world.resource("patients", key), code={"text": "Wool"}))
+    await world.until(
+        lambda: world.one("SELECT count(*) FROM allergies WHERE substance = 'Wool'") == 1
+    )
+    assert (await world.reasons())["allergies", "mrn", "the old system does not know whom"] == 0
 
 
 async def test_both_sides_changed_is_for_a_person_to_decide(world: World):

@@ -5,6 +5,7 @@ made is found again by that name, and our own changes do not come back as news.
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from polyclinic.foundation import clock
@@ -19,7 +20,8 @@ from polyclinic.services.migration.domain.crossing import (
     digest,
     laid,
 )
-from polyclinic.services.migration.domain.crossing.rows import of_key, read_path
+from polyclinic.services.migration.domain.crossing.pairs import Field
+from polyclinic.services.migration.domain.crossing.rows import Back, of_key, read_path
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
 from polyclinic.services.migration.gateways.charts import Ask, Said
 from polyclinic.services.migration.store import moving as store
@@ -42,8 +44,7 @@ async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: 
         return  # ours, or known already
     (said,) = await way.charts.ask([Ask("GET", pair.type, name)])
     if said.resource is None:
-        if before is not None:
-            await _end(way, tx, pair, before)
+        await _end(way, tx, pair, name, before)
         return
     if before is None and await _is_coming_over(way, pair, name, said.resource):
         before = await _crossing(way, tx, pair, name)
@@ -56,16 +57,32 @@ async def _carry(
     way: Way, tx: Transaction, pair: Pair, name: str, said: Said, before: Crossed | None
 ) -> None:
     assert said.resource is not None
+    links = await back_links(way, pair, said.resource)
     try:
-        cols = back(pair, said.resource, await back_links(way, pair, said.resource))
-        if before is not None:
+        cols = back(pair, said.resource, links)
+        if before is None:
+            await _new(way, tx, pair, name, said, cols)
+        else:
             await _change(way, tx, pair, before, said, cols)
     except Refused as refused:
-        if before is not None:  # a resource of somebody whom the old system never had is not its
-            await _aside(tx, way, pair, before.key, (refused.column, refused.reason))
-        return
-    if before is None:
-        await _new(way, tx, pair, name, said, cols)
+        if before is not None or not await _is_a_strangers(way, tx, pair, said.resource, links):
+            key = before.key if before is not None else way.hash(pair, name)
+            await _aside(tx, way, pair, key, (refused.column, refused.reason), name)
+
+
+async def _is_a_strangers(
+    way: Way, tx: Transaction, pair: Pair, resource: dict[str, Any], links: Back
+) -> bool:
+    """Whether it is of somebody whom the old system never had: then it is not its.
+
+    Who was put aside is no stranger: what is theirs waits with them.
+    """
+    for field, target, reference in _references(way, pair, resource):
+        if (field.table, field.by, reference) in links:
+            continue
+        if not await store.waits(tx, way.system, target.name, _id(reference)):
+            return True
+    return False
 
 
 async def _is_coming_over(way: Way, pair: Pair, name: str, resource: dict[str, Any]) -> bool:
@@ -92,20 +109,17 @@ async def _change(
     row = await _row(way, pair, key) if key is not None else None
     now = columns(pair, row) if row is not None else None
     if key is None or row is None or now is None:
-        await _aside(tx, way, pair, before.key, ("", "the row is gone"))
-        return
+        raise Refused("", "the row is gone")
     changed = _differing(pair, now, cols)
     if changed and digest(now) != before.digest:
-        await _aside(tx, way, pair, before.key, ("", "changed on both sides"))
-        return
+        raise Refused("", "changed on both sides")
     if changed:
         tag = f"{OURS}{pair.type}/{before.resource}/{said.version}"
         written = await way.rows.update(pair, row, changed | _touched(pair), tag)
         row = await _row(way, pair, key)
         if not written and (row is None or _differing(pair, columns(pair, row) or {}, cols)):
             # Somebody wrote after our look; the log brings it.
-            await _aside(tx, way, pair, before.key, ("", "changed on both sides"))
-            return
+            raise Refused("", "changed on both sides")
     made = columns(pair, row) if row is not None else None
     kept = Crossed(before.key, before.resource, said.version, digest(made))
     await store.cross(tx, way.system, pair.name, [kept])
@@ -114,39 +128,49 @@ async def _change(
 
 
 async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, cols: Columns) -> None:
-    """A resource that was begun here becomes a row, and learns its key."""
+    """A resource that was begun here becomes a row, and learns its key. Raises Refused."""
     assert said.resource is not None
     if missing := [f.column for f in pair.fields if f.need and f.column not in cols]:
-        await _aside(tx, way, pair, way.hash(pair, name), (missing[0], "empty"))
-        return
+        raise Refused(missing[0], "empty")
     tag = f"{OURS}{pair.type}/{name}"
     key = await way.rows.written(pair, tag)
     if key is None:
         own = None if pair.number == "integer" else f"PC{way.hash(pair, name).hex()[:10].upper()}"
         fresh = {**pair.fresh, **cols, **_touched(pair)}
-        try:
-            key = await way.rows.insert(pair, own, fresh, tag)
-        except Refused as refused:
-            await _aside(tx, way, pair, way.hash(pair, name), (refused.column, refused.reason))
-            return
-    await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
+        key = await way.rows.insert(pair, own, fresh, tag)
     row = await _row(way, pair, key)
     made = columns(pair, row) if row is not None else None
     links = {link: reference for reference, link in (await _both(way, pair, said.resource))}
-    resource = laid(way.system, pair, key, cols, links, said.resource)
+    # What the old system filled in by itself is said here too.
+    resource = laid(way.system, pair, key, made or cols, links, said.resource)
     (kept,) = await way.charts.ask([Ask("PUT", pair.type, name, resource, said.version)])
     version = kept.version if kept.status in (200, 201) else said.version
     crossed = Crossed(way.hash(pair, key), name, version, digest(made))
     await store.cross(tx, way.system, pair.name, [crossed])
+    await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
+    await _wake(way, tx, pair)
 
 
-async def _end(way: Way, tx: Transaction, pair: Pair, before: Crossed) -> None:
+async def _wake(way: Way, tx: Transaction, known: Pair) -> None:
+    """What waited for somebody to be known to the old system may go there now."""
+    for row in await store.waiting(tx, way.system):
+        pair = way.source.pair(row["pair"])
+        if pair is not None and any(field.table == known.table for field in pair.fields):
+            await _take_back(way, tx, pair, row["resource"], 0)
+
+
+async def _end(way: Way, tx: Transaction, pair: Pair, name: str, before: Crossed | None) -> None:
     """What was deleted here cannot say its key any more: a person looks at it."""
-    await _aside(tx, way, pair, before.key, ("", "deleted here"))
+    if before is not None:
+        await _aside(tx, way, pair, before.key, ("", "deleted here"), name)
+    else:  # it may have been put aside
+        await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
 
 
-async def _aside(tx: Transaction, way: Way, pair: Pair, key: bytes, why: tuple[str, str]) -> None:
-    await store.quarantine(tx, way.system, pair.name, "back", [(key, *why)])
+async def _aside(
+    tx: Transaction, way: Way, pair: Pair, key: bytes, why: tuple[str, str], name: str
+) -> None:
+    await store.quarantine(tx, way.system, pair.name, "back", [(key, *why)], name)
 
 
 async def _row(way: Way, pair: Pair, key: str) -> Row | None:
@@ -181,15 +205,26 @@ async def _both(
 ) -> list[tuple[str, tuple[str, str, str]]]:
     """(reference, (table, column, value)) of each link that the old system knows."""
     found: list[tuple[str, tuple[str, str, str]]] = []
-    for field in pair.fields:
-        target = way.source.of_table(field.table) if field.as_ == "link" else None
-        reference = read_path(resource, field.path) if target is not None else None
-        if target is None or not isinstance(reference, str):
-            continue
+    for field, target, reference in _references(way, pair, resource):
         value = await _value_of(way, target, field.by, reference)
         if value:
             found.append((reference, (field.table, field.by, value)))
     return found
+
+
+def _references(
+    way: Way, pair: Pair, resource: dict[str, Any]
+) -> Iterator[tuple[Field, Pair, str]]:
+    """Each link of the resource, and the pair of what it means."""
+    for field in pair.fields:
+        target = way.source.of_table(field.table) if field.as_ == "link" else None
+        reference = read_path(resource, field.path) if target is not None else None
+        if target is not None and isinstance(reference, str):
+            yield field, target, reference
+
+
+def _id(reference: str) -> str:
+    return reference.rpartition("/")[2]
 
 
 async def _value_of(way: Way, target: Pair, by: str, reference: str) -> str:
@@ -197,7 +232,7 @@ async def _value_of(way: Way, target: Pair, by: str, reference: str) -> str:
     place = (target.table, by, reference)
     if way.remembered is not None and place in way.remembered:
         return way.remembered[place]
-    (said,) = await way.charts.ask([Ask("GET", target.type, reference.rpartition("/")[2])])
+    (said,) = await way.charts.ask([Ask("GET", target.type, _id(reference))])
     value = (of_key(way.system, target, said.resource) if said.resource else None) or ""
     if value and by:
         value = (await way.rows.values(target, by, [value])).get(value, "")

@@ -45,11 +45,11 @@ _UNCROSS: LiteralString = """
     DELETE FROM migration.crosswalk
     WHERE system = $1 AND pair = $2 AND key = ANY ($3::bytea[])"""
 _QUARANTINE: LiteralString = """
-    INSERT INTO migration.quarantine (system, pair, key, way, place, reason)
-    SELECT $1, $2, t.key, $3, t.place, t.reason
+    INSERT INTO migration.quarantine (system, pair, key, way, place, reason, resource)
+    SELECT $1, $2, t.key, $3, t.place, t.reason, $7
     FROM unnest($4::bytea[], $5::text[], $6::text[]) AS t(key, place, reason)
     ON CONFLICT (system, pair, key, way) DO UPDATE SET place = excluded.place,
-        reason = excluded.reason, at = now()"""
+        reason = excluded.reason, resource = excluded.resource, at = now()"""
 _RELEASE: LiteralString = """
     DELETE FROM migration.quarantine
     WHERE system = $1 AND pair = $2 AND way = $3 AND key = ANY ($4::bytea[])"""
@@ -135,12 +135,17 @@ async def keys_of(database: Database, system: str, pair: str, gone: bytes) -> se
 
 
 async def quarantine(
-    tx: Transaction, system: str, pair: str, way: str, found: Sequence[tuple[bytes, str, str]]
+    tx: Transaction,
+    system: str,
+    pair: str,
+    way: str,
+    found: Sequence[tuple[bytes, str, str]],
+    resource: str = "",
 ) -> None:
     """(key, place, reason) of each; the same row again has its newest reason."""
     if found:
         keys, places, reasons = (list(each) for each in zip(*found, strict=True))
-        await tx.execute(_QUARANTINE, system, pair, way, keys, places, reasons)
+        await tx.execute(_QUARANTINE, system, pair, way, keys, places, reasons, resource)
 
 
 async def release(tx: Transaction, system: str, pair: str, way: str, keys: Sequence[bytes]) -> None:
@@ -153,6 +158,24 @@ async def put_aside(database: Database, system: str, pair: str) -> set[bytes]:
         "SELECT key FROM migration.quarantine WHERE system = $1 AND pair = $2 AND way = 'forward'"
     )
     return {row["key"] for row in await database.fetch(query, system, pair)}
+
+
+async def waits(tx: Transaction, system: str, pair: str, resource: str) -> bool:
+    """Whether a resource was put aside on the way back."""
+    query = (
+        "SELECT EXISTS (SELECT FROM migration.quarantine"
+        " WHERE system = $1 AND pair = $2 AND way = 'back' AND resource = $3)"
+    )
+    return await tx.fetchval(query, system, pair, resource)
+
+
+async def waiting(tx: Transaction, system: str) -> list[Row]:
+    """What was put aside on the way back because the old system does not know whom it is of."""
+    query = (
+        "SELECT pair, resource FROM migration.quarantine WHERE system = $1 AND way = 'back'"
+        " AND reason = 'the old system does not know whom' ORDER BY at, resource"
+    )
+    return await tx.fetch(query, system)
 
 
 async def reasons(database: Database, system: str) -> list[Row]:
