@@ -194,6 +194,7 @@ def dropped(root: Path, channel: str) -> Path:
     return folder
 
 
+# ATK-095
 async def test_a_dropped_file_is_taken_once_it_stands_still_and_gone_once_it_is_kept(
     clinic: Door, tmp_path: Path
 ):
@@ -210,6 +211,7 @@ async def test_a_dropped_file_is_taken_once_it_stands_still_and_gone_once_it_is_
     assert list((tmp_path / ".taken/lab").iterdir()) == []
 
 
+# ATK-095
 async def test_links_pipes_and_unfinished_files_are_left_alone(clinic: Door, tmp_path: Path):
     await clinic.deploy(FOLDER)
     folder = dropped(tmp_path, "lab")
@@ -228,6 +230,7 @@ async def test_links_pipes_and_unfinished_files_are_left_alone(clinic: Door, tmp
     assert [file.read_text() for file in refused] == ["This is no plain file.\n"]
 
 
+# ATK-095
 async def test_a_file_that_a_crash_left_behind_is_taken_up_again_without_a_second_effect(
     clinic: Door, tmp_path: Path
 ):

@@ -163,17 +163,20 @@ def test_more_than_fifty_megabytes_are_refused_unread():
     assert time.monotonic() - began < 5
 
 
+# ATK-094
 def test_an_external_style_sheet_is_not_looked_at():
     sheet = b'<?xml-stylesheet type="text/xsl" href="http://127.0.0.1:9/x.xsl"?>'
     assert convert(sheet + document(allergies(allergy(PEANUT)))).documents
 
 
+# ATK-094
 def test_a_body_that_is_no_xml_leaves_whom_it_is_about():
     body = "<nonXMLBody><text mediaType='text/plain'>A letter</text></nonXMLBody>"
     converted = convert(document(further=f"<component>{body}</component>"))
     assert converted.patient["birthDate"] == "1970-01-01"
 
 
+# ATK-094
 def test_a_huge_table_is_read_in_time():
     rows = "".join(f"<tr><td>{n}</td><td>nothing</td></tr>" for n in range(5_000))
     table = f"<table><tbody>{rows}</tbody></table>"

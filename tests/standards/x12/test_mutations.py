@@ -1,5 +1,7 @@
 """Broken files: each fault is named with its segment and place, and answered in its own code."""
 
+import time
+
 import pytest
 from x12_samples import NPI, TO_CLINIC, claims_file, recounted, remittance_file
 
@@ -16,6 +18,8 @@ from polyclinic.standards.x12.remittance import read_remittances
 GOOD = {"837": claims_file(), "835": remittance_file()}
 HUGE = b"1" * 19
 
+# ATK-093: counts, control numbers, levels in a circle, absurd amounts, sums, others' money; names
+# that hold a separator are in test_professional_claim.py, files with any marks in test_envelope.py.
 # The file, what is changed to what, the code that must come of it, the segment it is found at.
 MUTATIONS = [
     # Counts
@@ -52,6 +56,8 @@ MUTATIONS = [
     ("837", b"REF*EI*123456789~", b"", "IK304-3", "REF"),
     ("837", b"HL*1**20*1~", b"", "IK403-7", "HL"),
     ("837", b"HL*2*1*22*0~", b"HL*2*9*22*0~", "IK403-7", "HL"),
+    ("837", b"HL*2*1*22*0~", b"HL*2*2*22*0~", "IK403-7", "HL"),
+    ("837", b"HL*1**20*1~", b"HL*1*2*20*1~", "IK403-7", "HL"),
     ("837", b"HI*ABK:E119*ABF:I10~", b"", "IK304-3", "HI"),
     ("837", b"HI*ABK:E119*ABF:I10~", b"HI*ABK:E119*ABF:I10~" * 2, "IK304-5", "HI"),
     ("837", b"SV1*HC:X0002*50*UN*1.5***2~", b"", "IK304-3", "SV1"),
@@ -204,3 +210,16 @@ def test_money_lost_or_doubled_in_a_remittance_is_noticed_even_when_the_count_is
             read = read_remittances(recounted(b"~".join(changed) + b"~"))
             assert read.remittances == ()
             assert read.refused
+
+
+# ATK-093
+@pytest.mark.parametrize("kind", ["837", "835"])
+def test_a_million_segments_are_refused_at_one_place_and_in_time(kind):
+    segment = b"REF*G1*1~" if kind == "837" else b"PLB*1*20261231*WO:C-9*0~"
+    closing = b"SE*"
+    whole = GOOD[kind].replace(closing, segment * 1_000_000 + closing, 1)
+    began = time.process_time()
+    refused = refused_of(kind, whole)
+    assert refused
+    assert len(refused) < 100, "not a line for each"
+    assert time.process_time() - began < 60
