@@ -213,13 +213,10 @@ def test_money_lost_or_doubled_in_a_remittance_is_noticed_even_when_the_count_is
 
 
 # ATK-093
-@pytest.mark.parametrize("kind", ["837", "835"])
-def test_a_million_segments_are_refused_at_one_place_and_in_time(kind):
-    segment = b"REF*G1*1~" if kind == "837" else b"PLB*1*20261231*WO:C-9*0~"
-    closing = b"SE*"
-    whole = GOOD[kind].replace(closing, segment * 1_000_000 + closing, 1)
+def test_a_million_segments_are_refused_at_one_place_and_in_time():
+    whole = GOOD["835"].replace(b"SE*", b"PLB*1*20261231*WO:C-9*0~" * 1_000_000 + b"SE*", 1)
     began = time.process_time()
-    refused = refused_of(kind, whole)
+    refused = refused_of("835", whole)
     assert refused
     assert len(refused) < 100, "not a line for each"
     assert time.process_time() - began < 60
