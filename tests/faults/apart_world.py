@@ -98,6 +98,7 @@ class Readers:
 
     def __init__(self, url: str, token: str, path: str, count: int = 4, wait: float = 20) -> None:
         self.answers: list[tuple[float, int, float]] = []  # when, which status, seconds; 0: none
+        self.words: set[str] = set()  # what those heard who were refused: no data are in it
         self._url, self._token, self._path, self._wait = url, token, path, wait
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._read) for _ in range(count)]
@@ -122,7 +123,10 @@ class Readers:
             while not self._stop.is_set():
                 began = time.monotonic()
                 try:
-                    status = client.get(self._url + self._path).status_code
+                    answer = client.get(self._url + self._path)
+                    status = answer.status_code
+                    if status != 200:
+                        self.words.add(answer.text)
                 except httpx.TransportError:
                     status = 0
                 self.answers.append((began, status, time.monotonic() - began))

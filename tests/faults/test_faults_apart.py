@@ -39,9 +39,7 @@ def two_of_each(
     return Apart(database_url, key_file, tmp_path, free_port, copies=2)
 
 
-def test_f15_a_rolling_restart_puts_hardly_a_read_off_and_loses_no_write(
-    two_of_each, record_property
-):
+def test_f15_a_rolling_restart_fails_no_read_and_loses_no_write(two_of_each, record_property):
     rounds = 2
     with two_of_each as apart:
         ledger = Ledger(apart.url, apart.token())
@@ -58,9 +56,8 @@ def test_f15_a_rolling_restart_puts_hardly_a_read_off_and_loses_no_write(
             ledger.await_more(20)
         fault = "F15 replicas are restarted one after the other"
         nothing_lost(ledger, record_property, fault, rounds * 2)
-    # Told to come again, one read in some thousands: how that comes about is not known yet.
-    assert set(readers.failed) <= {503}
-    assert len(readers.failed) * 1000 < len(readers.answers), readers.failed
+    assert not readers.failed, readers.words
+    assert len(readers.answers) > 500
 
 
 def test_both_replicas_stopped_at_once_are_seen(two_of_each, record_property):
