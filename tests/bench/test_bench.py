@@ -79,7 +79,8 @@ def test_the_table_names_floors_aims_and_where_the_bytes_are(run):
     assert re.search(r"^\| creates \| 2 \| [\d,]+ \|", text, re.MULTILINE)
     assert "| of hello |" in text
     assert "disk per resource" in text
-    assert figures["storage"]["resources"] == 80
+    # What was loaded, and the scores that insights came to write of it meanwhile.
+    assert 80 <= figures["storage"]["resources"] < 90
     assert {each["name"] for each in figures["aims"] if each["is"] is None} == {
         "reads/s at 64",
         "cost of the access log, % of reads",

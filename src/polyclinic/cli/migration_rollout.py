@@ -16,8 +16,9 @@ from polyclinic.foundation.errors import Unavailable
 
 CAPABILITY, FAULT = "allergies", "allergy-milder"
 PATIENTS, ASKED = 60, 120
-# A real ladder takes weeks; here a step is due as soon as enough was seen.
-LADDER = [{"percent": p, "minutes": 0, "sample": 40} for p in (0, 50, 100)]
+# A real ladder takes weeks; here a step is due as soon as enough was seen. Of all who are asked
+# about, chance moves half: with a sample of 40 one story in 200 was not due.
+LADDER = [{"percent": p, "minutes": 0, "sample": 20} for p in (0, 50, 100)]
 PATIENCE_SECONDS = 120
 _WHY = "A story: nobody is treated in this clinic."
 _ROUTE = f"/migration/routes/{CAPABILITY}"

@@ -49,6 +49,23 @@ async def test_processes_that_start_at_once_agree_on_one_key(open_door):
     assert (await others[1].running.callers.verify(token["access_token"])).role == "system"
 
 
+async def test_a_key_that_another_makes_between_two_looks_is_made_once(open_door, monkeypatch):
+    """Two keys were: tokens of the second one were refused by whoever had read the keys before."""
+    first = await open_door()
+    second = await open_door(first.identity.database)
+    look, blind = signing._newest, iter([True])
+
+    async def late(identity, now):
+        if identity is second.identity and next(blind, False):
+            await kids(first)
+            return None
+        return await look(identity, now)
+
+    monkeypatch.setattr(signing, "_newest", late)
+    assert await kids(second) == await kids(first)
+    assert len(await kids(second)) == 1
+
+
 async def test_a_key_moved_to_another_row_does_not_open(door, hands):
     await kids(door)
     await door.identity.database.execute("UPDATE identity.signing_key SET generation = 7")

@@ -21,9 +21,11 @@ async def signing_key(identity: Identity, now: datetime) -> SigningKey:
     """The key that signs now; made when there is none or the last one is old."""
     if identity.signing is not None and abs(now - identity.signing[1]) < NOTICED_AFTER:
         return identity.signing[0]
+    # Counted before it is looked: whoever makes one meanwhile has made the same generation.
+    generation = await store.last_generation(identity.database)
     newest = await _newest(identity, now)
     if newest is None:
-        await _make(identity, now)
+        await _make(identity, generation + 1, now)
         newest = await _newest(identity, now)
         assert newest is not None
     identity.signing = (await _opened(identity, newest), now)
@@ -56,8 +58,7 @@ async def _newest(identity: Identity, now: datetime) -> StoredKey | None:
     return found[0] if found else None
 
 
-async def _make(identity: Identity, now: datetime) -> None:
-    generation = await store.last_generation(identity.database) + 1
+async def _make(identity: Identity, generation: int, now: datetime) -> None:
     seed = secrets.token_bytes(32)
     key = jose.ed25519(seed)
     # RFC 7638: the key's own fingerprint, so that an id never means two keys.
