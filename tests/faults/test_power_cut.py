@@ -60,7 +60,7 @@ def writers(guest: power_guest.Guest, port: int) -> Iterator[Ledger]:
         services.wait(30)
 
 
-@pytest.mark.parametrize("cuts", [5])
+@pytest.mark.parametrize("cuts", [12])
 def test_a_power_cut_loses_nothing(guest, free_port, cuts, record_property):
     chance = random.Random(cuts)
     with writers(guest, free_port()) as ledger:
