@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,38 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-from ledger import SCOPE, asked_token, await_ready
+from ledger import SCOPE, Hands, asked_token, await_ready
+
+sys.path.append(str(Path(__file__).parents[1] / "stories"))
+from story_clinic import Program
 
 from polyclinic.assembly.hop import write_edge_key
 from polyclinic.foundation.vault import RootKey
 
 SERVICES = ("identity", "records")
-
-
-class Program:
-    """`polyclinic …`, to be stopped and started again in the same surroundings."""
-
-    def __init__(self, *words: str, **environ: str) -> None:
-        self._words, self._environ = words, environ
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "polyclinic", *self._words],
-            env={**os.environ, **self._environ},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        return self.process
-
-    def stop(self, word: int = signal.SIGTERM) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(word)
-        try:
-            self.process.wait(30)
-        finally:
-            self.process.kill()
-            self.process.wait()
 
 
 class Apart:
@@ -63,13 +37,14 @@ class Apart:
         self._key = key
         self.urls = [f"http://127.0.0.1:{free_port()}" for _ in range(copies)]
         ports = [int(url.rpartition(":")[2]) for url in self.urls]
-        self.replicas = [Program("serve", *SERVICES, "--port", str(p), **told) for p in ports]
+        said = folder / "said.txt"
+        self.replicas = [Program(said, "serve", *SERVICES, "--port", str(p), **told) for p in ports]
         write_edge_key(RootKey.read(key), folder / "edge.key")
         ways = "|".join(f"http://127.0.0.1:{between(port)}" for port in ports)
         door = free_port()
         self.url = f"http://127.0.0.1:{door}"
         self.edge = Program(
-            "edge", "--port", str(door),
+            said, "edge", "--port", str(door),
             POLYCLINIC_EDGE_KEY_FILE=str(folder / "edge.key"),
             POLYCLINIC_PEERS=",".join(f"{name}={ways}" for name in SERVICES),
         )  # fmt: skip
@@ -93,31 +68,20 @@ class Apart:
         return asked_token(*words)
 
 
-class Readers:
+class Readers(Hands):
     """Clients that ask once and never again: what each was answered, and how long it waited."""
 
     def __init__(self, url: str, token: str, path: str, count: int = 4, wait: float = 20) -> None:
         self.answers: list[tuple[float, int, float]] = []  # when, which status, seconds; 0: none
         self.words: set[str] = set()  # what those heard who were refused: no data are in it
         self._url, self._token, self._path, self._wait = url, token, path, wait
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._read) for _ in range(count)]
-
-    def __enter__(self) -> "Readers":
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for each in self._threads:
-            each.join()
+        self.hands = count
 
     @property
     def failed(self) -> list[int]:
         return [status for _, status, _ in self.answers if status != 200]
 
-    def _read(self) -> None:
+    def _work(self) -> None:
         headers = {"authorization": f"Bearer {self._token}"}
         with httpx.Client(headers=headers, timeout=self._wait, trust_env=False) as client:
             while not self._stop.is_set():

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from honest_client import PASSING
@@ -25,27 +25,14 @@ SYSTEM = "http://clinic.test/ledger"
 FEED_PAGE = 500
 
 
-@dataclass
-class Ledger:
-    """Writers before a clinic's door; `url` has no slash at its end.
+class Hands:
+    """Threads that do `_work` for as long as the block lasts, or until `_stop` is set."""
 
-    A client that does not come again with the same condition is `careless`: nothing keeps its
-    second try from being a second patient, so that doubles can be seen.
-    """
+    hands: int
 
-    url: str
-    token: str
-    writers: int = 6
-    careless: bool = False
-    told: dict[str, float] = field(default_factory=dict[str, float])  # mark → when it was told
-    odd: Counter[int] = field(default_factory=Counter[int])  # answers that nobody should get
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
-    _numbers: Any = field(default_factory=lambda: itertools.count(1))
-
-    def __enter__(self) -> "Ledger":
-        self._stop.clear()
-        self._threads = [threading.Thread(target=self._write) for _ in range(self.writers)]
+    def __enter__(self) -> Self:
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work) for _ in range(self.hands)]
         for each in self._threads:
             each.start()
         return self
@@ -54,6 +41,26 @@ class Ledger:
         self._stop.set()
         for each in self._threads:
             each.join()
+
+    def _work(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Ledger(Hands):
+    """Writers before a clinic's door; `url` has no slash at its end.
+
+    A client that does not come again with the same condition is `careless`: nothing keeps its
+    second try from being a second patient, so that doubles can be seen.
+    """
+
+    url: str
+    token: str
+    hands: int = 6
+    careless: bool = False
+    told: dict[str, float] = field(default_factory=dict[str, float])  # mark → when it was told
+    odd: Counter[int] = field(default_factory=Counter[int])  # answers that nobody should get
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def await_more(self, count: int, seconds: float = 60) -> None:
         """Until so many more were told that their patient is kept."""
@@ -88,7 +95,7 @@ class Ledger:
         headers = {"authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
 
-    def _write(self) -> None:
+    def _work(self) -> None:
         with self._client() as client:
             while not self._stop.is_set():
                 self._keep(client, f"m{next(self._numbers)}")
@@ -127,6 +134,16 @@ def nothing_lost(
     assert not lost
     assert not doubled
     assert not ledger.odd, f"answers that nobody should get: {ledger.odd}"
+
+
+def seen_to_lose(ledger: Ledger, note: Callable[[str, object], None], fault: str) -> None:
+    """A control: the count can see a loss."""
+    lost, _ = ledger.wrong()
+    note("fault", fault)
+    note("runs", 1)
+    note("acknowledged", len(ledger.told))
+    note("lost", len(lost))
+    assert lost, "the ledger cannot see a loss"
 
 
 def asked_token(*words: str) -> str:

@@ -22,7 +22,7 @@ import asyncpg
 import httpx
 import psutil
 import pytest
-from ledger import SCOPE, Ledger, asked_token, await_ready, nothing_lost
+from ledger import SCOPE, Ledger, asked_token, await_ready, nothing_lost, seen_to_lose
 
 from polyclinic.foundation.postgres import running_address
 
@@ -244,12 +244,7 @@ def test_a_server_that_does_not_wait_for_its_disk_is_seen_to_lose(
         every = [each for each in processes_of(data) if each.name() == "postgres"]
         _tell(every, signal.SIGKILL)
         await_ready(up.url)
-    lost, _ = ledger.wrong()
-    record_property("fault", "F02 control: PostgreSQL told not to wait for its disk")
-    record_property("runs", 1)
-    record_property("acknowledged", len(ledger.told))
-    record_property("lost", len(lost))
-    assert lost, "the ledger cannot see a loss"
+    seen_to_lose(ledger, record_property, "F02 control: PostgreSQL told not to wait for its disk")
 
 
 async def _never_wait(data: Path) -> None:
@@ -268,7 +263,7 @@ def test_a_client_that_does_not_say_that_it_comes_again_is_seen_to_double(
     """Control of F01: without a condition, a second try is a second patient."""
     up = start(*SERVICES).ready()
     doubled: set[str] = set()
-    with ledger_of(data, up.url, careless=True, writers=16) as ledger:
+    with ledger_of(data, up.url, careless=True, hands=16) as ledger:
         for _ in range(8):
             ledger.await_more(60)
             up.end(signal.SIGKILL)

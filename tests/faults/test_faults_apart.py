@@ -10,8 +10,6 @@ import pytest
 from apart_world import Apart, BadWay, Readers
 from ledger import SYSTEM, Ledger, await_ready, nothing_lost
 
-from polyclinic.foundation.reaching import REST_LONGEST
-
 pytestmark = pytest.mark.fault
 
 
@@ -51,8 +49,6 @@ def test_f15_a_rolling_restart_fails_no_read_and_loses_no_write(two_of_each, rec
                     replica.stop(signal.SIGTERM)
                     replica.start()
                     await_ready(url)
-                    # The edge leaves who was away alone for a rest; only then is there a spare.
-                    time.sleep(REST_LONGEST + 0.5)
             ledger.await_more(20)
         fault = "F15 replicas are restarted one after the other"
         nothing_lost(ledger, record_property, fault, rounds * 2)

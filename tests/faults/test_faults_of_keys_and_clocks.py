@@ -98,7 +98,7 @@ def test_f21_after_an_outage_ten_times_the_clients_are_served_again(
     with ledger_of(data, up.url) as usual:
         usual.await_more(20)
         before = _rate(usual)
-    with ledger_of(data, up.url, writers=60) as crowd:
+    with ledger_of(data, up.url, hands=60) as crowd:
         frozen = [each for each in processes_of(data) if each.name() == "postgres"]
         _tell(frozen, signal.SIGSTOP)
         time.sleep(10)

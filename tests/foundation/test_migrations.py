@@ -137,6 +137,15 @@ async def test_under_another_root_key_nothing_is_touched(new_database, own, shar
     assert await ask(url, "SELECT to_regclass('lending.item')") is None
 
 
+async def test_an_operators_own_words_about_a_schema_are_no_key(new_database, shared):
+    url = await new_database()
+    await migrate(url, "lending", PASSWORD, [shared])
+    await ask(url, "COMMENT ON SCHEMA lending IS 'of the library'")
+    await migrate(url, "lending", PASSWORD, [shared], "right")
+    with pytest.raises(OtherKey):
+        await migrate(url, "lending", PASSWORD, [shared], "wrong")
+
+
 async def test_a_gap_in_the_numbers_is_refused(new_database, own):
     (own / "0002_step.sql").rename(own / "0004_step.sql")
     with pytest.raises(ValueError, match="should be step 0002"):

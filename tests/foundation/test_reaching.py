@@ -84,6 +84,50 @@ async def test_a_replica_that_is_down_costs_nobody_an_answer_and_is_left_alone()
     assert len(fakes[0].asked) == 100
 
 
+async def test_who_is_back_before_the_rest_is_over_answers_for_the_one_that_has_gone():
+    """A rolling restart: reads were put off while the first one still rested."""
+    asking, fakes = client(refuses, well)
+    for _ in range(2 * FAILURES):
+        await asking.get("/fhir")
+    fakes[0].say, fakes[1].say = well, refuses
+    for _ in range(3 * FAILURES):
+        assert (await asking.get("/fhir")).status_code == 200
+
+
+async def test_while_one_request_finds_out_who_is_back_the_others_wait_for_it(monkeypatch):
+    monkeypatch.setattr(reaching, "PAUSE", 0.1)
+    monkeypatch.setattr(reaching, "REST_FIRST", 0.0)
+    asking, (fake,) = client(refuses)
+    for _ in range(FAILURES // 2):  # of three tries each
+        with pytest.raises(httpx.ConnectError):
+            await asking.get("/fhir")
+    monkeypatch.setattr(reaching, "REST_FIRST", 60.0)
+    monkeypatch.setattr(reaching, "REST_LONGEST", 60.0)
+    ask = fake.handle_async_request
+
+    async def slowly(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.02)
+        return await ask(request)
+
+    monkeypatch.setattr(fake, "handle_async_request", slowly)
+    fake.say = well
+    answers = await asyncio.gather(*(asking.get("/fhir") for _ in range(5)))
+    assert [each.status_code for each in answers] == [200] * 5
+
+
+async def test_who_rests_because_it_was_late_is_left_alone_all_the_same():
+    asking, fakes = client(late, well)
+    for _ in range(2 * FAILURES):
+        try:
+            await asking.get("/fhir")
+        except httpx.ReadTimeout:
+            continue
+    fakes[1].say, before = refuses, len(fakes[0].asked)
+    with pytest.raises(httpx.ConnectError):
+        await asking.get("/fhir")
+    assert len(fakes[0].asked) == before
+
+
 async def test_a_write_that_was_cut_is_not_sent_twice():
     asking, fakes = client(cuts, cuts)
     with pytest.raises(httpx.ReadError):

@@ -136,7 +136,9 @@ async def _noted_key(connection: Any, name: str) -> str | None:
     noted = await connection.fetchval(
         "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1", name
     )
-    return noted.removeprefix(KEY_NOTE) if noted else None
+    if noted is None or not noted.startswith(KEY_NOTE):
+        return None  # somebody else's words
+    return noted.removeprefix(KEY_NOTE)
 
 
 async def _own_role(connection: Any, name: str, password: str) -> None:

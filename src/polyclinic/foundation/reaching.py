@@ -9,7 +9,7 @@ travels along as the deadline.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -78,6 +78,8 @@ class Breaker:
     clock: Callable[[], float] = time.monotonic
     failures: int = 0
     until: float = 0.0
+    # The last failure was a connection that nobody took: to ask once more costs little.
+    refused: bool = False
 
     @property
     def is_closed(self) -> bool:
@@ -95,8 +97,8 @@ class Breaker:
     def well(self) -> None:
         self.failures = 0
 
-    def failed(self) -> None:
-        self.failures += 1
+    def failed(self, *, refused: bool = False) -> None:
+        self.failures, self.refused = self.failures + 1, refused
         if not self.is_closed:
             self.until = self.clock() + self._rest()
 
@@ -110,7 +112,7 @@ def _transport() -> httpx.AsyncBaseTransport:
     return httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Replica:
     url: httpx.URL
     transport: httpx.AsyncBaseTransport
@@ -136,9 +138,15 @@ class Replicas(httpx.AsyncBaseTransport):
         """Raises httpx's own errors, the last one when several replicas failed."""
         self._budget = min(BUDGET_MOST, self._budget + BUDGET_SHARE)
         failed: httpx.TransportError = Resting("No replica is well.", request=request)
-        for attempt, replica in enumerate(self._candidates()):
+        tried: list[_Replica] = []
+        self._turn += 1
+        for attempt in range(TRIES):
             if attempt and not await self._may_try_again(attempt):
                 break
+            replica = self._next(attempt, tried)
+            if replica is None:
+                continue  # somebody is finding out whether one is back: after a pause it is known
+            tried.append(replica)
             try:
                 return await self._ask(replica, request)
             except _NOT_SENT as lost:
@@ -153,17 +161,17 @@ class Replicas(httpx.AsyncBaseTransport):
         for replica in self._replicas:
             await replica.transport.aclose()
 
-    def _candidates(self) -> Iterator[_Replica]:
-        """At most three tries, in turn; a service of one replica is tried again itself."""
-        self._turn += 1
-        for attempt in range(TRIES):
-            for step in range(len(self._replicas)):
-                at = (self._turn + attempt + step) % len(self._replicas)
-                if self._replicas[at].breaker.may_try():
-                    yield self._replicas[at]
-                    break
-            else:
-                return
+    def _next(self, attempt: int, tried: Sequence[_Replica]) -> _Replica | None:
+        """Another one in turn, or the same again where there is no other."""
+        start = (self._turn + attempt) % len(self._replicas)
+        ring = self._replicas[start:] + self._replicas[:start]
+        others = [each for each in ring if each not in tried]
+        found = next((each for each in others if each.breaker.may_try()), None)
+        if found is None and tried:
+            # The one that seemed well has gone. Another that took no connections of late may be
+            # back before its rest is over: so it is when replicas are restarted in turn.
+            found = next((each for each in others if each.breaker.refused), None)
+        return found or next((each for each in tried if each.breaker.may_try()), None)
 
     async def _may_try_again(self, attempt: int) -> bool:
         pause = PAUSE * attempt * (0.5 + self._dice.random())
@@ -180,8 +188,8 @@ class Replicas(httpx.AsyncBaseTransport):
             answer = await replica.transport.handle_async_request(request)
         except httpx.PoolTimeout:
             raise  # we are the ones who are full: that says nothing about the replica
-        except httpx.TransportError:
-            replica.breaker.failed()
+        except httpx.TransportError as lost:
+            replica.breaker.failed(refused=isinstance(lost, httpx.ConnectError))
             raise
         replica.breaker.well()
         return answer

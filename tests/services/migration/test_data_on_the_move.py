@@ -139,6 +139,14 @@ def registered_here(mrn: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def somebody_elses_goes_home(world: World) -> None:
+    (key,), _ = world.first_patients(1)
+    await world.put(begun_here(world.resource("patients", key), code={"text": "Wool"}))
+    await world.until(
+        lambda: world.one("SELECT count(*) FROM allergies WHERE substance = 'Wool'") == 1
+    )
+
+
 async def test_what_is_of_somebody_who_was_put_aside_goes_back_with_them(world: World):
     await world.begin("both", "patients", "allergies")
     await world.settle()
@@ -182,11 +190,7 @@ async def test_a_number_that_the_old_system_gave_away_stops_nobody_elses_way_bac
     ada = registered_here(mrn)
     await world.put(ada)
     await world.put(begun_here(ada["id"]))
-    (key,), _ = world.first_patients(1)
-    await world.put(begun_here(world.resource("patients", key), code={"text": "Wool"}))
-    await world.until(
-        lambda: world.one("SELECT count(*) FROM allergies WHERE substance = 'Wool'") == 1
-    )
+    await somebody_elses_goes_home(world)
     # Written down with the last of what was heard together.
     await world.until_aside("patients", "", "refused by the old system", 1)
     await world.until_aside("allergies", "mrn", "the old system does not know whom", 1)
@@ -200,11 +204,7 @@ async def test_what_is_of_somebody_whom_the_old_system_never_had_is_not_its(worl
     ada = registered_here("HS-900001")
     await world.put(ada)
     await world.put(begun_here(ada["id"]))
-    (key,), _ = world.first_patients(1)
-    await world.put(begun_here(world.resource("patients", key), code={"text": "Wool"}))
-    await world.until(
-        lambda: world.one("SELECT count(*) FROM allergies WHERE substance = 'Wool'") == 1
-    )
+    await somebody_elses_goes_home(world)
     assert (await world.reasons())["allergies", "mrn", "the old system does not know whom"] == 0
 
 

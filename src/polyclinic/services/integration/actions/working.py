@@ -68,9 +68,9 @@ class Worker:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        loops = (self._dispatch, self._keep_leases) if self._engine.settings.workers else ()
+        loops = (self._dispatch(), self._keep_leases()) if self._engine.settings.workers else ()
         try:
-            async with meanwhile(*(each() for each in loops)):
+            async with meanwhile(*loops):
                 yield
         finally:
             tasks = list(self._tasks.values())

@@ -5,6 +5,7 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
+from polyclinic.services.migration.domain.crossing.rows import UNKNOWN
 
 
 class Crossed(NamedTuple):
@@ -173,9 +174,9 @@ async def waiting(tx: Transaction, system: str) -> list[Row]:
     """What was put aside on the way back because the old system does not know whom it is of."""
     query = (
         "SELECT pair, resource FROM migration.quarantine WHERE system = $1 AND way = 'back'"
-        " AND reason = 'the old system does not know whom' ORDER BY at, resource"
+        " AND reason = $2 ORDER BY at, resource"
     )
-    return await tx.fetch(query, system)
+    return await tx.fetch(query, system, UNKNOWN)
 
 
 async def reasons(database: Database, system: str) -> list[Row]:

@@ -22,6 +22,10 @@ Back = Mapping[tuple[str, str, str], str]
 _NAMES = uuid.UUID("5e1d7c0a-92f4-4a57-8a0e-3c2f6b8d4e10")  # ours, for rows of old systems
 
 
+# The reason for what waits until its patient is known to the old system.
+UNKNOWN = "the old system does not know whom"
+
+
 class Refused(ValueError):
     """A row that no honest migration takes over unseen: the column, and a code of what is wrong."""
 
@@ -209,7 +213,7 @@ def _backward(field: Field, value: Any, links: Back) -> str:
     if field.as_ == "link":
         found = links.get((field.table, field.by, str(value)))
         if found is None:
-            raise Refused(field.column, "the old system does not know whom")
+            raise Refused(field.column, UNKNOWN)
         return found
     return str(value).strip()
 
