@@ -43,8 +43,8 @@ test-long: setup ## the big numbers; the last ones stand in docs/reference/long-
 	@$(BIN)/python scripts/write_faults.py build/long.xml
 
 test-faults: setup ## break services, database and disk again and again; writes docs/reference/faults.md
-	@$(BIN)/pytest -m fault tests/faults --junitxml=build/faults.xml $(ARGS); \
-		$(BIN)/python scripts/write_faults.py build/faults.xml
+	@$(BIN)/pytest -m fault tests/faults --junitxml=build/faults.xml $(ARGS); ended=$$?; \
+		$(BIN)/python scripts/write_faults.py build/faults.xml && exit $$ended
 
 bench: setup ## measure reads, creates, searches, imports, bookings and events beside their floors
 	@$(BIN)/python -m bench $(ARGS)

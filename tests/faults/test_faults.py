@@ -12,7 +12,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -94,16 +94,24 @@ def _tell(processes: list[psutil.Process], word: int) -> None:
             continue
 
 
+@pytest.fixture
+def small_disk(data: Path) -> Iterator[None]:
+    """Under the data folder; larger than what PostgreSQL's log may take by itself (1 GB)."""
+    data.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1600m,mode=0711", "tmpfs", str(data)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this root may not mount a disk")
+    yield
+    subprocess.run(["umount", "-l", str(data)], check=True)
+
+
 @pytest.mark.skipif(not AS_ROOT, reason="needs root to mount a small disk")
+@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=OFTEN)])
 @pytest.mark.timeout(900)
 def test_f11_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(
     start, data, times, record_property
 ):
-    data.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400m,mode=0711", "tmpfs", str(data)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this root may not mount a disk")
     up = start(*SERVICES).ready()
     with ledger_of(data, up.url) as ledger:
         for _ in range(times):
@@ -118,7 +126,6 @@ def test_f11_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(
             assert len(ledger.told) > before
     nothing_lost(ledger, record_property, "F11 the disk is full", times)
     up.end(signal.SIGINT)
-    subprocess.run(["umount", "-l", str(data)], check=True)
 
 
 def _fill(ballast: Path) -> None:
