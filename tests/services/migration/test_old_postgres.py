@@ -253,7 +253,7 @@ async def test_what_the_old_system_does_not_take_is_put_aside_and_holds_up_nothi
     await world.until(
         lambda: world.one("SELECT city FROM patients WHERE id = ?", other) == "Camden"
     )
-    assert (await world.reasons())["patients", "", "refused by the old system"] == 1
+    await world.until_aside("patients", "", "refused by the old system", 1)
 
 
 async def test_a_row_is_made_once_for_each_tag_though_the_answer_was_lost(rows, old: OldPostgres):
