@@ -147,3 +147,113 @@ async def test_what_breaks_in_the_body_itself_is_said_as_it_was(wire):
     async with server(behave) as url:
         with pytest.raises(LookupError, match="the sender left"):
             await read(wire, request("POST", url, content=parts()))
+
+
+STRAY = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nsomebody's"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [STRAY, b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n", b"no HTTP at all"],
+    ids=["a whole answer", "an end that is announced", "something else"],
+)
+@pytest.mark.parametrize("pause", [0.0, 0.05], ids=["unread", "read"])
+async def test_what_a_server_says_unasked_is_never_the_answer_to_the_next_question(
+    wire, more, pause
+):
+    """One answer too many once went to whoever asked next: it was another patient's."""
+    told = asyncio.Event()
+
+    async def behave(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            writer.write(OK[:-2] + head.split()[1][1:])
+            if not told.is_set():
+                await asyncio.sleep(0.01)
+                writer.write(more)
+                told.set()
+
+    async with server(behave) as url:
+        assert await read(wire, request("GET", url, b"/p1")) == (200, b"p1")
+        await told.wait()
+        await asyncio.sleep(pause)
+        for name in (b"p2", b"p3"):
+            assert await read(wire, request("GET", url, b"/" + name)) == (200, name)
+
+
+EDGES = {
+    "head": (b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n", 200, b""),
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+    "304": (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 900\r\n\r\n", 304, b""),
+    "103": (b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK, 200, b"ok"),
+    "trailers": (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;e=1\r\nok\r\n0\r\nx-t: y\r\n\r\n",
+        200,
+        b"ok",
+    ),
+    "empty chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 200, b""),
+    "close": (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok", 200, b"ok"),
+    "one too many": (OK + STRAY, 200, b"ok"),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+async def test_after_an_answer_of_any_kind_the_next_one_is_its_own(wire, edge):
+    said, status, body = EDGES[edge]
+
+    async def behave(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if head.split()[1] == b"/next":
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext")
+            else:
+                writer.write(said)
+                if edge == "close":
+                    writer.close()
+
+    async with server(behave) as url:
+        for _ in range(3):
+            method = "HEAD" if edge == "head" else "GET"
+            assert await read(wire, request(method, url)) == (status, body)
+            assert await read(wire, request("GET", url, b"/next")) == (200, b"next")
+
+
+@pytest.mark.parametrize("size", [60_000, 131_073, 262_144, 1_000_000])
+async def test_an_answer_that_nobody_reads_to_its_end_holds_up_no_other(size):
+    """Reading is paused while an answer waits: whoever asks next must not wait with it."""
+    wire = Wire(1)
+
+    async def behave(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
+            await writer.drain()
+
+    async with server(behave) as url:
+        for parts in (0, 1, 0, 1):
+            answer = await wire.handle_async_request(request("GET", url))
+            if parts:
+                async for _ in answer.aiter_raw():
+                    break
+            await asyncio.sleep(0.02)
+            await answer.aclose()
+            assert await read(wire, request("GET", url)) == (200, b"x" * size)
+    await wire.aclose()
+
+
+async def test_a_question_that_is_given_up_leaves_its_place_to_the_next(wire):
+    wire = Wire(1)
+    held = asyncio.Event()
+
+    async def behave(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if head.split()[1] == b"/slow":
+                await held.wait()
+            writer.write(OK[:-2] + head.split()[1][1:3])
+
+    async with server(behave) as url:
+        for _ in range(3):
+            asking = asyncio.create_task(read(wire, request("GET", url, b"/slow")))
+            await asyncio.sleep(0.03)
+            asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asking
+            assert await read(wire, request("GET", url, b"/p2")) == (200, b"p2")
+    await wire.aclose()

@@ -72,15 +72,22 @@ async def asked(
     leaving = asyncio.ensure_future(upload.gone())
     try:
         await asyncio.wait((asking, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if asking.done():
-            return asking.result()
-        raise Gone
+    except asyncio.CancelledError:
+        await _let_go(asking)
+        raise
     finally:
         leaving.cancel()
-        if not asking.done():
-            asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, httpx.TransportError):
-                await asking
+    if asking.done():
+        return asking.result()
+    await _let_go(asking)
+    raise Gone
+
+
+async def _let_go(asking: "asyncio.Future[httpx.Response]") -> None:
+    """Gives a request up; an answer that came in the same moment keeps no connection."""
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError, httpx.TransportError, Gone, TooLong):
+        await (await asking).aclose()
 
 
 async def pass_back(

@@ -6,6 +6,7 @@ httpcore parses in Python, aiohttp in C: that halves the processor time of a req
 
 import asyncio
 import contextlib
+import select
 from collections.abc import AsyncIterator, Generator
 from typing import Any, ClassVar
 
@@ -29,6 +30,18 @@ class _Request(aiohttp.ClientRequest):
     """Adds no length to a request that came without a body."""
 
     GET_METHODS: ClassVar[set[str]] = {"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"}
+
+
+class _Kept(aiohttp.TCPConnector):
+    """Gives out no kept connection on which the server said something that nobody asked for.
+
+    Whatever stands there would be taken for the answer to the next question: another patient's.
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (found := await super()._get(key, traces)) is not None and _has_spoken(found):
+            found.close()
+        return found
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -72,7 +85,7 @@ class Wire(httpx.AsyncBaseTransport):
             # The authorities that httpx trusts, whichever way a request goes.
             trusted = httpx.create_ssl_context(trust_env=False)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Kept(
                     limit=self._connections,
                     keepalive_timeout=_IDLE_SECONDS,
                     ssl=trusted,
@@ -101,8 +114,7 @@ class _Body:
 
     def __init__(self, request: httpx.Request) -> None:
         self.broken: BaseException | None = None
-        said = _patience(request)
-        self._seconds = said["write"]
+        self.patience = said = _patience(request)
         self.data: Any = None
         limit: float | None = None
         if "content-length" in request.headers or "transfer-encoding" in request.headers:
@@ -117,7 +129,7 @@ class _Body:
     async def _parts(self, stream: Any) -> AsyncIterator[bytes]:
         try:
             async for part in stream:
-                self._until(self._seconds)
+                self._until(self.patience["write"])
                 yield part
                 self._until(None)
         except Exception as broken:
@@ -140,8 +152,13 @@ class _Parts(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _said(self._body):
-            async for part in self._answer.content.iter_any():
+            while part := await self._next():
                 yield part
+
+    async def _next(self) -> bytes:
+        # aiohttp counts for a connection: what it no longer fills would be waited for without end.
+        async with asyncio.timeout(self._body.patience["read"]):
+            return await self._answer.content.readany()
 
     async def aclose(self) -> None:
         """Ends the connection, unless all of the answer was read."""
@@ -170,6 +187,15 @@ _MEANT: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (aiohttp.ClientOSError, httpx.ReadError),
     (Exception, httpx.RemoteProtocolError),
 )
+
+
+def _has_spoken(connection: Any) -> bool:
+    """Also what has arrived and was not read yet; the end of the connection counts as well."""
+    protocol = connection.protocol
+    socket = protocol.transport.get_extra_info("socket")
+    poll = select.poll()
+    poll.register(socket.fileno(), select.POLLIN)
+    return protocol.should_close or bool(poll.poll(0))
 
 
 def _whole(request: httpx.Request) -> bytes | None:
