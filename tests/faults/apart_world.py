@@ -102,9 +102,10 @@ class BadWay:
     come through: the connection breaks, or nothing is heard any more."""
 
     def __init__(self, port: int, to: int, delay: float, bad: float) -> None:
-        self.port, self._to, self.delay, self.bad = port, to, delay, bad
+        self.port, self.to, self.delay, self.bad = port, to, delay, bad
         self.is_open = True
         self.requests = self.connections = self.broken = self.stalled = 0
+        self._ends = set[asyncio.StreamWriter]()
         self._dice = random.Random(port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run)
@@ -117,6 +118,11 @@ class BadWay:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def cut(self) -> None:
+        """Ends what is under way; nothing new comes through while it is not open."""
+        self.is_open = False
+        self._loop.call_soon_threadsafe(lambda: [each.transport.abort() for each in self._ends])
 
     def _run(self) -> None:
         listening = asyncio.start_server(self._pass, "127.0.0.1", self.port)
@@ -131,8 +137,10 @@ class BadWay:
         self.connections += 1
         with contextlib.suppress(OSError, asyncio.CancelledError):
             if self.is_open:
-                far, there = await asyncio.open_connection("127.0.0.1", self._to)
+                far, there = await asyncio.open_connection("127.0.0.1", self.to)
+                self._ends |= {there, back}
                 await asyncio.gather(self._there(near, there, back), self._back(far, back))
+                self._ends -= {there, back}
         back.close()
 
     async def _there(self, near: asyncio.StreamReader, *ends: asyncio.StreamWriter) -> None:

@@ -5,7 +5,7 @@ A query is a `LiteralString`: a query put together from values is a type error.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, LiteralString, cast
 
 import asyncpg
@@ -42,6 +42,19 @@ def trouble(error: BaseException) -> Unavailable | None:
 
 async def _nothing(_: Any) -> None:
     """Our statements leave no session state behind, so a release needs no round trip."""
+
+
+class _Alone:
+    """Hears that a commit stopped waiting for the standby: this machine alone has it.
+
+    PostgreSQL says so in a warning beside its success, when the wait took longer than a statement
+    may, or an operator ended it (`SyncRepWaitForLSN`).
+    """
+
+    is_so = False
+
+    def __call__(self, _: Any, message: asyncpg.PostgresLogMessage) -> None:
+        self.is_so |= message.server_source_function == "SyncRepWaitForLSN"
 
 
 class Transaction:
@@ -173,14 +186,20 @@ class Database:
             raise trouble(lost) or lost from lost
         finally:
             self._waiting -= 1
+        alone = _Alone()
         try:
+            connection.add_log_listener(alone)
             yield connection
         except _TROUBLE as lost:
             if (passing := trouble(lost)) is None:
                 raise
             raise passing from lost
         finally:
+            with suppress(asyncpg.InterfaceError):  # it is lost
+                connection.remove_log_listener(alone)
             await self._pool.release(connection)
+        if alone.is_so:
+            raise Unavailable("The database's standby does not answer.")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction, None]:

@@ -48,10 +48,6 @@ class SeveralOwners(NotProcessable):
 class _Answered(Exception):
     """The key was used before, for the same."""
 
-    def __init__(self, body: bytes) -> None:
-        super().__init__()
-        self.body = body
-
 
 class NothingMatches(NotProcessable):
     """A conditional reference matches nothing."""
@@ -100,8 +96,8 @@ class Transactions:
         body = b""
 
         async def claimed(tx: Transaction) -> None:
-            if (known := await keys.claim(tx, once)) is not None:
-                raise _Answered(known.body)
+            if await keys.claim(tx, once) is not None:
+                raise _Answered
 
         async def answered(tx: Transaction, outcomes: dict[int, Answer]) -> None:
             nonlocal body
@@ -111,8 +107,10 @@ class Transactions:
 
         try:
             await self.keep(errand, entries, claimed, done=answered)
-        except _Answered as before:
-            return before.body
+        except _Answered:
+            # Undone, this transaction has not waited for the standby; this look does.
+            known = await keys.find(self._store.database, [once.name])
+            return keys.checked(once, known.get(once.name)).body
         return body
 
     async def keep(

@@ -123,8 +123,14 @@ async def carried(
 
 
 async def find(where: Database | Transaction, names: Sequence[bytes]) -> dict[bytes, Answered]:
-    """Answers given before; `checked` says whether one may be given again."""
-    query = "SELECT name, body, status, answer FROM answered WHERE name = ANY ($1::bytea[])"
+    """Answers given before; `checked` says whether one may be given again.
+
+    They are locked, so that the commit waits for the standby: the first one's may have given up.
+    """
+    query = (
+        "SELECT name, body, status, answer FROM answered"
+        " WHERE name = ANY ($1::bytea[]) ORDER BY name FOR SHARE"
+    )
     rows = await where.fetch(query, list(names))
     return {row["name"]: Answered(row["body"], row["status"], row["answer"]) for row in rows}
 
