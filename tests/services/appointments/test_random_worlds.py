@@ -23,7 +23,7 @@ class Clinic(RuleBasedStateMachine):
     loop: asyncio.AbstractEventLoop
 
     def wait(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(120)
 
     def __init__(self):
         super().__init__()
@@ -107,7 +107,7 @@ class Clinic(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    "examples", [12, pytest.param(150, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+    "examples", [5, pytest.param(150, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
 async def test_random_worlds_agree_with_a_simple_model(door: Door, examples, record_property):
     chosen = settings(
