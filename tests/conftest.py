@@ -11,12 +11,20 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from polyclinic.foundation import migrations
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.postgres import EmbeddedPostgres
 from polyclinic.foundation.service import Service
 from polyclinic.foundation.vault import RootKey
+
+# The same examples in each run, and no clock beside them: on a busy machine one may take its time.
+settings.register_profile(
+    "fixed", derandomize=True, database=None, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("fixed")
 
 NewDatabase = Callable[[], Awaitable[str]]
 DatabaseOf = Callable[[Service], Awaitable[Database]]

@@ -51,14 +51,16 @@ def test_a_process_that_stops_answers_who_waits_for_its_events(surroundings, fre
     process.stdout.readline()
     bearer = {"authorization": f"Bearer {token(port, surroundings, 'system/events.read')}"}
     feed = f"http://127.0.0.1:{port}/records/events?after=0&wait="
-    with ThreadPoolExecutor(1) as elsewhere:
-        httpx.get(feed + "0", headers=bearer).raise_for_status()
-        waiting = elsewhere.submit(httpx.get, feed + "25", headers=bearer, timeout=30)
+    # On a connection that stands already, so that a busy machine has asked after two seconds too.
+    with ThreadPoolExecutor(1) as elsewhere, httpx.Client(headers=bearer, timeout=60) as client:
+        client.get(feed + "0").raise_for_status()
+        waiting = elsewhere.submit(client.get, feed + "25")
         with pytest.raises(TimeoutError):
-            waiting.result(1)
+            waiting.result(2)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=8)
-        assert waiting.result(1).json()["events"] == []
+        process.communicate(timeout=30)
+        # Cut off after the ten seconds, it would have heard nothing at all.
+        assert waiting.result(10).json()["events"] == []
     assert process.returncode == 0
 
 

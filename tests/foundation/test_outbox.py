@@ -237,10 +237,10 @@ async def test_a_waiting_reader_is_answered_when_something_is_said(pair):
     speaker, listener = pair
     async with speaker.sequencer.running():
         reader = listener.reader()
-        waiting = asyncio.create_task(reader.turn(10))
+        waiting = asyncio.create_task(reader.turn(25))
         await asyncio.sleep(0.1)
         await speaker.say(7)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await waiting
     assert await listener.heard() == [7]
 
@@ -253,7 +253,7 @@ async def test_what_another_replica_numbers_wakes_those_who_wait_here(pair):
     await speaker.say(1, 2)
     assert await speaker.sequencer.number() == 2
     assert await other.number() == 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await waiting
 
 

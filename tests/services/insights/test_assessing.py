@@ -34,6 +34,7 @@ async def test_a_result_becomes_an_assessment_with_its_exact_source(house):
     device = await house.get(f"/fhir/{made['performer']['reference']}")
     assert device["version"] == [{"value": "1.0"}]
     assert made["meta"]["security"][0]["code"] == "NOPAT"
+    await house.rested()  # the worklist hears of it a moment after the chart
     [row] = await house.sql(
         "SELECT * FROM insights.assessment WHERE id = $1::text::uuid", made["id"]
     )
@@ -76,6 +77,7 @@ async def test_an_input_that_was_never_true_takes_its_score_along(house, how):
         return found if found["status"] == "entered-in-error" else None
 
     ended = await until(over)
+    await house.rested()  # the worklist hears of it a moment after the chart
     [row] = await house.sql(
         "SELECT ended FROM insights.assessment WHERE id = $1::text::uuid", ended["id"]
     )

@@ -141,7 +141,7 @@ async def test_two_records_of_one_person_are_one_subject_with_one_move_of_dates(
     for who, code in (("anna", "718-7"), ("anne", "2951-2")):
         await house.put(patient(who))
         await house.put(lab(who, code, 12.0, "g/dL"))
-        await until(lambda who=who: events_of(house, who))
+    await house.rested()
     before = await events_of(house, "anna")
     body = {"resourceType": "Parameters", "parameter": [
         {"name": "source-patient", "valueReference": {"reference": "Patient/anne"}},

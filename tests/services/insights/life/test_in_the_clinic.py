@@ -137,6 +137,7 @@ async def test_what_is_deleted_in_records_is_no_longer_remembered(champion):
         return not await remembered()
 
     assert await until(forgotten)
+    await house.rested()  # or what is still on its way would be remembered after this
     async with house.running.state.database.transaction() as tx:
         await remembering.forget(house.running.state, tx, "Patient/eve")
 

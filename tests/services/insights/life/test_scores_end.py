@@ -50,6 +50,7 @@ async def test_a_score_is_taken_back_when_its_result_is_too_old(house, monkeypat
         return (await said(house, "old", EGFR))["status"] == "cancelled"
 
     assert await until(over)
+    await house.rested()  # the worklist hears of it a moment after the chart
     [row] = await house.sql(
         "SELECT ended FROM insights.assessment WHERE id = $1::text::uuid", made["id"]
     )
