@@ -84,7 +84,13 @@ def test_risk_pages_are_clean_in_both_sizes_and_schemes(either: Seen):
 def test_the_models_page_is_clean_and_has_what_is_shipped_as_a_draft(either: Seen):
     either.sign_in("administrator").open("/models").check()
     assert either.page.get_by_role("row", name="incident-diabetes-5y").get_by_text("Draft").count()
+    assert either.page.get_by_text("Diabetes within five years").count()
     either.page.get_by_text("Have one learned").click()
+    either.check()
+    with either.page.expect_navigation():
+        either.page.get_by_role("link", name="incident-diabetes-5y").first.click()
+    for each in either.page.locator("summary:visible", has_text="Propose").all():
+        each.click()
     either.check()
 
 

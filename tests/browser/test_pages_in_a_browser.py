@@ -37,6 +37,22 @@ def test_a_clinicians_pages_are_clean(seen: Seen):
     assert address is not None
     for end in ("", "/results", "/medicines", "/problems", "/visits"):
         seen.open(address + end).check()
+    seen.open(f"{address}/results").page.locator(".tests tbody a").first.click()
+    seen.page.wait_for_url("**/results/*")
+    assert seen.page.get_by_role("link", name="All tests").is_visible()
+    seen.check()
+
+
+def test_a_patient_at_the_front_desk_is_clean(seen: Seen):
+    seen.sign_in("front-desk").open("/desk")
+    _search(seen, seen.demo.person("patient").name.split()[-1])
+    seen.check()
+    seen.page.locator("#found a").first.click()
+    seen.page.wait_for_url("**/desk/*")
+    seen.check()
+    seen.page.get_by_role("button", name="Book a visit").click()
+    seen.page.wait_for_url("**/schedule/book/*")
+    assert seen.page.get_by_text("For KELLER, Maria").is_visible()
 
 
 @pytest.mark.parametrize("role", ["front-desk", "administrator", "billing"])
@@ -59,6 +75,20 @@ def test_a_clinician_finds_patients_outside_their_care_and_is_told_why_the_chart
     row.get_by_role("link").click()
     assert desk.page.get_by_role("heading", name="This chart is not open to you").is_visible()
     desk.check()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_the_open_tab_of_a_chart_is_in_sight(desk: Seen, width: int):
+    desk.sign_in("clinician").open("/patients")
+    _search(desk, "keller")
+    chart = desk.page.locator("#found a").first.get_attribute("href")
+    desk.page.set_viewport_size({"width": width, "height": 844})
+    for end in ("/risks", ""):
+        desk.open(f"{chart}{end}")
+        box = desk.page.locator(".tabs [aria-current]").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
 
 
 def test_nothing_is_left_in_the_browser(desk: Seen):

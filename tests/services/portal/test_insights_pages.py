@@ -6,6 +6,7 @@ from insights_in_memory import KEPT, PICTURES, TOLD, InsightsInMemory, installs_
 from portal_door import Door, Visitor
 
 from polyclinic.services.portal.domain import insight_words as words
+from polyclinic.services.portal.domain import model_words
 
 RISKS = f"/patients/{sample.MARIA}/risks"
 
@@ -216,3 +217,18 @@ async def test_how_far_a_model_is_learned_is_seen_and_a_new_one_is_asked_for(por
         "/models/training", "models-training-t",
         {"task": "no-show", "model": "x", "version": "1"},
     )  # fmt: skip
+
+
+def test_days_and_units_in_a_reason_are_written_as_people_write_them():
+    assert (
+        words.readable("the last is of 2022-07-09, too old") == "the last is of 9 Jul 2022, too old"
+    )
+    assert words.readable("168 mm[Hg], 12 %") == "168 mmHg, 12%"
+
+
+def test_what_speaks_is_named_as_its_authors_name_it():
+    assert [model_words.speaker(name) for name in ("findrisc", "here-1", None)] == [
+        "FINDRISC",
+        "here-1",
+        "Nobody",
+    ]

@@ -312,6 +312,6 @@ async def test_the_real_integration_is_run_from_these_pages(portal_door: Door, b
     closed = await admin.post("/messages/channels/adt", status="closed", turn="t")
     assert closed.is_redirect, closed.text
     desk = await portal_door.as_("front-desk", "Practitioner/tom")
-    assert "0 messages wait" in (await desk.get("/messages/waiting")).text
+    assert "No message waits" in (await desk.get("/messages/waiting")).text
     ana = await portal_door.as_("clinician", "Practitioner/ana")
     assert (await ana.get(path)).status_code == 404

@@ -32,8 +32,8 @@ async def sam(portal_door: Door, move: MigrationInMemory) -> Visitor:
 
 async def test_the_overview_shows_stages_incidents_burn_down_and_what_was_put_aside(sam: Visitor):
     page = (await sam.get("/move")).text
-    assert "Canary 25 %" in page
-    assert "25 % on the new side" in page
+    assert "Canary 25%" in page
+    assert "25% on the new side" in page
     assert "Notes: burned its error budget." in page
     assert re.search(r"Rows put aside</dt><dd class=\"num\">20<", page)
     assert page.count('<rect class="bar"') == 89
@@ -54,7 +54,7 @@ async def test_every_page_stands_while_nothing_has_begun(sam: Visitor, move: Mig
 async def test_a_route_shows_its_step_and_numbers_beside_what_people_say(sam: Visitor):
     page = (await sam.get("/move/routes/allergies")).text
     assert "812 of 3000 answers were seen on this step." in page
-    assert "0.226 %" in page
+    assert "0.226%" in page
     assert "more than promised" in page
     assert "Found it &lt;at once&gt;." in page
     assert (await sam.get("/move/routes/nothing")).status_code == 404
@@ -159,11 +159,11 @@ async def test_a_step_that_is_not_due_has_no_button_and_says_what_is_missing(
 ):
     waits = (await sam.get("/move/routes/allergies")).text
     assert "Not due yet" in waits
-    assert "Go to 50 %" not in waits
-    assert "Back to 5 % …" in waits
+    assert "Go to 50%" not in waits
+    assert "Back to 5% …" in waits
     due = (await sam.get("/move/routes/labs")).text
-    assert "Begin with 1 % …" in due
-    assert "226 % used" in waits
+    assert "Begin with 1% …" in due
+    assert "226% used" in waits
 
 
 GATES = [
@@ -181,7 +181,7 @@ async def test_open_gates_are_named_and_overridden_with_a_reason_and_a_second_lo
     assert "The plan asks for more" in page
     assert "The people were shown it." in page
     assert "Open again" in page
-    assert "Begin with 1 % with open gates …" in page
+    assert "Begin with 1% with open gates …" in page
     here = "/move/routes/labs/override"
     unsaid = await sam.post(here)
     assert unsaid.status_code == 422
@@ -281,7 +281,7 @@ async def test_a_capability_climbs_and_is_killed_from_the_pages_of_the_real_serv
     for turn in range(3):
         sent = {"reason": "Due.", "confirmed": "yes", "turn": str(turn)}
         await sam.post("/move/routes/charts/next", **sent)
-    assert "Canary 5 %" in (await sam.get("/move")).text
+    assert "Canary 5%" in (await sam.get("/move")).text
     await sam.post("/move/routes/charts/kill", reason="Odd.", confirmed="yes", turn="k")
     rule = await world.rule()
     assert (rule["mode"], rule["held"]) == ("off", True)

@@ -96,14 +96,14 @@ def test_nothing_recorded_is_not_the_same_as_no_allergies():
 def test_the_care_team_is_named_with_roles():
     people = people_of(of("Practitioner"))
     assert care_team(of("CareTeam"), of("Encounter"), people) == [
-        ("Dr. Ana Ruiz", "Primary care physician"),
+        ("Dr Ana Ruiz", "Primary care physician"),
         ("Priya Nair", "Diabetes nurse"),
     ]
 
 
 def test_visits_are_newest_first_with_who_was_seen():
     found = read_visits(of("Encounter"), people_of(of("Practitioner")))
-    assert (found[0].what, found[0].who) == ("Follow-up encounter", "Dr. Ana Ruiz")
+    assert (found[0].what, found[0].who) == ("Follow-up encounter", "Dr Ana Ruiz")
 
 
 @pytest.mark.parametrize(

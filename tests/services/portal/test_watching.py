@@ -25,7 +25,7 @@ def looks(*steps):
 def test_rates_errors_and_times_are_those_of_the_last_minutes():
     v = watching.vitals(looks((150, 200, 0.003), (300, 200, 0.003)))
     assert v.requests.now == "20.0"
-    assert v.errors.now == "0.0 %"
+    assert v.errors.now == "0.0%"
     assert 2.5 <= float(v.slow.now.removesuffix(" ms")) <= 5
     assert (v.pool_used, v.pool_limit, v.pool_width) == (2, 5, 40.0)
     assert v.trouble == ""
@@ -33,12 +33,12 @@ def test_rates_errors_and_times_are_those_of_the_last_minutes():
 
 def test_who_looks_whether_it_is_well_is_not_counted():
     v = watching.vitals(looks((0, 200, 0.0), (0, 200, 0.0)))
-    assert (v.requests.now, v.errors.now, v.slow.now) == ("0.0", "0.0 %", "–")
+    assert (v.requests.now, v.errors.now, v.slow.now) == ("0.0", "0.0%", "–")
 
 
 def test_a_service_that_answers_with_errors_is_degraded():
     v = watching.vitals(looks((90, 200, 0.003), (10, 503, 0.003)))
-    assert v.errors.now == "10.0 %"
+    assert v.errors.now == "10.0%"
     assert v.trouble == "answers with errors"
 
 

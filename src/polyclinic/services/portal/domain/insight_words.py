@@ -38,6 +38,7 @@ _UNITS = {
 DOTS = 100
 _LONG = re.compile(r"\b\d+\.\d{3,}\b")
 _YEARS = re.compile(r"(\d) a\b")
+_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 SNOOZES = {"7": "in a week", "30": "in a month", "90": "in three months"}
 DECIDED = {
     "accepted": "It is yours: it stays on top of the list until it is done.",
@@ -126,10 +127,16 @@ def predicted(line: Json) -> tuple[str, str]:
 
 
 def readable(rationale: str) -> str:
-    """A score's sentence with its numbers and units as people write them."""
-    rounded = _LONG.sub(lambda found: number(float(found[0])), rationale)
+    """A score's sentence with its numbers, units and days as people write them."""
+    dated = _DAY.sub(_short, rationale)
+    rounded = _LONG.sub(lambda found: number(float(found[0])), dated)
     said = _YEARS.sub(r"\1 years", rounded)
     return said.replace("mm[Hg]", "mmHg").replace("{1.73_m2}", "1.73 m²").replace(" %", "%")
+
+
+def _short(found: re.Match[str]) -> str:
+    day = moment(found[0])
+    return day.short if day else found[0]
 
 
 def band(line: Json) -> str:

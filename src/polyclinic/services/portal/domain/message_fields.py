@@ -28,7 +28,15 @@ FIELDS: Mapping[str, str] = {
     "SCH-1": "Placer's number", "SCH-2": "Filler's number", "SCH-11": "Time", "NTE-3": "Text",
     "MRG-1": "Former number", "DG1-3": "Diagnosis", "AL1-3": "To what", "FT1-2": "Number",
     "FT1-4": "Day", "FT1-6": "Kind", "FT1-7": "Code", "FT1-10": "Units", "NK1-2": "Name",
-    "NK1-3": "Relation",
+    "NK1-3": "Relation", "MSH-1": "Separator", "MSH-2": "Other separators",
+    "PID-1": "Place in the list", "PV1-1": "Place in the list", "PV1-8": "Referred by",
+    "PV1-10": "Hospital service", "PV1-17": "Admitted by", "FT1-1": "Place in the list",
+    "FT1-11": "Amount", "FT1-12": "Amount of one unit", "FT1-13": "Department", "FT1-16": "Place",
+    "FT1-19": "Diagnosis", "FT1-20": "Done by", "FT1-21": "Ordered by", "FT1-25": "Procedure",
+    "FT1-26": "Modifier", "OBR-1": "Place in the list", "OBX-1": "Place in the list",
+    "SCH-7": "Reason", "SCH-8": "Type", "SCH-9": "Length", "SCH-10": "Unit of length",
+    "SCH-25": "State", "AIP-1": "Place in the list", "AIP-3": "Who", "AIP-4": "Role",
+    "AIP-6": "Begins", "AIP-9": "Length", "AIP-10": "Unit of length",
 }  # fmt: skip
 
 

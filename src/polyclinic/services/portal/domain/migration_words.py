@@ -139,13 +139,13 @@ def share(rule: Body) -> int:
 
 def stage(rule: Body) -> str:
     word = STAGES[rule["mode"]][0]
-    return f"{word} {rule['percent']} %" if rule["mode"] == "canary" else word
+    return f"{word} {rule['percent']}%" if rule["mode"] == "canary" else word
 
 
 def steps(rule: Body) -> list[Step]:
     """The whole ladder from off to retired, with where the capability stands."""
     percents = _percents(rule)
-    words = ["Off", "Shadow", *(f"{each} %" for each in percents), "Live", "Retired"]
+    words = ["Off", "Shadow", *(f"{each}%" for each in percents), "Live", "Retired"]
     now = {"off": 0, "shadow": 1, "live": len(words) - 2, "retired": len(words) - 1}.get(
         rule["mode"], 1 + max(1, sum(each <= rule["percent"] for each in percents))
     )
@@ -157,15 +157,15 @@ def forward(rule: Body) -> Ahead | None:
     mode, percents = rule["mode"], _percents(rule)
     higher = [each for each in percents if each > rule["percent"]]
     if mode == "canary" and higher:
-        text = f"The new side answers {higher[0]} % of the patients."
-        return Ahead("step", {}, text, f"Go to {higher[0]} %")
+        text = f"The new side answers {higher[0]}% of the patients."
+        return Ahead("step", {}, text, f"Go to {higher[0]}%")
     at = MODES.index(mode) + 1
     if at == len(MODES):
         return None
     words, button = STAGES[MODES[at]][3], _FORWARD[MODES[at]]
     if MODES[at] == "canary" and percents:
-        words = f"The new side answers {percents[0]} % of the patients."
-        button = f"Begin with {percents[0]} %"
+        words = f"The new side answers {percents[0]}% of the patients."
+        button = f"Begin with {percents[0]}%"
     return Ahead("mode", {"mode": MODES[at]}, words, button)
 
 
@@ -174,8 +174,8 @@ def backward(rule: Body) -> Ahead | None:
     mode = rule["mode"]
     lower = [each for each in _percents(rule) if each < rule["percent"]]
     if mode == "canary" and lower:
-        words = f"The new side answers {lower[-1]} % of the patients; the others go back at once."
-        return Ahead("step", {"percent": lower[-1]}, words, f"Back to {lower[-1]} %")
+        words = f"The new side answers {lower[-1]}% of the patients; the others go back at once."
+        return Ahead("step", {"percent": lower[-1]}, words, f"Back to {lower[-1]}%")
     at = MODES.index(mode) - 1
     if at < 0:
         return None
@@ -279,5 +279,5 @@ def _share(side: Body, counted: str, of: str) -> float | None:
 
 
 def percent(value: float | None) -> str:
-    """0.05 → 5 %; nothing counted yet is a dash."""
-    return "–" if value is None else f"{value * 100:.3g} %"
+    """0.05 → 5%; nothing counted yet is a dash."""
+    return "–" if value is None else f"{value * 100:.3g}%"

@@ -41,6 +41,19 @@ GROUPS = (
 )
 
 
+# Published scores that speak where no model does, as their authors write them.
+_SCORES = {"findrisc": "FINDRISC", "lace": "LACE"}
+
+
+def titles(tasks: Sequence[Json]) -> dict[str, str]:
+    """What each task foretells, in words."""
+    return {each["task"]: each["title"] for each in tasks}
+
+
+def speaker(name: str | None) -> str:
+    return _SCORES.get(name or "", name or "Nobody")
+
+
 def grouped(attributes: Sequence[Json]) -> list[tuple[str, list[Json]]]:
     return [
         (name, [each for each in attributes if low <= int(each["number"]) <= high])

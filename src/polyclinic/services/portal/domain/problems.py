@@ -156,7 +156,8 @@ def people_of(resources: Iterable[Resource]) -> dict[str, str]:
         kind, key = resource.get("resourceType"), resource.get("id")
         if kind == "Practitioner":
             given, family = human_name(resource)
-            prefix = text(inner(resource, "name", "prefix"))
+            # One way to write "Dr" for all of them, as the rest of the portal does.
+            prefix = text(inner(resource, "name", "prefix")).removesuffix(".")
             names[f"Practitioner/{key}"] = " ".join(p for p in (prefix, given, family) if p)
         elif kind in {"Organization", "Location"}:
             names[f"{kind}/{key}"] = text(resource.get("name"))

@@ -57,9 +57,9 @@ class Moment:
 
     @property
     def brief(self) -> str:
-        """Nov 26"""
+        """Nov 2026"""
         month = MONTHS[self.month - 1][:3] if self.month else None
-        return f"{month} {self.year % 100:02}" if month else str(self.year)
+        return f"{month} {self.year}" if month else str(self.year)
 
     @property
     def iso(self) -> str:

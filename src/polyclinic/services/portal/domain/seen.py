@@ -136,7 +136,7 @@ def _row(look: Look, zone: str) -> Row:
 
 def _who(look: Look) -> str:
     if look.program is not None:
-        return _OWN.get(look.program, f"A program: {look.program}")
+        return _OWN.get(look.program, f"A program of the clinic, {look.program}")
     return look.name or _NAMELESS.get(look.role, "Somebody of the clinic")
 
 

@@ -126,7 +126,7 @@ def vitals(looks: Sequence[Look]) -> Vitals | None:
     lag = _quantile(first, last, "loop_lag_seconds", 0.95)
     return Vitals(
         requests=_line(rates, f"{rates[-1]:.1f}", "requests a second"),
-        errors=_line(wrong, f"{100 * _share(first, last):.1f} %", "percent of errors", least=0.05),
+        errors=_line(wrong, f"{100 * _share(first, last):.1f}%", "percent of errors", least=0.05),
         middle=_times(pairs, 0.5, "milliseconds for half of the requests"),
         slow=_times(pairs, 0.95, "milliseconds for 95 of 100 requests"),
         event_lag=_quantile(first, last, "event_lag_seconds", 0.95),

@@ -12,6 +12,9 @@
     find.focus();
   });
 
+  // Where tabs do not fit beside each other, the one that is open is in sight.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   if (!dialog) return;
   const warn = Number(dialog.dataset.warn);
   const left = document.getElementById("idle-left");

@@ -38,8 +38,9 @@ async def charge(work: Work, intent: Charge) -> None:
             made = await billing.charge(work.running, item, f"FT1/{_key(work, intent).hex()}")
             await _done(work, intent, f"ChargeItem/{made['id']}", same)
     except Refused as refused:
-        where = (refused.place or "the charge").removeprefix("ChargeItem.")
-        raise Waits("charge", f"Billing does not take {where}.") from refused
+        where = (refused.place or "").removeprefix("ChargeItem.")
+        what = f"the {where} of this line" if where else "this line"
+        raise Waits("charge", f"Billing does not take {what}.") from refused
 
 
 def _same(work: Work, intent: Charge, patient: str, units: Decimal) -> bytes:

@@ -17,7 +17,7 @@ SAID = {
     "identifiers of several": "The numbers in the message are those of several people.",
     "identifier contradicted": "Somebody has this number, and name or birth date contradict it.",
     "identifier alone": "Somebody has this number, and nothing else says that it is them.",
-    "details alike": "Somebody is so like the person in the message that a person must decide.",
+    "details alike": "Somebody here may be the person in the message: somebody must decide.",
     "unknown": "Nobody here is the person in the message, and this channel makes no new people.",
 }
 
