@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from fhir_clinic import SYSTEM, Clinic, caller, clinician, patient, together
 
+from polyclinic.foundation import vault as vaults
+
 V3 = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 DORA = clinician("dora")
 DESK = caller("front-desk", "Practitioner/fred", "user/*.cruds")
@@ -264,3 +266,17 @@ async def test_a_key_that_was_brought_along_does_not_grow_too_old_before_it_is_u
     await store.keys.load([key.id])
     await asyncio.sleep(0.2)
     assert store.keys.known(key.id).id == key.id
+
+
+async def test_keys_of_one_page_are_all_there_however_many_were_used_before(
+    clinic: Clinic, monkeypatch
+):
+    """In a clinic of more than 10,000 charts a key once went while the others were fetched."""
+    monkeypatch.setattr(vaults, "_CACHED_KEYS", 8)
+    store, owners = clinic.server.store, [bytes([n]) * 16 for n in range(12)]
+    made = await store.keys.of_owners(owners)
+    names = [made[owner].id for owner in owners]
+    for at in range(5):
+        page = [names[at], *names[at + 1 :: 2]]
+        await store.keys.load(page)
+        assert [store.keys.known(name).id for name in page] == page

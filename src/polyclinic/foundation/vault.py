@@ -325,7 +325,11 @@ def _fresh(cache: _Cache, name: bytes, lasting: float = 0.0) -> DataKey | None:
     left = found[0] - time.monotonic()
     if left < 0:
         del cache[name]
-    return found[1] if left >= lasting else None
+    if left < lasting:
+        return None
+    if lasting:  # whoever asks so will use it: of the others one goes first where there is no room
+        cache.move_to_end(name)
+    return found[1]
 
 
 def _remember(cache: _Cache, name: bytes, key: DataKey) -> None:
