@@ -1,5 +1,6 @@
 """The compose files name every service, close what need not be open, and begin in an order."""
 
+import gzip
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -105,11 +106,16 @@ def test_each_piece_of_the_log_is_kept_once_and_never_over_another(
     assert archived(b"first") == 0, "a server that died before it noted it asks again"
     assert archived(b"other") != 0
     kept = list((tmp_path / "wal").iterdir())
-    assert [each.name for each in kept] == ["000000010000000000000001"]
-    assert kept[0].read_bytes() == b"first"
+    assert [each.name for each in kept] == ["000000010000000000000001.gz"]
+    assert gzip.decompress(kept[0].read_bytes()) == b"first"
+    assert archived(b"first") == 0
+    assert (
+        f"gunzip < /backups/wal/{kept[0].name.replace('000000010000000000000001', '%f')} > %p"
+        in (ROOT / "docs/guides/deploy-compose.md").read_text()
+    ), "the way back unpacks"
 
 
-def test_folders_of_volumes_are_made_once_and_a_second_start_finds_them(
+def test_folders_of_volumes_are_made_and_a_start_that_was_cut_off_is_made_good(
     compose: dict[str, Any], tmp_path: Path
 ):
     service = compose["services"]["volumes"]
@@ -118,7 +124,11 @@ def test_folders_of_volumes_are_made_once_and_a_second_start_finds_them(
     for name in ("keys", "edge", "backups"):
         (tmp_path / name).mkdir()
         script = script.replace(f"/{name}", str(tmp_path / name))
+    (tmp_path / "backups/base").mkdir()  # and then it was cut off
     told = script.replace("chown", "echo")
     for _ in range(2):
-        subprocess.run(["/bin/sh", "-euc", told], check=True, capture_output=True)
+        ran = subprocess.run(
+            ["/bin/sh", "-euc", told], check=True, capture_output=True, text=True
+        ).stdout
+        assert f"999:999 {tmp_path}/backups/wal {tmp_path}/backups/base" in ran
     assert {each.name for each in (tmp_path / "backups").iterdir()} == {"wal", "base"}
