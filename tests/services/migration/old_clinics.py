@@ -22,7 +22,7 @@ MOVED = ("patients", "allergies", "problems", "meds", "labs")
 # As somebody would write them for PostgreSQL: the line is the log's owner's to write.
 TRIGGERS = """
     CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = harbor AS $$
+    SET search_path = harbor, pg_temp AS $$
     BEGIN
         INSERT INTO chg_log (tbl, pk, op, origin) VALUES (
             TG_TABLE_NAME,

@@ -169,6 +169,23 @@ async def test_what_is_of_somebody_who_was_put_aside_goes_back_with_them(world: 
     assert world.one("SELECT count(*) FROM allergies WHERE substance = 'Zinc oxide'") == 1
 
 
+async def test_what_waits_for_somebody_stays_where_nothing_is_to_go_back_any_more(world: World):
+    await world.begin("both", "patients", "allergies")
+    await world.settle()
+    ada = registered_here("HS-900001") | {"gender": "other"}
+    await world.put(ada)
+    await world.put(begun_here(ada["id"]))
+    await world.until_aside("allergies", "mrn", "the old system does not know whom", 1)
+    await world.begin("forward", "allergies")
+    await world.put(ada | {"gender": "female"})
+    await world.until(
+        lambda: world.one("SELECT count(*) FROM patients WHERE mrn = 'HS-900001'") == 1
+    )
+    await world.until_aside("patients", "sex", "the old system has no such code", 0)
+    assert world.one("SELECT count(*) FROM allergies WHERE mrn = 'HS-900001'") == 0
+    assert (await world.reasons())["allergies", "mrn", "the old system does not know whom"] == 1
+
+
 async def test_what_the_old_system_has_no_word_for_is_put_aside_and_not_lost(world: World):
     await world.begin("both", "patients", "allergies")
     await world.settle()

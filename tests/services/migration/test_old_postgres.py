@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from moving_world import ADMIN, MOVING, World, open_world
+from moving_world import ADMIN, MOVING, SYSTEM, World, open_world
 from old_clinics import PASSWORD, ROLE, OldPostgres, OldSqlite
 
 from polyclinic.foundation.errors import Invalid, Unavailable
@@ -284,14 +284,23 @@ async def test_a_source_with_another_database_follows_that_ones_log(world: World
         world.do("UPDATE patients SET city = ?", city)
     await world.settle()
     (before,) = await store.sources(world.passage.database)
+    await world.begin("forward", "patients")
+    beforehand = await world.way()
+    world.do("UPDATE patients SET city = ?", "Four")
     folder = tmp_path / "another"
     folder.mkdir()
     another = OldSqlite(folder, 400)
     await data.set_up(world.passage, ADMIN, MOVING, another.url, None)
+    # Whoever is still on the way along the other one notes nothing of it.
+    assert not await moving.step(beforehand)
+    await store.followed(world.passage.database, SYSTEM, beforehand.version, 5000)
+    where = world.passage.database, SYSTEM
+    await store.fill(*where, beforehand.version, "patients", filled=True)
     (after,) = await store.sources(world.passage.database)
     another.close()
     assert before["log_seq"] > 0
     assert after["log_seq"] == 0
+    assert not any(pair["filled"] for pair in await store.pairs(*where))
 
 
 async def test_sessions_for_reading_cannot_write(rows):

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from polyclinic.foundation.caller import Caller
+from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import NotFound
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.migration.actions import moving, reconciling
@@ -34,16 +35,17 @@ async def ways(passage: Passage) -> dict[str, Way]:
         known = passage.ways.get(row["system"])
         if known is None or known[0] != row["version"]:
             source = crossing.read(row["document"])
-            passage.ways[row["system"]] = (row["version"], _way(passage, source, row["url"]))
+            passage.ways[row["system"]] = (row["version"], _way(passage, source, row))
             if known is not None:
                 await known[1].rows.close()
     return {row["system"]: passage.ways[row["system"]][1] for row in rows}
 
 
-def _way(passage: Passage, source: Source, url: str) -> Way:
+def _way(passage: Passage, source: Source, row: Row) -> Way:
     running = passage.running
     secret = running.vault.secret("crosswalk")
-    return Way(source, open_rows(url, source), Charts(running), running.database, secret)
+    rows = open_rows(row["url"], source)
+    return Way(source, rows, Charts(running), running.database, secret, row["version"])
 
 
 async def need(passage: Passage, system: str) -> Way:

@@ -42,6 +42,7 @@ class Way:
     charts: Charts
     database: Any
     secret: bytes
+    version: int  # of the source as it was set up; what was found along an older one is not noted
     # How far the walk through each table has come; a restart begins anew and passes over digests.
     walked: dict[str, Any] = field(default_factory=dict[str, Any])
     # What references stand for, while a comparison of everything is under way.
@@ -79,6 +80,8 @@ class _Done:
 
 async def step(way: Way) -> bool:
     """A chunk of what is to be done; false when there is nothing to do now."""
+    if await _position(way) is None:
+        return False
     busy = False
     for row in await store.pairs(way.database, way.system):
         pair = way.source.pair(row["name"])
@@ -105,7 +108,7 @@ async def _backfill(way: Way, pair: Pair) -> bool:
         await _wake(way, pair)
     if len(rows) < CHUNK:
         way.walked.pop(pair.name, None)
-        await store.fill(way.database, way.system, pair.name, filled=True)
+        await store.fill(way.database, way.system, way.version, pair.name, filled=True)
     else:
         way.walked[pair.name] = rows[-1][pair.key]
     return True
@@ -116,12 +119,21 @@ async def _wake(way: Way, moved: Pair) -> None:
     for name in await store.waits_for_others(way.database, way.system):
         pair = way.source.pair(name)
         if pair is not None and any(f.table == moved.table for f in pair.fields):
-            await store.fill(way.database, way.system, name, filled=False)
+            await store.fill(way.database, way.system, way.version, name, filled=False)
+
+
+async def _position(way: Way) -> int | None:
+    """Up to where the log was followed; None once the source was set up anew."""
+    now = (way.system, way.version)
+    found = await store.sources(way.database)
+    return next((s["log_seq"] for s in found if (s["system"], s["version"]) == now), None)
 
 
 async def _follow(way: Way) -> bool:
     """What the source's log says since the last time."""
-    (at,) = [s["log_seq"] for s in await store.sources(way.database) if s["system"] == way.system]
+    at = await _position(way)
+    if at is None:
+        return False
     news = await way.rows.news(at, CHANGES)
     directions = {r["name"]: r["direction"] for r in await store.pairs(way.database, way.system)}
     for pair in way.source.pairs:
@@ -132,7 +144,7 @@ async def _follow(way: Way) -> bool:
         if keys and directions.get(pair.name, "off") != "off":
             await _again(way, pair, list(keys))
     if news.settled > at:
-        await store.followed(way.database, way.system, news.settled)
+        await store.followed(way.database, way.system, way.version, news.settled)
     way.rows.heard(news)
     return bool(news.changes)
 

@@ -32,10 +32,18 @@ LOOKS, LOOK_SECONDS = 40, 0.05
 
 async def take_back(way: Way, tx: Transaction, kind: str, name: str, version: int) -> None:
     """One change of a resource; raises Unavailable while either side does not answer."""
-    directions = {r["name"]: r["direction"] for r in await store.pairs(way.database, way.system)}
+    going = await _going_back(way)
     for pair in way.source.of_type(kind):
-        if directions.get(pair.name) == "both":
+        if pair.name in going:
             await _take_back(way, tx, pair, name, version)
+
+
+async def _going_back(way: Way) -> set[str]:
+    """Names of the pairs of which changes go back."""
+    return {
+        row["name"] for row in await store.pairs(way.database, way.system)
+        if row["direction"] == "both"
+    }  # fmt: skip
 
 
 async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: int) -> None:
@@ -153,9 +161,12 @@ async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, col
 
 async def _wake(way: Way, tx: Transaction, known: Pair) -> None:
     """What waited for somebody to be known to the old system may go there now."""
+    going = await _going_back(way)
     for row in await store.waiting(tx, way.system):
         pair = way.source.pair(row["pair"])
-        if pair is not None and any(field.table == known.table for field in pair.fields):
+        if pair is None or pair.name not in going:
+            continue
+        if any(field.table == known.table for field in pair.fields):
             await _take_back(way, tx, pair, row["resource"], 0)
 
 

@@ -95,14 +95,21 @@ async def direct(tx: Transaction, system: str, name: str, direction: str) -> boo
     return bool(await tx.fetchval(query, system, name, direction))
 
 
-async def fill(where: Database | Transaction, system: str, name: str, *, filled: bool) -> None:
-    query = "UPDATE migration.pair SET filled = $3 WHERE system = $1 AND name = $2"
-    await where.execute(query, system, name, filled)
+async def fill(database: Database, system: str, version: int, name: str, *, filled: bool) -> None:
+    # Locked, because a source that is set up anew in this moment is not filled.
+    query = (
+        "UPDATE migration.pair SET filled = $4 WHERE system = $1 AND name = $3 AND EXISTS"
+        " (SELECT FROM migration.source WHERE system = $1 AND version = $2 FOR SHARE)"
+    )
+    await database.execute(query, system, version, name, filled)
 
 
-async def followed(database: Database, system: str, log_seq: int) -> None:
-    query = "UPDATE migration.source SET log_seq = $2 WHERE system = $1 AND log_seq < $2"
-    await database.execute(query, system, log_seq)
+async def followed(database: Database, system: str, version: int, log_seq: int) -> None:
+    query = (
+        "UPDATE migration.source SET log_seq = $3"
+        " WHERE system = $1 AND version = $2 AND log_seq < $3"
+    )
+    await database.execute(query, system, version, log_seq)
 
 
 async def crossed(
