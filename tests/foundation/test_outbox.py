@@ -300,3 +300,13 @@ async def test_a_feed_that_is_asked_about_one_type_sends_nothing_of_the_others(p
     ask["params"]["kinds"] = "ThingHappened:Thing"
     mine = (await speaker.wire.send("speaker", "GET", "/speaker/events", **ask)).json()
     assert [each["subject"] for each in mine["events"]] == ["Thing/1", "Thing/2"]
+
+
+async def test_a_source_that_stops_is_not_asked_on_and_on(pair):
+    speaker, listener = pair
+    await speaker.say(1)
+    await speaker.sequencer.number()
+    reader = listener.reader()
+    assert await reader.turn(5)
+    speaker.sequencer.let_go()
+    assert not await reader.turn(5), "it answered at once, with nothing"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -107,12 +108,14 @@ class Reader:
             pause = min(pause * 2, PAUSE_MAX_SECONDS)
 
     async def turn(self, wait: int) -> bool:
-        """One page and its effects; False when another replica reads."""
+        """One page and its effects; False when there is no use in asking again at once."""
         row = await self._running.database.fetchrow(_LEASE, self._source, self._me, LEASE_SECONDS)
         if row is None:
             return False
-        kept = (row["epoch"], row["seq"])
+        kept, asked = (row["epoch"], row["seq"]), time.monotonic()
         page = await self._fetch(row["seq"], wait)
+        if (page.epoch, page.last) == kept and time.monotonic() - asked < wait / 2:
+            return False  # a source that stops lets go of who waits; asked on and on, it would not
         if page.epoch != row["epoch"]:
             # A restored source counts anew: all of it is read again, what is known has no effect.
             page = await self._fetch(0, 0)
