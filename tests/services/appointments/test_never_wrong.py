@@ -14,6 +14,8 @@ import httpx
 import pytest
 from desk_door import SYSTEM, TOM, Door, at, open_door, patient, week
 
+from polyclinic.services.appointments.store import places
+
 GROUP = {
     "id": "group", "name": "Group", "minutes": 60, "every": 60, "notice_minutes": 0, "capacity": 5,
 }  # fmt: skip
@@ -412,3 +414,41 @@ async def test_a_dump_of_the_database_names_nobody(door):
                 assert b"MARKED" not in held, (table["relname"], name)
                 # Text that the database shows as hexadecimal is no better hidden.
                 assert b"MARKED".hex().encode() not in held, (table["relname"], name)
+
+
+async def test_a_batch_that_wants_one_taken_place_asks_for_it_once(
+    door, postgres_url, key_file, monkeypatch
+):
+    """When each asked in a turn of its own, a hot place cost a transaction a refusal."""
+    start, asked = at(8, "10:00"), []
+    take = places.take
+
+    async def noted(tx, asks):
+        asked.append(len(asks))
+        return await take(tx, asks)
+
+    async with open_door(postgres_url, key_file, beside=door) as beside:
+        await door.booked(patient("first"), start)
+        monkeypatch.setattr(places, "take", noted)
+        answers = await asyncio.gather(*(beside.book(patient(f"b{n}"), start) for n in range(40)))
+    assert statuses(answers) == {409: 40}
+    assert all(len(answer.json()["nearest"]) == 3 for answer in answers)
+    assert len(asked) <= 4, "a question a batch: one alone, one beside it, and what came meanwhile"
+    await door.never_wrong()
+
+
+async def test_who_holds_a_place_gets_it_among_many_of_one_batch_who_lose_it(
+    door, postgres_url, key_file
+):
+    start = at(8, "10:20")
+    wish = {"visit_type": "visit", "practitioner": "Practitioner/ana", "start": start}
+    made = await door.ask(patient("h"), "POST", "/appointments/holds", wish)
+    hold = {"hold": made.json()["hold"]["id"]}
+    async with open_door(postgres_url, key_file, beside=door) as beside:
+        before = [beside.book(patient(f"b{n}"), start) for n in range(20)]
+        after = [beside.book(patient(f"a{n}"), start) for n in range(20)]
+        mine = beside.ask(patient("h"), "POST", "/appointments/bookings", hold)
+        answers = await asyncio.gather(*before, mine, *after)
+    assert statuses(answers) == {201: 1, 409: 40}
+    assert answers[20].status_code == 201, answers[20].text
+    await door.never_wrong()

@@ -1,6 +1,7 @@
 """A batch of bookings: no two of a round want the same atom, and one statement takes for all."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from polyclinic.services.appointments.actions.said import booked
 from polyclinic.services.appointments.actions.state import Desk
 from polyclinic.services.appointments.actions.wants import wants
 from polyclinic.services.appointments.store import places
-from polyclinic.services.appointments.store.places import Asked, Took
+from polyclinic.services.appointments.store.places import Asked, Took, Want
 from polyclinic.services.appointments.store.races import OVERLAP, RACES
 
 Atoms = frozenset[tuple[int, int]]
@@ -31,6 +32,7 @@ class Batched:
     kept: Kept
     once: Once | None
     now: datetime
+    is_held: bool = False  # its own hold has the place, so that it wins where others lose
 
     def asked(self) -> Asked:
         found = self.kept.appointment
@@ -43,6 +45,12 @@ class Batched:
             for at in range(want.first, want.last)
         )
 
+    def meets(self, gone: AbstractSet[Want]) -> frozenset[int]:
+        """Of what of it somebody outside of this batch has the very same run."""
+        if self.is_held:
+            return frozenset()
+        return frozenset(want.resource for want in self.asked().wants if want in gone)
+
 
 class Lost(Conflict):
     """Somebody else has some of these atoms."""
@@ -53,7 +61,8 @@ class Lost(Conflict):
 
 
 async def book_batch(desk: Desk, asks: list[Batched]) -> Sequence[Stored | Problem]:
-    """Answers each; who meets a winner of the same batch has lost without another question."""
+    """Answers each; who meets a winner of the same batch, or wants just what one of it did not
+    get, has lost without another question: a hot place costs a batch one look, not one each."""
     answers: dict[int, Stored | Problem] = {}
     waiting = {n: ask.atoms() for n, ask in enumerate(asks)}
     while waiting:
@@ -65,7 +74,21 @@ async def book_batch(desk: Desk, asks: list[Batched]) -> Sequence[Stored | Probl
             del waiting[n]
         for n in [n for n, atoms in waiting.items() if atoms & won]:
             answers[n] = Lost(frozenset(resource for resource, _ in waiting.pop(n) & won))
+        gone = {want for n in chosen for want in _not_got(desk, asks[n], answers[n])}
+        for n in [n for n in waiting if asks[n].meets(gone)]:
+            del waiting[n]
+            answers[n] = Lost(asks[n].meets(gone))
     return [answers[n] for n in range(len(asks))]
+
+
+def _not_got(desk: Desk, ask: Batched, answer: Stored | Problem) -> list[Want]:
+    """What somebody else has of it; the picture that showed it as free is out of date."""
+    if not isinstance(answer, Lost):
+        return []
+    found = ask.kept.appointment
+    if answer.lacking - {found.person}:
+        desk.calendar.drop(found.place)
+    return [want for want in ask.asked().wants if want.resource in answer.lacking]
 
 
 def _apart(waiting: dict[int, Atoms]) -> list[int]:

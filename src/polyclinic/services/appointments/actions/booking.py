@@ -82,21 +82,22 @@ async def book(desk: Desk, visitor: Visitor, asked: Request, once: Once | None) 
         return await _overbook(desk, visitor, kept, once)
     if world.visit(place.visit_type).capacity > 1:
         return await _join(desk, visitor, kept, once)
-    return await _alone(desk, visitor, kept, once)
+    return await _alone(desk, visitor, kept, once, is_held=asked.hold is not None)
 
 
-async def _alone(desk: Desk, visitor: Visitor, kept: Kept, once: Once | None) -> Stored:
+async def _alone(
+    desk: Desk, visitor: Visitor, kept: Kept, once: Once | None, *, is_held: bool
+) -> Stored:
     """Travels with other bookings."""
     world = await desk.world()
     tried: set[int] = set()
     while True:
         place = kept.appointment.place
         try:
-            return await desk.lanes.book.ask(Batched(kept, once, visitor.now))
+            return await desk.lanes.book.ask(Batched(kept, once, visitor.now, is_held))
         except Lost as lost:
             if kept.appointment.person in lost.lacking:
                 raise AlreadyThere(place="start") from lost
-            desk.calendar.drop(place)
             lacking = lost.lacking
         async with nearest_told(desk, visitor, place):
             place = await in_another_room(desk, world, place, lacking, tried)
