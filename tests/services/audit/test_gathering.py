@@ -1,10 +1,12 @@
 """Every row that a service logs becomes one leaf, in order, and the tree proves it."""
 
+import asyncio
 import json
 
 from audit_house import TRAILS, body_of
 
 from polyclinic.services.audit.actions import gathering, signing
+from polyclinic.services.audit.jobs import gather
 from polyclinic.standards.transparency import merkle
 from polyclinic.standards.transparency.note import Checkpoint, notes_of, open_note
 
@@ -45,6 +47,35 @@ async def test_gathering_again_adds_nothing(house):
     before = await house.gathered()
     assert await gathering.gather(house.running.state) == 0
     assert await house.gathered() == before
+
+
+async def test_under_steady_load_gathering_leaves_what_is_new_to_the_clock(house):
+    """It went round without a pause as long as there was any new row, which is always."""
+    engine = house.running.state
+    trails, engine.trails = engine.trails, Steady(engine.trails, house)
+    try:
+        async with asyncio.timeout(60):
+            await gather(house.running)
+    finally:
+        engine.trails = trails
+
+
+class Steady:
+    """The trails of services that are asked something in each turn."""
+
+    def __init__(self, trails, house):
+        self.trails, self.house = trails, house
+
+    def services(self):
+        return self.trails.services()
+
+    async def named(self, service):
+        return await self.trails.named(service)
+
+    async def page(self, service, trail, after):
+        if (service, trail) == ("records", "access"):
+            await self.house.look("Patient/ada")
+        return await self.trails.page(service, trail, after)
 
 
 async def test_checkpoints_are_signed_once_for_each_growth_and_stand_in_the_anchor_file(house):

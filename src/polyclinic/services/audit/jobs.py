@@ -1,14 +1,20 @@
 """What the clock does for audit."""
 
 from polyclinic.foundation.service import Job, Running
+from polyclinic.foundation.trail.door import PAGE_MAX
 from polyclinic.services.audit.actions import gathering, signing
 
 
 async def gather(running: Running) -> bool:
-    """Takes in what was logged since; goes on at once while there is more."""
+    """Takes in what was logged since; goes on at once while pages are full.
+
+    Under load there is always some new row: going on for each took a fifth of the processor.
+    """
     found = False
-    while await gathering.gather(running.state):
+    while count := await gathering.gather(running.state):
         found = True
+        if count < PAGE_MAX:
+            break
     return found
 
 
