@@ -153,7 +153,7 @@ async def written(
     now = replace(changed, version=changed.version + 1)
     [note] = await keeping.opened_notes(desk, [now])
     kept = Kept(visitor.errand, now, _without_override(now, note))
-    await keeping.write_resources(desk, tx, [kept], visitor.now)
+    await keeping.change_resource(desk, tx, kept, visitor.now)
     return 200, {"appointment": shown.appointment(await desk.world(), now)}
 
 

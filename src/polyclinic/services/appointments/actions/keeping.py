@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from polyclinic.fhirserver.errand import Errand
+from polyclinic.fhirserver.store import adding
+from polyclinic.fhirserver.store.draft import Draft
 from polyclinic.foundation import once as keys
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.once import Once, Stored, TooManyRaces
@@ -64,16 +66,19 @@ async def carried(
     return await atomically(desk, whole)
 
 
-async def write_resources(desk: Desk, tx: Transaction, kept: Sequence[Kept], now: datetime) -> None:
-    """Puts the FHIR resource of each into the same transaction."""
+async def change_resource(desk: Desk, tx: Transaction, kept: Kept, now: datetime) -> None:
+    """Puts the FHIR resource of a changed appointment into the same transaction."""
+    drafts = await _drafts(desk, [kept], now)
+    desk.server.store.drafting.index(drafts[0])
+    await desk.server.store.apply(tx, drafts)
+
+
+async def _drafts(desk: Desk, kept: Sequence[Kept], now: datetime) -> list[Draft]:
     setup = (await desk.world()).setup
-    drafts = [
+    return [
         draft(k.errand, KIND, resources.appointment(k.appointment, k.note, setup, now))
         for k in kept
     ]
-    for each in drafts:
-        desk.server.store.drafting.index(each)
-    await desk.server.store.apply(tx, drafts)
 
 
 def relation(desk: Desk, appointment: Appointment) -> tuple[int, int, bytes]:
@@ -87,7 +92,7 @@ async def add(desk: Desk, tx: Transaction, kept: Sequence[Kept], now: datetime) 
     """Keeps new appointments, their relations and their resources."""
     made = [k.appointment for k in kept]
     await appointments.add(tx, made, [relation(desk, each) for each in made])
-    await write_resources(desk, tx, kept, now)
+    await adding.add(desk.server.store, tx, await _drafts(desk, kept, now))
 
 
 async def sealed_notes(desk: Desk, notes: Sequence[tuple[Appointment, Note]]) -> list[bytes | None]:
