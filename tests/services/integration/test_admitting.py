@@ -44,9 +44,9 @@ async def logged(door, name):
 async def cares(door, practitioner, patient):
     person = door.engine.server.store.terms.person
     async with door.running.database.transaction() as tx:
-        await relations.save(
-            tx, person(practitioner), person(patient), uuid.uuid4().bytes, since=None, until=None
-        )
+        source = uuid.uuid4().bytes
+        opened = relations.Relation(person(practitioner), person(patient), source, None, None)
+        await relations.save(tx, [opened])
 
 
 async def desks(door, who, name):

@@ -61,9 +61,9 @@ async def done(door, who=None, patient="Patient/p1", control=""):
 async def care(door, practitioner, patient):
     person = door.engine.server.store.terms.person
     async with door.running.database.transaction() as tx:
-        await relations.save(
-            tx, person(practitioner), person(patient), uuid.uuid4().bytes, since=None, until=None
-        )
+        source = uuid.uuid4().bytes
+        opened = relations.Relation(person(practitioner), person(patient), source, None, None)
+        await relations.save(tx, [opened])
 
 
 async def logged(door, name):
@@ -352,8 +352,8 @@ async def test_an_appointment_opens_messages_to_its_clinician_and_closes_them_ag
     path = f"{MESSAGES}/{name}/content"
     assert (await door.ask(CLINICIAN, "GET", path)).status_code == 404
     async with door.running.database.transaction() as tx:
-        await relating.open_messages(door.engine, tx, now, booked)
+        await relating.open_messages(door.engine, tx, [(now, booked)])
     assert (await door.ask(CLINICIAN, "GET", path)).status_code == 200
     async with door.running.database.transaction() as tx:
-        await relating.close_messages(door.engine, tx, clock.now(), cancelled)
+        await relating.close_messages(door.engine, tx, [(clock.now(), cancelled)])
     assert (await door.ask(CLINICIAN, "GET", path)).status_code == 404

@@ -36,20 +36,20 @@ async def tell(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
 
 
 async def booked(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
-    for each in told:
-        await relating.open_messages(running.state, tx, each.at, each.read(AppointmentBooked))
+    read = [(each.at, each.read(AppointmentBooked)) for each in told]
+    await relating.open_messages(running.state, tx, read)
     await tell(running, tx, told)
 
 
 async def moved(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
-    for each in told:
-        await relating.move_messages(running.state, tx, each.at, each.read(AppointmentMoved))
+    read = [(each.at, each.read(AppointmentMoved)) for each in told]
+    await relating.move_messages(running.state, tx, read)
     await tell(running, tx, told)
 
 
 async def cancelled(running: Running, tx: Transaction, told: Sequence[Told]) -> None:
-    for each in told:
-        await relating.close_messages(running.state, tx, each.at, each.read(AppointmentCancelled))
+    read = [(each.at, each.read(AppointmentCancelled)) for each in told]
+    await relating.close_messages(running.state, tx, read)
     await tell(running, tx, told)
 
 

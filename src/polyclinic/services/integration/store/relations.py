@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from polyclinic.foundation.database import Database, Transaction
 
@@ -14,12 +14,19 @@ _SAVE: LiteralString = """
     WHERE relation.until IS NULL OR excluded.since IS NULL OR excluded.since >= relation.until"""
 
 
-async def save(
-    tx: Transaction, practitioner: int, patient: int, source: bytes,
-    *, since: datetime | None, until: datetime | None,
-) -> None:  # fmt: skip
-    """Opens or closes what one appointment opens; the same again changes nothing."""
-    await tx.execute(_SAVE, practitioner, patient, source, since, until)
+class Relation(NamedTuple):
+    """What one appointment opens to its clinician (`since`) or closes (`until`)."""
+
+    practitioner: int
+    patient: int
+    source: bytes
+    since: datetime | None
+    until: datetime | None
+
+
+async def save(tx: Transaction, relations: Sequence[Relation]) -> None:
+    """In this order; the same again changes nothing."""
+    await tx.executemany(_SAVE, relations)
 
 
 async def cared_for(database: Database, practitioner: int, patients: Sequence[int]) -> set[int]:
