@@ -67,10 +67,11 @@ class _Done:
 async def assess(engine: Engine, task: Task) -> None:
     """Scores what is due; raises NotAllScored, or Unavailable when records does not answer."""
     done = await _told(engine, task, ATTEMPTS)
-    async with engine.database.transaction() as tx:
-        await rows.keep(tx, done.kept)
-        await rows.end(tx, done.over)
-        await work.set_expiry(tx, done.expiries)
+    if done.kept or done.over or done.expiries:
+        async with engine.database.transaction() as tx:
+            await rows.keep(tx, done.kept)
+            await rows.end(tx, done.over)
+            await work.set_expiry(tx, done.expiries)
     if done.failed:
         raise NotAllScored(place=done.failed[0])
 

@@ -155,8 +155,8 @@ class Worker:
     async def _done(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        async with self._engine.database.transaction() as tx:
-            done = await work.done(tx, self._lease, [(r["name"], r["version"]) for r in rows])
+        known = [(row["name"], row["version"]) for row in rows]
+        done = await work.done(self._engine.database, self._lease, known)
         for row in rows:
             if row["name"] in done:
                 self._engine.meters.lag((clock.now() - row["since"]).total_seconds())

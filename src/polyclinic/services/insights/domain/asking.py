@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -56,9 +57,14 @@ def due(changed: Iterable[Mapping[str, Any]]) -> tuple[Calculator, ...]:
     """The calculators that use something of these resources, and those that they replace: whether
     these give way may have changed."""
     seen = list(changed)
-    found = {each.id for each in registry().values() if _concerns(wanted([each]), seen)}
+    found = {name for name, asked in _wanted_by_each() if _concerns(asked, seen)}
     found |= {other for name in found for other in registry()[name].replaces}
     return tuple(each for each in registry().values() if each.id in found)
+
+
+@cache
+def _wanted_by_each() -> tuple[tuple[str, Wanted], ...]:
+    return tuple((each.id, wanted([each])) for each in registry().values())
 
 
 def _concerns(asked: Wanted, changed: Sequence[Mapping[str, Any]]) -> bool:

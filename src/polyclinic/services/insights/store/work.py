@@ -94,10 +94,10 @@ async def claim(database: Database, lease: UUID, limit: int, seconds: int) -> li
     return await database.fetch(_CLAIM, lease, limit, seconds)
 
 
-async def done(tx: Transaction, lease: UUID, rows: Sequence[tuple[str, int]]) -> set[str]:
+async def done(database: Database, lease: UUID, rows: Sequence[tuple[str, int]]) -> set[str]:
     """Forgets what was looked at; what was told anew meanwhile stays. The names of the former."""
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], []]
-    return {row["name"] for row in await tx.fetch(_DONE, lease, *columns)}
+    return {row["name"] for row in await database.fetch(_DONE, lease, *columns)}
 
 
 async def again(
