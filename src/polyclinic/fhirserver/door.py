@@ -111,15 +111,16 @@ async def door(server: FhirServer, request: Request) -> Response:
     """Answers one request below `/fhir`."""
     path = tuple(filter(None, request.path_params.get("path", "").split("/")))
     request.scope["template"] = _template(path)
+    base = base_of(request)
     try:
-        answer = await _answer(server, request, path)
+        answer = await _answer(server, request, path, base)
     except Problem as problem:
         answer = Answer(http.status_of(problem), outcome(problem), headers=http.headers_of(problem))
         if answer.status == 405:
             answer.headers["allow"] = _offered(path)
         if answer.status >= 500:
             telemetry.log("problem", error=type(problem).__name__, status=answer.status)
-    return _response(answer, request)
+    return _response(answer, base)
 
 
 def owner_routes(
@@ -147,7 +148,7 @@ async def show_problem(_: Request, problem: Problem, status: int) -> Response:
     return Response(outcome(problem), status, headers=headers, media_type=MEDIA_TYPE)
 
 
-async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -> Answer:
+async def _answer(server: FhirServer, request: Request, path: tuple[str, ...], base: str) -> Answer:
     if path == ("metadata",):
         _need(request, "GET", "HEAD")
         return Answer(200, await _whole_statement(server, request))
@@ -161,7 +162,7 @@ async def _answer(server: FhirServer, request: Request, path: tuple[str, ...]) -
         return await _bundle(server, request, caller, errand)
     body = await _body(request) if request.method in ("POST", "PUT", "PATCH") else b""
     ask = Ask(request.method, path, pairs, body, headers=dict(request.headers))
-    return await server.interactions.carry(errand, ask, base_of(request))
+    return await server.interactions.carry(errand, ask, base)
 
 
 def own_statement(server: FhirServer, request: Request) -> Response:
@@ -238,8 +239,8 @@ def _offered(path: tuple[str, ...]) -> str:
             return "GET, HEAD"
 
 
-def _response(answer: Answer, request: Request) -> Response:
-    headers: dict[str, Any] = answer.all_headers(base_of(request))
+def _response(answer: Answer, base: str) -> Response:
+    headers: dict[str, Any] = answer.all_headers(base)
     content = b"" if answer.body is None or answer.status == 304 else answer.body
     media = MEDIA_TYPE if content else None
     return Response(content, answer.status, headers=headers, media_type=media)
