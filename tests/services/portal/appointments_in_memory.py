@@ -115,11 +115,13 @@ class AppointmentsInMemory:
         starts = (
             first + timedelta(days=d, minutes=40 * n) for d in range(asked.days) for n in range(10)
         )
+        # On a Friday the first opening of the next days would be the very visit that is moved.
+        busy = self.taken.union(each.start for each in self.found)
         offered = [
             self._opening(start, who, kind)
             for start in starts
             for who in clinicians
-            if start > clock.now() and start not in self.taken and start.weekday() < 5
+            if start > clock.now() and start not in busy and start.weekday() < 5
         ]
         return offered[: asked.limit]
 
