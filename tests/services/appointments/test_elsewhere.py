@@ -69,3 +69,77 @@ async def test_only_programs_bring_them_and_only_what_can_be(door: Door) -> None
         answer = await _taken_in(door, "e11", at(44, "10:00"), **wrong)
         assert answer.status_code == 400, answer.text
     assert (await _taken_in(door, "e12", at(44, "10:00"), site="moon")).status_code == 422
+
+
+async def test_what_is_over_elsewhere_is_history_here_and_nobody_is_told(door: Door) -> None:
+    seen = (await _taken_in(door, "e13", at(-40, "10:00"), status="fulfilled")).json()
+    missed = (await _taken_in(door, "e14", at(-40, "10:30"), status="noshow")).json()
+    off = (await _taken_in(door, "e15", at(-40, "10:00"), status="cancelled")).json()
+    made = [each["appointment"] for each in (seen, missed, off)]
+    assert [each["status"] for each in made] == ["fulfilled", "noshow", "cancelled"]
+    assert [each["version"] for each in made] == [1, 1, 1]
+    for each in made:
+        assert await door.said(f"Appointment/{each['id']}") == [], "old visits open no bill"
+    early = await _taken_in(door, "e16", at(40, "10:00"), status="fulfilled")
+    assert (early.status_code, early.json()["kind"]) == (422, "NotYet")
+    await door.never_wrong()
+
+
+async def test_it_follows_the_other_system_to_its_end_and_back(door: Door) -> None:
+    made = (await _taken_in(door, "e17", at(45, "10:00"), reason="Cough")).json()["appointment"]
+    subject = f"Appointment/{made['id']}"
+    moved = await _taken_in(door, "e17", at(0, "00:05"), status="fulfilled", reason="")
+    assert moved.json()["appointment"]["status"] == "fulfilled", moved.text
+    assert await door.said(subject) == [
+        "AppointmentBooked", "AppointmentMoved", "PatientArrived", "AppointmentFulfilled",
+    ]  # fmt: skip
+    shown = (await door.ask(SYSTEM, "GET", f"/appointments/{made['id']}")).json()["appointment"]
+    assert shown["reason"] is None, "it was taken away there"
+    back = await _taken_in(door, "e17", at(0, "00:05"), status="booked")
+    assert back.json()["appointment"]["status"] == "booked"
+    assert (await door.book(TOM, at(45, "10:00"), "lena", patient="Patient/e18")).status_code == 201
+    off = await _taken_in(door, "e17", at(45, "10:00"), status="cancelled")
+    assert off.json()["appointment"]["status"] == "cancelled", "a time is not taken for it"
+    again = await _taken_in(door, "e17", at(45, "10:00"), status="booked")
+    assert (again.status_code, again.json()["kind"]) == (409, "WrongState")
+    versions = await door.ask(SYSTEM, "GET", f"/fhir/{subject}/_history")
+    kept = [e["resource"]["meta"]["versionId"] for e in versions.json()["entry"]]
+    assert kept == sorted(kept, key=int, reverse=True)
+    assert int(kept[0]) == off.json()["appointment"]["version"]
+    await door.never_wrong()
+
+
+async def test_a_change_of_the_reason_alone_moves_nothing(door: Door) -> None:
+    made = (await _taken_in(door, "e19", at(46, "10:00"), reason="Cough")).json()["appointment"]
+    await _taken_in(door, "e19", at(46, "10:00"), reason="Fever")
+    assert await door.said(f"Appointment/{made['id']}") == ["AppointmentBooked"]
+    document = (await door.ask(SYSTEM, "GET", f"/fhir/Appointment/{made['id']}")).json()
+    assert document["reasonCode"] == [{"text": "Fever"}]
+    assert document["identifier"] == [{"system": "HIS", "value": "e19"}]
+    assert document["meta"]["versionId"] == "2"
+
+
+async def test_what_was_booked_here_first_learns_its_number_there(door: Door) -> None:
+    made = await door.booked(TOM, at(47, "10:00"), "lena", patient="Patient/e20", reason="Knee")
+    asked = {"appointment": made["id"], "patient": "Patient/e20", "visit_type": "visit"}
+    known = await _taken_in(door, "77", at(47, "10:00"), minutes=20, version=1, **asked)
+    assert known.json()["appointment"]["version"] == 2, known.text
+    document = (await door.ask(SYSTEM, "GET", f"/fhir/Appointment/{made['id']}")).json()
+    assert document["identifier"] == [{"system": "HIS", "value": "77"}]
+    assert document["reasonCode"] == [{"text": "Knee"}], "what is not said of stays"
+    assert await door.said(f"Appointment/{made['id']}") == ["AppointmentBooked"]
+    stale = await _taken_in(door, "77", at(47, "11:00"), minutes=20, version=1, **asked)
+    assert stale.status_code == 412, "somebody was quicker"
+    moved = await _taken_in(door, "77", at(47, "11:00"), minutes=20, version=2, **asked)
+    assert moved.json()["appointment"]["id"] == made["id"]
+    nowhere = {**asked, "appointment": "8ae1b1a8-5a4e-4d62-9d0e-0f6c3c1f9b11"}
+    assert (await _taken_in(door, "78", at(47, "12:00"), **nowhere)).status_code == 404
+    unknown = await _taken_in(door, "79", at(47, "12:00"), status="proposed")
+    assert unknown.status_code == 400
+    put = await door.ask(SYSTEM, "PUT", f"/fhir/Appointment/{made['id']}", {
+        **{k: v for k, v in document.items() if k != "identifier"},
+        "status": "arrived", "start": moved.json()["appointment"]["start"],
+        "end": moved.json()["appointment"]["end"],
+    })  # fmt: skip
+    assert put.status_code == 200, put.text
+    assert put.json()["identifier"] == [{"system": "HIS", "value": "77"}]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Stale
 from polyclinic.foundation.once import Once, Stored
@@ -42,22 +44,30 @@ async def change(desk: Desk, visitor: Visitor, name: UUID, deed: Deed, once: Onc
         found = await desk.own(visitor, await appointments.lock(tx, name), "u")
         if deed.if_version is not None and found.version != deed.if_version:
             raise Stale
-        async with desk.denials_logged(visitor.errand, found.patient, "u"):
-            changed = _changed(desk, visitor, found, deed)
-        await appointments.change_status(tx, changed)
-        if changed.status == CANCELLED:
-            await places.release(tx, changed.id)
-            await vacated(tx, changed.place)
-            await appointments.end_relation(tx, *keeping.relation(desk, changed))
-            await announce(tx, said.cancelled(changed))
-        elif deed.verb != "undo":
-            await announce(tx, *said.of_status(changed, visitor.now))
+        changed = await do(desk, tx, visitor, found, deed)
         return await written(desk, tx, visitor, changed)
 
     stored = await carried(desk, once, act)
     if deed.verb == "cancel":
         desk.calendar.forget()
     return stored
+
+
+async def do(
+    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, deed: Deed
+) -> Appointment:
+    """Does it to a locked row and says so; the resource is still to be written."""
+    async with desk.denials_logged(visitor.errand, found.patient, "u"):
+        changed = _changed(desk, visitor, found, deed)
+    await appointments.change_status(tx, changed)
+    if changed.status == CANCELLED:
+        await places.release(tx, changed.id)
+        await vacated(tx, changed.place)
+        await appointments.end_relation(tx, *keeping.relation(desk, changed))
+        await announce(tx, said.cancelled(changed))
+    elif deed.verb != "undo":
+        await announce(tx, *said.of_status(changed, visitor.now))
+    return changed
 
 
 async def reschedule(
@@ -160,4 +170,4 @@ async def written(
 def _without_override(changed: Appointment, note: Note) -> Note:
     if changed.overbooked:
         return note
-    return Note(note.reason, note.comment)
+    return msgspec.structs.replace(note, overbooking=None)

@@ -2,6 +2,7 @@
 
 Its hours and lengths are its own, so ours do not bind it; each time is written down who brought
 it. The time itself is taken as every booking takes it: what is taken already is PlaceTaken.
+What was over before we heard of it is history: it is kept, and nobody is told.
 """
 
 from dataclasses import dataclass, replace
@@ -9,11 +10,12 @@ from uuid import UUID
 
 from polyclinic.contracts.appointments import elsewhere_id
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.errors import Conflict
+from polyclinic.foundation.errors import Conflict, Stale
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.foundation.outbox import announce
 from polyclinic.services.appointments.actions import changing, keeping, said, shown
 from polyclinic.services.appointments.actions.booking import carry
+from polyclinic.services.appointments.actions.changing import Deed
 from polyclinic.services.appointments.actions.finding import offered_at, site_of
 from polyclinic.services.appointments.actions.freeing import vacated
 from polyclinic.services.appointments.actions.keeping import Kept
@@ -21,10 +23,11 @@ from polyclinic.services.appointments.actions.state import Desk, Visitor
 from polyclinic.services.appointments.actions.wants import take_place
 from polyclinic.services.appointments.actions.world import World
 from polyclinic.services.appointments.domain import access, lifecycle
-from polyclinic.services.appointments.domain.atoms import Range
-from polyclinic.services.appointments.domain.lifecycle import BOOKED
-from polyclinic.services.appointments.domain.problems import NotOffered
+from polyclinic.services.appointments.domain.atoms import Range, moment_of
+from polyclinic.services.appointments.domain.lifecycle import BOOKED, CANCELLED, OVER
+from polyclinic.services.appointments.domain.problems import NotOffered, NotYours
 from polyclinic.services.appointments.domain.values import (
+    NO_NOTE,
     Appointment,
     Note,
     Place,
@@ -44,7 +47,11 @@ class Anothers(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking as the other system tells it now; its number there names it for ever."""
+    """A booking as the other system tells it now; its number there names it for ever.
+
+    Of a note, None is what it does not say, and an empty text what it took away. `here`: it was
+    booked here first, and the other system has learnt of it.
+    """
 
     source: str
     key: str
@@ -54,40 +61,45 @@ class Booking:
     visit_type: str
     site: str | None
     note: Note
+    status: str | None = None
+    here: UUID | None = None
+    version: int | None = None
 
     @property
     def id(self) -> UUID:
-        return elsewhere_id(self.source, self.key)
+        return self.here or elsewhere_id(self.source, self.key)
+
+    def noted(self, was: Note) -> Note:
+        """What is known of it now."""
+        reason = was.reason if self.note.reason is None else self.note.reason or None
+        comment = was.comment if self.note.comment is None else self.note.comment or None
+        return Note(reason, comment, was.overbooking, {**was.elsewhere, self.source: self.key})
 
 
 async def take_in(desk: Desk, visitor: Visitor, asked: Booking, once: Once | None) -> Stored:
-    """Books, moves, or leaves as it is; raises PlaceTaken, AlreadyThere or WrongState."""
+    """Books, moves, ends, or leaves as it is.
+
+    Raises PlaceTaken, AlreadyThere, WrongState, NotYet, or Stale when somebody was quicker here.
+    """
     access.check_operator(visitor.caller, "c")
     check_patient(asked.patient)
     check_note(asked.note)
     world = await desk.world()
     place, in_hours = _place(world, asked)
-    new = Appointment(
-        asked.id, asked.patient, desk.person(asked.patient), place, BOOKED, made=visitor.now
-    )
-    [sealed] = await keeping.sealed_notes(desk, [(new, asked.note)])
-    kept = Kept(visitor.errand, replace(new, note=sealed), asked.note)
     former = place
 
     async def act(tx: Transaction) -> tuple[int, object]:
         nonlocal former
         found = await appointments.lock(tx, asked.id)
         if found is None:
-            answer = await _book(desk, tx, visitor, kept)
-        elif found.patient != asked.patient:
-            raise Anothers(place="key")
-        elif _is_there(found.place, place):
-            return 200, {"appointment": shown.appointment(world, found)}
+            now = await _begin(desk, tx, visitor, asked, place)
         else:
+            _check(found, asked)
             former = found.place
-            answer = await _move(desk, tx, visitor, (found, kept))
-        await rows.add(tx, asked.id, visitor.caller.subject, in_hours=in_hours)
-        return answer
+            now = await _follow(desk, tx, visitor, (asked, place), found)
+        if found is None or now.version != found.version:
+            await rows.add(tx, asked.id, visitor.caller.subject, in_hours=in_hours)
+        return 200 if found else 201, {"appointment": shown.appointment(world, now)}
 
     try:
         return await carry(desk, visitor, place, once, act)
@@ -95,18 +107,25 @@ async def take_in(desk: Desk, visitor: Visitor, asked: Booking, once: Once | Non
         desk.calendar.drop(former)
 
 
+def _check(found: Appointment, asked: Booking) -> None:
+    if found.patient != asked.patient:
+        raise Anothers(place="key")
+    if asked.version not in (None, found.version):
+        raise Stale
+
+
 def _place(world: World, asked: Booking) -> tuple[Place, bool]:
     """The place without buffers, which are ours and not theirs; and whether we would offer it."""
     world.clinician(asked.practitioner)
     visit = world.visits.get(asked.visit_type)
-    sites = [site.id for site in world.setup.sites]
+    sites = {name: s.id for s in world.setup.sites for name in (s.location, s.id) if name}
     if asked.site is not None and asked.site not in sites:
         raise NotOffered("The clinic has no such site.", place="site")
     offer = offered_at(world, asked.practitioner, visit, asked.span.first) if visit else None
     place = Place(
         asked.practitioner,
         world.numbers[asked.practitioner],
-        asked.site or site_of(world, asked.practitioner, offer, None),
+        sites[asked.site] if asked.site else site_of(world, asked.practitioner, offer, None),
         asked.visit_type if visit else VISIT_TYPE,
         asked.span.first,
         asked.span.last,
@@ -116,29 +135,82 @@ def _place(world: World, asked: Booking) -> tuple[Place, bool]:
 
 
 def _is_there(found: Place, asked: Place) -> bool:
-    """Whether it stands where it is said to be; its room or seat is our own affair."""
-    return replace(found, room=None, seats=asked.seats) == asked
+    """Whether it stands where it is said to be; room, seat and buffers are our own affair."""
+    return replace(found, room=None, seats=asked.seats, around=asked.around) == asked
 
 
-async def _book(desk: Desk, tx: Transaction, visitor: Visitor, kept: Kept) -> tuple[int, object]:
-    found = kept.appointment
-    place = await take_place(desk, tx, found.id, found.place, found.person)
-    made = replace(kept, appointment=replace(found, place=place))
-    await keeping.add(desk, tx, [made], visitor.now)
-    await announce(tx, said.booked(made.appointment))
-    return 201, {"appointment": shown.appointment(await desk.world(), made.appointment)}
+async def _begin(
+    desk: Desk, tx: Transaction, visitor: Visitor, asked: Booking, place: Place
+) -> Appointment:
+    if asked.here is not None:
+        raise NotYours
+    wanted, note = asked.status or BOOKED, asked.noted(NO_NOTE)
+    is_over = wanted in OVER
+    if is_over and wanted != CANCELLED:
+        lifecycle.check_begun(visitor.now, moment_of(place.start))
+    new = Appointment(
+        asked.id, asked.patient, desk.person(asked.patient), place,
+        wanted if is_over else BOOKED, made=visitor.now,
+    )  # fmt: skip
+    [sealed] = await keeping.sealed_notes(desk, [(new, note)])
+    if wanted != CANCELLED:
+        place = await take_place(desk, tx, new.id, place, new.person)
+    now = replace(new, place=place, note=sealed)
+    await keeping.add(desk, tx, [Kept(visitor.errand, now, note)], visitor.now)
+    if wanted == CANCELLED:
+        await appointments.end_relation(tx, *keeping.relation(desk, now))
+    if not is_over:
+        await announce(tx, said.booked(now))
+    return await _lead(desk, tx, visitor, now, wanted)
+
+
+async def _follow(
+    desk: Desk, tx: Transaction, visitor: Visitor, told: tuple[Booking, Place], found: Appointment
+) -> Appointment:
+    """The same version when all is as it is said."""
+    asked, place = told
+    [was] = await keeping.opened_notes(desk, [found])
+    note, moves = asked.noted(was), not _is_there(found.place, place)
+    now, wanted = found, asked.status or found.status
+    if note != was:
+        [sealed] = await keeping.sealed_notes(desk, [(found, note)])
+        now = replace(found, note=sealed)
+    is_off = asked.status == CANCELLED  # its place is written down, and nobody else's any less
+    if moves and not is_off:
+        now = await _move(desk, tx, visitor, now, place)
+    now = await _lead(desk, tx, visitor, now, wanted)
+    if (moves and is_off) or (note != was and now.version == found.version):
+        now = replace(now, place=place if moves else now.place)
+        await appointments.move(tx, now)
+        now = await _written(desk, tx, visitor, now)
+    return now
 
 
 async def _move(
-    desk: Desk, tx: Transaction, visitor: Visitor, change: tuple[Appointment, Kept]
-) -> tuple[int, object]:
-    found, kept = change
+    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place
+) -> Appointment:
     lifecycle.next_status(found.status, "reschedule")
-    place = await take_place(desk, tx, found.id, kept.appointment.place, found.person)
-    note = kept.appointment.note or found.note
-    moved = replace(found, place=place, overbooked=False, note=note)
+    place = await take_place(desk, tx, found.id, place, found.person)
+    moved = replace(found, place=place, overbooked=False)
     await appointments.move(tx, moved)
     await vacated(tx, found.place)
     await changing.move_relation(desk, tx, found, moved)
     await announce(tx, said.moved(moved, found.place))
-    return await changing.written(desk, tx, visitor, moved)
+    return await _written(desk, tx, visitor, moved)
+
+
+async def _lead(
+    desk: Desk, tx: Transaction, visitor: Visitor, now: Appointment, wanted: str
+) -> Appointment:
+    """Deed by deed to the state that it is in elsewhere."""
+    for verb in lifecycle.way_to(now.status, wanted):
+        now = await changing.do(desk, tx, visitor, now, Deed(verb))
+        now = await _written(desk, tx, visitor, now)
+    return now
+
+
+async def _written(
+    desk: Desk, tx: Transaction, visitor: Visitor, changed: Appointment
+) -> Appointment:
+    await changing.written(desk, tx, visitor, changed)
+    return replace(changed, version=changed.version + 1)

@@ -10,6 +10,8 @@ BOOKED, ARRIVED, CHECKED_IN, FULFILLED = "booked", "arrived", "checked-in", "ful
 CANCELLED, NO_SHOW, PENDING = "cancelled", "noshow", "pending"
 IN_ERROR = "entered-in-error"
 
+# In these it is over.
+OVER = (FULFILLED, NO_SHOW, CANCELLED)
 # In these an appointment keeps its time: nobody else gets it.
 HOLDING = (PENDING, BOOKED, ARRIVED, CHECKED_IN, FULFILLED, NO_SHOW)
 
@@ -80,6 +82,22 @@ def verb_for(status: str, wanted: str) -> str:
     if _BACK.get(status) == wanted:
         return "undo"
     raise WrongState(f"An appointment does not go from {status} to {wanted}.", place="status")
+
+
+def way_to(status: str, wanted: str) -> tuple[str, ...]:
+    """The fewest deeds that lead from one state to another; raises WrongState when none do."""
+    ways: dict[str, tuple[str, ...]] = {status: ()}
+    open_ends = [status]
+    while open_ends and wanted not in ways:
+        here = open_ends.pop(0)
+        for verb in (each for each in _FROM if each != "reschedule" and here in _FROM[each]):
+            there = next_status(here, verb)
+            if there not in ways:
+                ways[there] = (*ways[here], verb)
+                open_ends.append(there)
+    if wanted not in ways:
+        raise WrongState(f"An appointment does not go from {status} to {wanted}.", place="status")
+    return ways[wanted]
 
 
 def check_reason(code: str, *, is_patient: bool) -> str:

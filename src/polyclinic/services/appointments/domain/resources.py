@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from polyclinic.services.appointments.domain.atoms import MINUTES, moment_of
 from polyclinic.services.appointments.domain.lifecycle import CANCEL_SYSTEM, REASONS
@@ -12,6 +13,7 @@ from polyclinic.services.appointments.domain.values import Appointment, Note
 
 VISIT_SYSTEM = "urn:polyclinic:visit-type"
 OVERBOOKED = "urn:polyclinic:overbooked"
+_PLAIN = ":/?#[]@!$&'()*+,;=%"  # in addresses, which a system's name often is
 
 Resource = dict[str, Any]
 
@@ -38,6 +40,11 @@ def appointment(found: Appointment, note: Note, setup: Setup, made: datetime) ->
             *(_participant(where) for where in _location(setup, place.site)),
         ],
     }
+    if note.elsewhere:
+        resource["identifier"] = [
+            {"system": quote(source, safe=_PLAIN), "value": key}
+            for source, key in sorted(note.elsewhere.items())
+        ]
     if note.reason:
         resource["reasonCode"] = [{"text": note.reason}]
     if note.comment:

@@ -10,7 +10,7 @@ from polyclinic.services.appointments.domain.reading import coded, moment
 Resource = Mapping[str, Any]
 
 _ABOUT = frozenset({"resourceType", "meta", "text", "status"})  # no part of what is agreed
-_DERIVED = frozenset({"created", "minutesDuration", "extension"})  # may be left out
+_DERIVED = frozenset({"created", "minutesDuration", "extension", "identifier"})  # may be left out
 _WHY = frozenset({"reasonCode", "comment"})
 _INSTANTS = frozenset({"start", "end", "created"})
 

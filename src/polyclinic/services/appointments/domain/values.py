@@ -18,14 +18,18 @@ _PATIENT = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}", re.ASCII)
 
 
 class Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why somebody comes, in their words: sealed wherever it is kept."""
+    """Why somebody comes, in their words: sealed wherever it is kept.
+
+    `elsewhere`: what other systems call the booking, by the names of those systems.
+    """
 
     reason: str | None = None
     comment: str | None = None
     overbooking: str | None = None
+    elsewhere: dict[str, str] = {}
 
     def __bool__(self) -> bool:
-        return any((self.reason, self.comment, self.overbooking))
+        return any((self.reason, self.comment, self.overbooking, self.elsewhere))
 
 
 NO_NOTE = Note()

@@ -1,7 +1,7 @@
 """The JSON door: openings, holds, bookings, changes, the day, the waiting list, the set-up."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -58,7 +58,11 @@ class PlaceAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ElsewhereAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A booking that another system made; `source` and `key` are its own names for it."""
+    """A booking as another system has it; `source` and `key` are its own names for it.
+
+    A reason or comment that is left out stays, an empty one is taken away. Without `status` it
+    stands as it does. `appointment`: it was booked here first. `version`: as in a deed.
+    """
 
     source: str
     key: str
@@ -70,12 +74,17 @@ class ElsewhereAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     site: str | None = None
     reason: str | None = None
     comment: str | None = None
+    status: Literal[
+        "booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled", None
+    ] = None
+    appointment: UUID | None = None
+    version: int | None = None
 
     def booking(self) -> elsewhere.Booking:
         return elsewhere.Booking(
             reading.name(self.source, "source"), reading.name(self.key, "key"), self.patient,
             self.practitioner, reading.span(self.start, self.minutes), self.visit_type, self.site,
-            Note(self.reason or None, self.comment or None),
+            Note(self.reason, self.comment), self.status, self.appointment, self.version,
         )  # fmt: skip
 
 
