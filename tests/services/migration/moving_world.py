@@ -29,8 +29,12 @@ class World:
     """The old clinic's database and ours, side by side."""
 
     passage: Any
-    records: Any
+    process: Any
     old: OldSqlite | OldPostgres
+
+    @property
+    def records(self) -> Any:
+        return self.process.running["records"].state
 
     async def begin(self, direction: str = "forward", *pairs: str) -> None:
         for pair in pairs or PAIRS:
@@ -122,10 +126,10 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(assembled, old: OldSqlite | OldPostgres):
-    async with assembled("identity", "records", "migration") as process:
+async def open_world(assembled, old: OldSqlite | OldPostgres, *more: str):
+    async with assembled("identity", "records", "migration", *more) as process:
         passage = process.running["migration"].state
         # The clock's own steps would run between those of the tests.
-        opened = World(passage, process.running["records"].state, old)
+        opened = World(passage, process, old)
         await data.set_up(passage, ADMIN, MOVING, old.url, None)
         yield opened

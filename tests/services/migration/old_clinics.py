@@ -18,7 +18,7 @@ from polyclinic.demo.legacy import kept, schema
 
 TODAY = date(2026, 3, 2)
 ROLE, PASSWORD = "old_clinic_mover", "a pass:word that no log may show"
-MOVED = ("patients", "allergies", "problems", "meds", "labs")
+MOVED = ("patients", "allergies", "problems", "meds", "labs", "appts")
 # As somebody would write them for PostgreSQL: the line is the log's owner's to write.
 TRIGGERS = """
     CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER

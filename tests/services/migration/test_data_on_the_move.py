@@ -55,6 +55,17 @@ async def test_all_rows_are_moved_or_put_aside_with_a_reason_and_both_sides_agre
     assert mrn in [each["value"] for each in patient["identifier"]]
 
 
+async def test_without_appointments_bookings_are_refused_and_charts_move(world: World):
+    with pytest.raises(data.NoOwner, match="appointments service, which is not part"):
+        await world.begin("forward", "appts")
+    await world.begin("off", "appts")
+    await world.begin("forward", "patients")
+    await world.settle()
+    report = await world.report()
+    assert [pair["pair"] for pair in report["pairs"]] == ["patients"]
+    assert report["divergence"] == 0
+
+
 async def test_what_changes_while_rows_are_read_is_not_lost(world: World, monkeypatch):
     monkeypatch.setattr(moving, "CHUNK", 20)
     await world.begin("forward", "patients", "allergies")

@@ -3,6 +3,7 @@
 Owns what is known of the old system (inventories, capabilities and what each maps to), the plan
 with its waves and gates, and every decision that somebody made on the way. Knows no chart: an
 inventory holds names of tables, templates of addresses and counts, never a value out of them.
+What it moves it asks of its owner: charts of records, bookings of appointments.
 """
 
 from pathlib import Path

@@ -23,7 +23,7 @@ async def sweep_gateway(running: Running) -> None:
 
 
 async def move(running: Running) -> bool:
-    """Moves what is to be moved between old systems and records; False when none is set up."""
+    """Moves what is to be moved between old systems and owners here; False when none is set up."""
     return await data.step(running.state)
 
 

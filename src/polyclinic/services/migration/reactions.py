@@ -1,4 +1,4 @@
-"""What migration does when records speak: what was written here goes back to the old system."""
+"""What migration does when owners speak: what was written here goes back to the old system."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,9 @@ from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.events import Told
 from polyclinic.foundation.service import Reaction, Running
 from polyclinic.services.migration.actions import data, returning
+from polyclinic.services.migration.domain.crossing import BOOKING
 
-# What is moved at all; of the rest of records nothing is sent here.
+# What is moved at all; of the rest of records, and of appointments, nothing is sent here.
 TYPES = (
     "Patient",
     "AllergyIntolerance",
@@ -17,6 +18,7 @@ TYPES = (
     "Encounter",
     "ServiceRequest",
     "Coverage",
+    BOOKING,
 )
 
 
@@ -30,7 +32,7 @@ async def take_back(running: Running, tx: Transaction, told: Sequence[Told]) -> 
 
 
 reactions = tuple(
-    Reaction("records", said, take_back, kind)
+    Reaction("appointments" if kind == BOOKING else "records", said, take_back, kind)
     for kind in TYPES
     for said in ("ResourceCreated", "ResourceUpdated", "ResourceDeleted")
 )

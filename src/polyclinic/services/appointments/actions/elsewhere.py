@@ -134,9 +134,10 @@ def _place(world: World, asked: Booking) -> tuple[Place, bool]:
     return place, offer is not None
 
 
-def _is_there(found: Place, asked: Place) -> bool:
+def _is_there(found: Place, place: Place, asked: Booking) -> bool:
     """Whether it stands where it is said to be; room, seat and buffers are our own affair."""
-    return replace(found, room=None, seats=asked.seats, around=asked.around) == asked
+    site = found.site if asked.site else place.site
+    return replace(found, room=None, seats=place.seats, around=place.around, site=site) == place
 
 
 async def _begin(
@@ -170,7 +171,7 @@ async def _follow(
     """The same version when all is as it is said."""
     asked, place = told
     [was] = await keeping.opened_notes(desk, [found])
-    note, moves = asked.noted(was), not _is_there(found.place, place)
+    note, moves = asked.noted(was), not _is_there(found.place, place, asked)
     now, wanted = found, asked.status or found.status
     if note != was:
         [sealed] = await keeping.sealed_notes(desk, [(found, note)])

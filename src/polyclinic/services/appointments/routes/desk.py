@@ -74,9 +74,9 @@ class ElsewhereAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     site: str | None = None
     reason: str | None = None
     comment: str | None = None
-    status: Literal[
-        "booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled", None
-    ] = None
+    status: Literal["booked", "arrived", "checked-in", "fulfilled", "noshow", "cancelled", None] = (
+        None
+    )
     appointment: UUID | None = None
     version: int | None = None
 

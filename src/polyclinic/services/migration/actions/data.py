@@ -7,7 +7,7 @@ import msgspec
 
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Row
-from polyclinic.foundation.errors import NotFound
+from polyclinic.foundation.errors import Conflict, NotFound
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.migration.actions import moving, reconciling
 from polyclinic.services.migration.actions.deciding import decide
@@ -16,8 +16,8 @@ from polyclinic.services.migration.actions.state import Passage
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.crossing import Source
 from polyclinic.services.migration.domain.old_address import check_address
-from polyclinic.services.migration.gateways.charts import Charts
 from polyclinic.services.migration.gateways.old_database import open_rows
+from polyclinic.services.migration.gateways.owners import Owners
 from polyclinic.services.migration.store import moving as store
 
 # How long the clock goes on while there is something to do.
@@ -26,6 +26,10 @@ BUSY_SECONDS = 5.0
 
 class NoSource(NotFound):
     """No such old system is set up."""
+
+
+class NoOwner(Conflict):
+    """Bookings are kept by the appointments service, which is not part of this installation."""
 
 
 async def ways(passage: Passage) -> dict[str, Way]:
@@ -45,7 +49,7 @@ def _way(passage: Passage, source: Source, row: Row) -> Way:
     running = passage.running
     secret = running.vault.secret("crosswalk")
     rows = open_rows(row["url"], source)
-    return Way(source, rows, Charts(running), running.database, secret, row["version"])
+    return Way(source, rows, Owners(running), running.database, secret, row["version"])
 
 
 async def need(passage: Passage, system: str) -> Way:
@@ -85,6 +89,8 @@ async def direct(
     system, _, pair = name.partition("/")
     way = await need(passage, system)
     found = way.source.pair(pair)
+    if found is not None and direction != "off" and not way.owners.is_there(found.type):
+        raise NoOwner(place="pair")
     if found is not None and direction == "both":
         await way.rows.check_back(found)
 

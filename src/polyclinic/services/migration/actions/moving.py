@@ -1,4 +1,4 @@
-"""Moves rows into records, once and then whenever they change; a row that cannot is put aside.
+"""Moves rows to their new owners, once and when they change; a row that cannot is put aside.
 
 One process moves one source at a time (the clock's lease). Whatever is cut off is done again: the
 same row has the same id, and a row whose digest is known is passed over.
@@ -11,6 +11,7 @@ from typing import Any
 
 from polyclinic.foundation.database import Transaction
 from polyclinic.services.migration.domain.crossing import (
+    BOOKING,
     Columns,
     Pair,
     Refused,
@@ -19,12 +20,14 @@ from polyclinic.services.migration.domain.crossing import (
     digest,
     ended,
     laid,
-    resource_id,
+    name_of,
     told,
 )
+from polyclinic.services.migration.domain.crossing.rows import key_system
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
-from polyclinic.services.migration.gateways.charts import Ask, Charts, Said
+from polyclinic.services.migration.gateways.batches import Ask, Said
 from polyclinic.services.migration.gateways.old_rows import OldRows
+from polyclinic.services.migration.gateways.owners import Owners
 from polyclinic.services.migration.store import moving as store
 from polyclinic.services.migration.store.moving import Crossed
 
@@ -35,11 +38,11 @@ _LOST = ""  # no column has this name: a row that is no more
 
 @dataclass(slots=True)
 class Way:
-    """Between one old system and records."""
+    """Between one old system and the owners of what it had."""
 
     source: Source
     rows: OldRows
-    charts: Charts
+    owners: Owners
     database: Any
     secret: bytes
     version: int  # of the source as it was set up; what was found along an older one is not noted
@@ -75,6 +78,8 @@ class _Done:
 
     crossed: list[Crossed] = field(default_factory=list[Crossed])
     gone: list[bytes] = field(default_factory=list[bytes])
+    # Whether one of them was here before: it may have left a time that another one waits for.
+    left: bool = False
     refused: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
 
 
@@ -103,19 +108,22 @@ async def _backfill(way: Way, pair: Pair) -> bool:
         part = await way.rows.changes(low, CHANGES)
         changed |= {change.key for change in part if change.table == pair.table}
         low = part[-1].number if part else high
-    moved = await move(way, pair, [row for row in rows if str(row[pair.key]) not in changed])
-    if moved:
-        await _wake(way, pair)
+    done = await move(way, pair, [row for row in rows if str(row[pair.key]) not in changed])
     if len(rows) < CHUNK:
         way.walked.pop(pair.name, None)
         await store.fill(way.database, way.system, way.version, pair.name, filled=True)
     else:
         way.walked[pair.name] = rows[-1][pair.key]
+    await _wake(way, pair, done)
     return True
 
 
-async def _wake(way: Way, moved: Pair) -> None:
-    """Rows that waited for others may be taken over now."""
+async def _wake(way: Way, moved: Pair, done: _Done) -> None:
+    """Rows that waited for others, or for a time of theirs, may be taken over now."""
+    if done.left:
+        await store.left_a_time(way.database, way.system, moved.name)
+    if not done.crossed:
+        return
     for name in await store.waits_for_others(way.database, way.system):
         pair = way.source.pair(name)
         if pair is not None and any(f.table == moved.table for f in pair.fields):
@@ -135,7 +143,7 @@ async def _follow(way: Way) -> bool:
     if at is None:
         return False
     news = await way.rows.news(at, CHANGES)
-    directions = {r["name"]: r["direction"] for r in await store.pairs(way.database, way.system)}
+    directions = await store.directions(way.database, way.system)
     for pair in way.source.pairs:
         keys = dict.fromkeys(
             change.key for change in news.changes
@@ -154,20 +162,19 @@ async def _again(way: Way, pair: Pair, keys: Sequence[str]) -> None:
     rows = await way.rows.rows(pair, [typed(pair, key) for key in keys])
     there = {str(row[pair.key]) for row in rows}
     lost: list[Row] = [{pair.key: key, _LOST: True} for key in keys if key not in there]
-    if await move(way, pair, rows, lost):
-        await _wake(way, pair)
+    await _wake(way, pair, await move(way, pair, rows, lost))
 
 
-async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = ()) -> int:
-    """Takes rows over; answers how many of them are new in records or changed there."""
+async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = ()) -> _Done:
+    """Takes rows over; answers which of them are new here or changed, and which are not taken."""
     done = _Done()
     going = await _going(way, pair, [*rows, *lost], done)
     asks, whose = await _asks(way, pair, going, done)
-    for one, said in zip(whose, await way.charts.ask(asks), strict=True):
+    for one, said in zip(whose, await way.owners.ask(asks), strict=True):
         await _settle(way, pair, one, said, done)
     async with way.database.transaction() as tx:
         await _write_down(tx, way, pair, done)
-    return len(done.crossed)
+    return done
 
 
 async def _write_down(tx: Transaction, way: Way, pair: Pair, done: _Done) -> None:
@@ -209,7 +216,7 @@ async def _asks(
     asks: list[Ask] = []
     whose: list[_Going] = []
     for one in going:
-        name = one.before.resource if one.before else resource_id(way.system, pair.table, one.key)
+        name = _name(way, pair, one)
         base = current.get(name)
         try:
             resource = _resource(way, pair, one, links, base)
@@ -220,9 +227,18 @@ async def _asks(
         if resource is None:  # it is nowhere: there is nothing to end
             done.gone.append(one.hash)
             continue
-        asks.append(Ask("PUT", pair.type, name, resource, base.version if base else None))
+        asks.append(put(way, pair, one.key, name, (resource, base.version if base else None)))
         whose.append(one)
     return asks, whose
+
+
+def put(way: Way, pair: Pair, key: str, name: str, said: tuple[dict[str, Any], int | None]) -> Ask:
+    """What a row's resource is to say; refused where it is no longer of that version."""
+    return Ask("PUT", pair.type, name, *said, (key_system(way.system, pair.table), key))
+
+
+def _name(way: Way, pair: Pair, one: _Going) -> str:
+    return one.before.resource if one.before else name_of(way.system, pair, one.key)
 
 
 def _resource(
@@ -239,7 +255,7 @@ def _resource(
 async def _current(way: Way, pair: Pair, going: Sequence[_Going]) -> dict[str, Said]:
     """What is kept of rows that were moved before."""
     names = [one.before.resource for one in going if one.before]
-    found = await way.charts.ask([Ask("GET", pair.type, name) for name in names])
+    found = await way.owners.ask([Ask("GET", pair.type, name) for name in names])
     there = zip(names, found, strict=True)
     return {name: said for name, said in there if said.resource or said.status == 410}
 
@@ -258,7 +274,7 @@ async def _changed_here(
     ]  # fmt: skip
     asks = [Ask("GET", pair.type, f"{one.resource}/_history/{one.version}") for one in newer]
     changed: set[str] = set()
-    for one, then in zip(newer, await way.charts.ask(asks), strict=True):
+    for one, then in zip(newer, await way.owners.ask(asks), strict=True):
         now = current[one.resource].resource
         if now and (then.resource is None or told(pair, now) != told(pair, then.resource)):
             changed.add(one.resource)
@@ -276,13 +292,14 @@ def _check_untouched(
 
 
 async def _settle(way: Way, pair: Pair, one: _Going, said: Said, done: _Done) -> None:
-    name = one.before.resource if one.before else resource_id(way.system, pair.table, one.key)
     if said.status in (200, 201):
+        name = _name(way, pair, one)
         done.crossed.append(Crossed(one.hash, name, said.version, one.digest))
+        done.left = done.left or (pair.type == BOOKING and one.before is not None)
     elif said.status == 412:
         done.refused.append((one.hash, "", "changed on both sides"))
     else:
-        done.refused.append((one.hash, said.place[:200], "refused by records"))
+        done.refused.append((one.hash, said.place[:200], said.reason))
 
 
 async def links_of(

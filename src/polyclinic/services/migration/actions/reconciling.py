@@ -10,13 +10,13 @@ from polyclinic.foundation import ids
 from polyclinic.services.migration.actions.moving import CHUNK, Way
 from polyclinic.services.migration.actions.returning import compared
 from polyclinic.services.migration.domain.crossing import Pair, columns, digest
-from polyclinic.services.migration.gateways.charts import Ask
+from polyclinic.services.migration.gateways.batches import Ask
 from polyclinic.services.migration.store import moving as store
 
 
 @dataclass(slots=True)
 class Compared:
-    """One pair. `checksum` is over all rows, `kept` over those that records has unchanged."""
+    """One pair. `checksum` is over all rows, `kept` over those that are kept unchanged."""
 
     pair: str
     rows: int = 0
@@ -61,7 +61,7 @@ async def _pair(way: Way, pair: Pair) -> Compared:
         known = await store.crossed(way.database, way.system, pair.name, hashes.values())
         unseen -= set(hashes.values())
         names = [known[h].resource for h in hashes.values() if h in known]
-        kept = await way.charts.ask([Ask("GET", pair.type, name) for name in names])
+        kept = await way.owners.ask([Ask("GET", pair.type, name) for name in names])
         resources = {n: each.resource for n, each in zip(names, kept, strict=True)}
         for key, hashed in hashes.items():
             cols = said[key] or {}

@@ -10,8 +10,10 @@ from typing import Any
 
 from polyclinic.foundation import clock
 from polyclinic.foundation.database import Transaction
-from polyclinic.services.migration.actions.moving import Way
+from polyclinic.foundation.errors import Unavailable
+from polyclinic.services.migration.actions.moving import Way, put
 from polyclinic.services.migration.domain.crossing import (
+    BOOKING,
     Columns,
     Pair,
     Refused,
@@ -23,34 +25,38 @@ from polyclinic.services.migration.domain.crossing import (
 from polyclinic.services.migration.domain.crossing.pairs import Field
 from polyclinic.services.migration.domain.crossing.rows import Back, of_key, read_path
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
-from polyclinic.services.migration.gateways.charts import Ask, Said
+from polyclinic.services.migration.gateways.batches import Ask, Said
 from polyclinic.services.migration.store import moving as store
 from polyclinic.services.migration.store.moving import Crossed
 
 LOOKS, LOOK_SECONDS = 40, 0.05
+VERSIONS = 20  # back from now, among which is the one that we wrote before a crash
 
 
 async def take_back(way: Way, tx: Transaction, kind: str, name: str, version: int) -> None:
-    """One change of a resource; raises Unavailable while either side does not answer."""
+    """One change of a resource; raises Unavailable while either side does not answer.
+
+    Owners are heard apart: without a turn for each, a booking that finds its patient unknown and
+    the patient who looks for what waits could miss each other.
+    """
     going = await _going_back(way)
     for pair in way.source.of_type(kind):
         if pair.name in going:
+            await store.turn(tx, way.system)
             await _take_back(way, tx, pair, name, version)
 
 
 async def _going_back(way: Way) -> set[str]:
     """Names of the pairs of which changes go back."""
-    return {
-        row["name"] for row in await store.pairs(way.database, way.system)
-        if row["direction"] == "both"
-    }  # fmt: skip
+    found = await store.directions(way.database, way.system)
+    return {name for name, direction in found.items() if direction == "both"}
 
 
 async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: int) -> None:
     before = await store.crossed_by(tx, way.system, pair.name, name)
     if before is not None and version <= before.version:
         return  # ours, or known already
-    (said,) = await way.charts.ask([Ask("GET", pair.type, name)])
+    (said,) = await way.owners.ask([Ask("GET", pair.type, name)])
     if said.resource is None:
         await _end(way, tx, pair, name, before)
         return
@@ -59,6 +65,8 @@ async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: 
         if before is None or version <= before.version:
             return
     await _carry(way, tx, pair, name, said, before)
+    if pair.type == BOOKING:
+        await store.left_a_time(tx, way.system, pair.name)
 
 
 async def _carry(
@@ -83,10 +91,14 @@ async def _is_a_strangers(
 ) -> bool:
     """Whether it is of somebody whom the old system never had: then it is not its.
 
-    Who was put aside is no stranger: what is theirs waits with them.
+    Who was put aside is no stranger: what is theirs waits with them. Nor is who may go there yet:
+    another owner tells of them in its own time.
     """
+    going = await _going_back(way)
     for field, target, reference in _references(way, pair, resource):
         if (field.table, field.by, reference) in links:
+            continue
+        if pair.type == BOOKING and target.name in going:
             continue
         if not await store.waits(tx, way.system, target.name, _id(reference)):
             return True
@@ -122,17 +134,24 @@ async def _change(
     if changed and digest(now) != before.digest:
         raise Refused("", "changed on both sides")
     if changed:
-        tag = f"{OURS}{pair.type}/{before.resource}/{said.version}"
-        written = await way.rows.update(pair, row, changed | _touched(pair), tag)
-        row = await _row(way, pair, key)
-        if not written and (row is None or _differing(pair, columns(pair, row) or {}, cols)):
-            # Somebody wrote after our look; the log brings it.
-            raise Refused("", "changed on both sides")
+        row = await _write(way, pair, row, cols, f"{before.resource}/{said.version}")
     made = columns(pair, row) if row is not None else None
     kept = Crossed(before.key, before.resource, said.version, digest(made))
     await store.cross(tx, way.system, pair.name, [kept])
     for side in ("back", "forward"):  # both say the same again
         await store.release(tx, way.system, pair.name, side, [before.key])
+
+
+async def _write(way: Way, pair: Pair, was: Row, cols: Columns, version: str) -> Row | None:
+    """The row as it is then. Raises Refused where somebody wrote after our look; the log brings
+    theirs."""
+    key, tag = str(was[pair.key]), f"{OURS}{pair.type}/{version}"
+    changed = _differing(pair, columns(pair, was) or {}, cols)
+    written = await way.rows.update(pair, was, changed | _touched(pair), tag)
+    row = await _row(way, pair, key)
+    if not written and (row is None or _differing(pair, columns(pair, row) or {}, cols)):
+        raise Refused("", "changed on both sides")
+    return row
 
 
 async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, cols: Columns) -> None:
@@ -146,17 +165,37 @@ async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, col
         own = None if pair.number == "integer" else f"PC{way.hash(pair, name).hex()[:10].upper()}"
         fresh = {**pair.fresh, **cols, **_touched(pair)}
         key = await way.rows.insert(pair, own, fresh, tag)
-    row = await _row(way, pair, key)
+        row = await _row(way, pair, key)
+    else:
+        row = await _made_before(way, pair, key, (name, said, cols))
     made = columns(pair, row) if row is not None else None
     links = {link: reference for reference, link in (await _both(way, pair, said.resource))}
     # What the old system filled in by itself is said here too.
     resource = laid(way.system, pair, key, made or cols, links, said.resource)
-    (kept,) = await way.charts.ask([Ask("PUT", pair.type, name, resource, said.version)])
+    (kept,) = await way.owners.ask([put(way, pair, key, name, (resource, said.version))])
+    if kept.status == 412:  # it is looked at again, for it must learn its key
+        raise Unavailable("Somebody changed it meanwhile.", place="owner")
     version = kept.version if kept.status in (200, 201) else said.version
     crossed = Crossed(way.hash(pair, key), name, version, digest(made))
     await store.cross(tx, way.system, pair.name, [crossed])
     await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
     await _wake(way, tx, pair)
+
+
+async def _made_before(way: Way, pair: Pair, key: str, of: tuple[str, Said, Columns]) -> Row | None:
+    """The row that we made and never noted, brought to what was said here since. Raises Refused."""
+    name, said, cols = of
+    row = await _row(way, pair, key)
+    now = columns(pair, row) if row is not None else None
+    if row is None or now is None or not _differing(pair, now, cols):
+        return row
+    for version in range(said.version - 1, max(0, said.version - 1 - VERSIONS), -1):
+        (then,) = await way.owners.ask([Ask("GET", pair.type, f"{name}/_history/{version}")])
+        if then.resource is not None:
+            told = back(pair, then.resource, await back_links(way, pair, then.resource))
+            if all(now.get(column) == value for column, value in told.items()):
+                return await _write(way, pair, row, cols, f"{name}/{said.version}")
+    raise Refused("", "changed on both sides")
 
 
 async def _wake(way: Way, tx: Transaction, known: Pair) -> None:
@@ -243,7 +282,7 @@ async def _value_of(way: Way, target: Pair, by: str, reference: str) -> str:
     place = (target.table, by, reference)
     if way.remembered is not None and place in way.remembered:
         return way.remembered[place]
-    (said,) = await way.charts.ask([Ask("GET", target.type, _id(reference))])
+    (said,) = await way.owners.ask([Ask("GET", target.type, _id(reference))])
     value = (of_key(way.system, target, said.resource) if said.resource else None) or ""
     if value and by:
         value = (await way.rows.values(target, by, [value])).get(value, "")

@@ -5,7 +5,7 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
-from polyclinic.services.migration.domain.crossing.rows import UNKNOWN
+from polyclinic.services.migration.domain.crossing.rows import BUSY, TAKEN, UNKNOWN
 
 
 class Crossed(NamedTuple):
@@ -85,6 +85,11 @@ async def sources(database: Database | Transaction) -> list[Row]:
 
 async def pairs(database: Database | Transaction, system: str) -> list[Row]:
     return await database.fetch(_COUNTS, system)
+
+
+async def directions(where: Database | Transaction, system: str) -> dict[str, str]:
+    query = "SELECT name, direction FROM migration.pair WHERE system = $1"
+    return {row["name"]: row["direction"] for row in await where.fetch(query, system)}
 
 
 async def direct(tx: Transaction, system: str, name: str, direction: str) -> bool:
@@ -197,6 +202,22 @@ async def waits_for_others(database: Database, system: str) -> list[str]:
         " WHERE system = $1 AND way = 'forward' AND reason = 'leads nowhere'"
     )
     return [row["pair"] for row in await database.fetch(query, system)]
+
+
+async def left_a_time(where: Database | Transaction, system: str, name: str) -> None:
+    """Rows that did not get theirs are looked at again."""
+    query = (
+        "UPDATE migration.pair SET filled = false WHERE system = $1 AND name = $2 AND EXISTS ("
+        " SELECT FROM migration.quarantine q WHERE q.system = $1 AND q.pair = $2"
+        " AND q.way = 'forward' AND q.reason = ANY ($3::text[]))"
+    )
+    await where.execute(query, system, name, [TAKEN, BUSY])
+
+
+async def turn(tx: Transaction, system: str) -> None:
+    """One after the other, until the transaction ends: what is heard of a system's resources."""
+    query = "SELECT pg_advisory_xact_lock(hashtextextended('migration/' || $1, 0))"
+    await tx.execute(query, system)
 
 
 async def add_report(

@@ -2,6 +2,9 @@
 
 from polyclinic.services.migration.domain.crossing.pairs import Field, Log, Pair, Source, read
 from polyclinic.services.migration.domain.crossing.rows import (
+    BOOKING,
+    BUSY,
+    TAKEN,
     Columns,
     Refused,
     back,
@@ -9,11 +12,12 @@ from polyclinic.services.migration.domain.crossing.rows import (
     digest,
     ended,
     laid,
+    name_of,
     resource_id,
     told,
 )
 
 __all__ = [
-    "Columns", "Field", "Log", "Pair", "Refused", "Source", "back", "columns", "digest", "ended",
-    "laid", "read", "resource_id", "told",
+    "BOOKING", "BUSY", "TAKEN", "Columns", "Field", "Log", "Pair", "Refused", "Source", "back",
+    "columns", "digest", "ended", "laid", "name_of", "read", "resource_id", "told",
 ]  # fmt: skip

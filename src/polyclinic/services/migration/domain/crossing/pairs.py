@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 import msgspec
 import yaml
@@ -31,19 +32,25 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 class Field(Struct, frozen=True, forbid_unknown_fields=True, rename={"as_": "as", "with_": "with"}):
     """One column and where it stands in the resource.
 
-    as   text, date (`form` as strptime writes it), number, code (`codes`), flag (`yes`, `no`),
-         link (a row of `table`, found by its column `by`), presence (`filled` or `empty`: never
-         written back), copy (of a column that stands elsewhere too, if `where` has a value)
+    as   text, date (`form` as strptime writes it), moment (what a clock in `zone` shows, as `form`
+         writes it), number, code (`codes`; `also`: those of ours that go back as one of theirs and
+         never come from there), flag (`yes`, `no`), link (a row of `table`, found by its column
+         `by`), presence (`filled` or `empty`: never written back), copy (of a column that stands
+         elsewhere too, if `where` has a value)
     other  where a `number` that is none goes, as text
     with what else is set where there is a value
     """
 
     column: Name
     path: str
-    as_: Literal["text", "date", "number", "code", "flag", "link", "presence", "copy"] = "text"
+    as_: Literal["text", "date", "moment", "number", "code", "flag", "link", "presence", "copy"] = (
+        "text"
+    )
     need: bool = False
     form: str = "%Y-%m-%d"
+    zone: str = ""
     codes: dict[str, str] = {}
+    also: dict[str, str] = {}
     yes: str = "Y"
     no: str = "N"
     filled: str = ""
@@ -69,6 +76,8 @@ class Pair(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     fields: tuple[Field, ...]
     always: dict[str, Any] = {}
+    # What a resource has that begins as a row; later it is whatever it was made here.
+    first: dict[str, Any] = {}
     absent: dict[str, Any] = {}
     # How a resource is over whose row is gone: nothing of a chart is deleted; null takes away.
     ended: dict[str, Any] = {}
@@ -128,3 +137,7 @@ def _check(source: Source, pair: Pair) -> None:
                 raise Invalid(f"{path[:80]!r} is no path such as name[0].family.", place=where)
         if field.as_ == "link" and source.of_table(field.table) is None:
             raise Invalid(f"No pair moves the table {field.table[:64]!r}.", place=where)
+        if field.as_ == "moment" and field.zone not in available_timezones():
+            raise Invalid(f"There is no zone {field.zone[:64]!r}.", place=where)
+        if not set(field.also.values()) <= set(field.codes):
+            raise Invalid("`also` leads to a code that `codes` does not have.", place=where)

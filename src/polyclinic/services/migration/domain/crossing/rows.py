@@ -4,13 +4,15 @@ import re
 import uuid
 from collections.abc import Mapping
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from polyclinic.contracts.appointments import elsewhere_id
 from polyclinic.services.migration.domain.crossing.pairs import PATH, Field, Pair
 
 Columns = dict[str, str]
@@ -22,8 +24,12 @@ Back = Mapping[tuple[str, str, str], str]
 _NAMES = uuid.UUID("5e1d7c0a-92f4-4a57-8a0e-3c2f6b8d4e10")  # ours, for rows of old systems
 
 
+# The type whose owner is not records: who is where and when (decisions/0034).
+BOOKING = "Appointment"
 # The reason for what waits until its patient is known to the old system.
 UNKNOWN = "the old system does not know whom"
+# The reasons for what waits until somebody leaves a time.
+TAKEN, BUSY = "the time is taken", "the patient has another visit then"
 
 
 class Refused(ValueError):
@@ -37,6 +43,13 @@ class Refused(ValueError):
 def resource_id(system: str, table: str, key: object) -> str:
     """The same row always has the same id."""
     return str(uuid.uuid5(_NAMES, f"{system}|{table}|{key}"))
+
+
+def name_of(system: str, pair: Pair, key: object) -> str:
+    """The id of the row's resource; that of a booking is its owner's to give."""
+    if pair.type == BOOKING:
+        return str(elsewhere_id(key_system(system, pair.table), str(key)))
+    return resource_id(system, pair.table, key)
 
 
 def key_system(system: str, table: str) -> str:
@@ -75,7 +88,8 @@ def laid(system: str, pair: Pair, key: object, found: Columns, links: Links,
     Raises Refused.
     """
     resource: Resource = deepcopy(base) if base is not None else {"resourceType": pair.type}
-    for path, value in pair.always.items():
+    constant = pair.always if base is not None else {**pair.first, **pair.always}
+    for path, value in constant.items():
         _put(resource, path, value)
     _put(resource, f"identifier[system={key_system(system, pair.table)}].value", str(key))
     for field in pair.fields:
@@ -91,6 +105,9 @@ def _lay(resource: Resource, field: Field, text: str | None, links: Links) -> No
         path, value = field.other, text
     else:
         value = _forward(field, text, links)
+        kept = read_path(resource, path)
+        if text is not None and field.also.get(str(kept)) == text:
+            value = kept  # more exactly what the row says
     for left in filter(None, {field.path, field.other} - {path if value is not None else ""}):
         _take(resource, left)
     if value is not None:
@@ -127,9 +144,9 @@ def back(pair: Pair, resource: Resource, links: Back) -> Columns:
 
 
 def told(pair: Pair, resource: Resource) -> list[Any]:
-    """What the resource says in each place that goes back into a column."""
+    """What the resource says in each place that goes back into a column, as finely as it does."""
     return [
-        read_path(resource, path)
+        _code_of(field, read_path(resource, path))
         for field in pair.fields if field.returns
         for path in filter(None, (field.path, field.other))
     ]  # fmt: skip
@@ -177,6 +194,27 @@ def _code(field: Field, text: str) -> str:
     return field.codes[text]
 
 
+def _code_of(field: Field, value: Any) -> Any:
+    """A code that the old system does not tell from another is that one; the rest as it is."""
+    return field.codes[field.also[value]] if str(value) in field.also else value
+
+
+def _moment(field: Field, text: str) -> str:
+    """Raises Refused for what that clock never shows, or what would come back otherwise."""
+    try:
+        found = datetime.strptime(text, field.form).replace(tzinfo=ZoneInfo(field.zone))
+    except ValueError:
+        raise Refused(field.column, "no time") from None
+    there = found.astimezone(UTC)
+    if _shown(field, there) != text:
+        raise Refused(field.column, "no time")
+    return f"{there:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _shown(field: Field, moment: datetime) -> str:
+    return moment.astimezone(ZoneInfo(field.zone)).strftime(field.form)
+
+
 def _flag(field: Field, text: str) -> bool:
     if text not in (field.yes, field.no):
         raise Refused(field.column, "unknown code")
@@ -191,6 +229,7 @@ _FORWARD = {
     "text": lambda _, text: text,
     "copy": lambda _, text: text,
     "date": _date,
+    "moment": _moment,
     "number": _number,
     "code": _code,
     "flag": _flag,
@@ -198,24 +237,52 @@ _FORWARD = {
 
 
 def _backward(field: Field, value: Any, links: Back) -> str:
-    if field.as_ == "date":
-        try:
-            return datetime.fromisoformat(str(value)[:10]).strftime(field.form)
-        except ValueError:
-            raise Refused(field.column, "no whole date") from None
-    if field.as_ == "code":
-        names = [name for name, code in field.codes.items() if code == value]
-        if not names:
-            raise Refused(field.column, "the old system has no such code")
-        return names[0]
-    if field.as_ == "flag":
-        return field.yes if value is True else field.no
     if field.as_ == "link":
         found = links.get((field.table, field.by, str(value)))
         if found is None:
             raise Refused(field.column, UNKNOWN)
         return found
-    return str(value).strip()
+    spoken = _BACKWARD.get(field.as_)
+    return spoken(field, value) if spoken else str(value).strip()
+
+
+def _date_back(field: Field, value: Any) -> str:
+    try:
+        return datetime.fromisoformat(str(value)[:10]).strftime(field.form)
+    except ValueError:
+        raise Refused(field.column, "no whole date") from None
+
+
+def _code_back(field: Field, value: Any) -> str:
+    meant = _code_of(field, value)
+    names = [name for name, code in field.codes.items() if code == meant]
+    if not names:
+        raise Refused(field.column, "the old system has no such code")
+    return names[0]
+
+
+def _flag_back(field: Field, value: Any) -> str:
+    return field.yes if value is True else field.no
+
+
+def _moment_back(field: Field, value: Any) -> str:
+    try:
+        moment = datetime.fromisoformat(str(value))
+        text = _shown(field, moment)
+        is_told = datetime.fromisoformat(_moment(field, text)) == moment
+    except ValueError:  # Refused, too: an hour that their clock shows twice, or never
+        text, is_told = "", False
+    if not is_told:
+        raise Refused(field.column, "the old system has no such time")
+    return text
+
+
+_BACKWARD = {
+    "date": _date_back,
+    "moment": _moment_back,
+    "code": _code_back,
+    "flag": _flag_back,
+}
 
 
 def _steps(path: str) -> list[tuple[str, str]]:

@@ -1,0 +1,129 @@
+"""Appointments, where bookings are kept: read as FHIR, taken in by their owner's own door."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from polyclinic.contracts.appointments import elsewhere_id
+from polyclinic.foundation import ids
+from polyclinic.foundation.errors import Unavailable
+from polyclinic.foundation.service import Running
+from polyclinic.services.migration.domain.crossing import BUSY, TAKEN
+from polyclinic.services.migration.gateways.batches import (
+    Ask,
+    Headers,
+    Resource,
+    Said,
+    by_batches,
+    token_of,
+)
+from polyclinic.standards.fhir import codec
+
+STEP_MINUTES = 5  # appointments keeps no finer time; what it would round is not taken over
+VISIT_SYSTEM = "urn:polyclinic:visit-type"
+_REASONS = {
+    "PlaceTaken": TAKEN,
+    "AlreadyThere": BUSY,
+    "Anothers": "it was another patient's before",
+    "NotOffered": "the clinic has none such",
+    "NotYet": "it has not begun yet",
+    "WrongState": "its state here does not allow it",
+}
+
+
+class Bookings:
+    """Asks appointments; raises Unavailable while it does not answer."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def ask(self, asks: Sequence[Ask]) -> list[Said]:
+        said: dict[int, Said] = {}
+        reads = [n for n, ask in enumerate(asks) if ask.resource is None]
+        answers = await by_batches(self._running, self._read, [asks[n] for n in reads])
+        said.update(zip(reads, answers, strict=True))
+        waiting = [n for n in range(len(asks)) if n not in said]
+        while waiting:
+            for n in waiting:
+                said[n] = await self._take_in(asks[n])
+            # Others may have left meanwhile what these did not get.
+            late = [n for n in waiting if said[n].reason in (TAKEN, BUSY)]
+            waiting = late if len(late) < len(waiting) else []
+        return [said[n] for n in range(len(asks))]
+
+    async def _read(self, headers: Headers, content: bytes) -> httpx.Response:
+        return await self._running.peers.send(
+            "appointments", "POST", "/fhir", headers=headers, content=content
+        )
+
+    async def _take_in(self, ask: Ask) -> Said:
+        """Each request has a key of its own: the row's number makes it the same booking."""
+        assert ask.resource is not None
+        booking = _booking(ask, ask.resource)
+        if place := _between_steps(booking):
+            return Said(422, 0, None, place, f"no multiple of {STEP_MINUTES} minutes")
+        headers = {**await token_of(self._running), "content-type": "application/json"}
+        answer = await self._running.peers.send(
+            "appointments",
+            "POST",
+            "/appointments/elsewhere",
+            headers={**headers, "idempotency-key": ids.new_id()},
+            content=codec.encode(booking),
+        )
+        if answer.status_code == 401:
+            self._running.tokens.forget()
+        if answer.status_code in (401, 403, 429) or answer.status_code >= 500:
+            raise Unavailable("Appointments does not answer.", place="appointments")
+        value = codec.decode(answer.content)
+        if answer.is_success:
+            return Said(answer.status_code, value["appointment"]["version"], None)
+        kind = str(value.get("kind"))
+        if kind == "TooManyRaces":
+            raise Unavailable("Appointments has too much to do.", place="appointments")
+        reason = _REASONS.get(kind, "refused by appointments")
+        return Said(answer.status_code, 0, None, str(value.get("place") or ""), reason)
+
+
+def _booking(ask: Ask, resource: Resource) -> dict[str, Any]:
+    """What the old system says of it; what its rows do not have stays as it is here."""
+    source, key = ask.row
+    people = _all(resource, "participant")
+    actors = [str(each.get("actor", {}).get("reference", "")) for each in people]
+    codings = [c for each in _all(resource, "serviceType") for c in _all(each, "coding")]
+    minutes = resource.get("minutesDuration")
+    booking = {
+        "source": source,
+        "key": key,
+        "patient": _first(actors, "Patient/"),
+        "practitioner": _first(actors, "Practitioner/"),
+        "site": _first(actors, "Location/") or None,
+        "start": resource.get("start", ""),
+        "minutes": minutes,
+        "visit_type": next((c["code"] for c in codings if c.get("system") == VISIT_SYSTEM), ""),
+        "status": resource.get("status"),
+        "reason": next((each.get("text", "") for each in _all(resource, "reasonCode")), ""),
+        "comment": resource.get("comment", ""),
+        "version": ask.if_match,
+    }
+    is_from_here = ask.id != str(elsewhere_id(source, key))
+    return {**booking, "appointment": ask.id} if is_from_here else booking
+
+
+def _between_steps(booking: dict[str, Any]) -> str:
+    """Which time of it, if one is; empty times are the owner's to refuse."""
+    if booking["minutes"] is None or not booking["start"]:
+        return ""
+    if booking["minutes"] % STEP_MINUTES:
+        return "minutes"
+    moment = datetime.fromisoformat(booking["start"])
+    return "start" if moment.timestamp() % (60 * STEP_MINUTES) else ""
+
+
+def _first(references: Sequence[str], start: str) -> str:
+    return next((each for each in references if each.startswith(start)), "")
+
+
+def _all(value: Resource, name: str) -> list[Any]:
+    return value.get(name) or []
