@@ -24,7 +24,12 @@ from polyclinic.foundation import clock
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 from polyclinic.services.identity.domain.tokens import Holder, access_claims, sign_access
+from polyclinic.services.insights.reactions import TYPES, VISIT
 
+LAST_HEARD = """
+    SELECT coalesce(max(seq), 0) AS seq FROM records.feed_entry
+    WHERE split_part(subject, '/', 1) = ANY ($1)
+"""
 _numbers = itertools.count(1)
 T = TypeVar("T")
 
@@ -104,9 +109,12 @@ class House:
             await connection.close()
 
     async def rested(self, seconds: float = 30) -> None:
-        """Until nothing waits to be scored any more, and what was told has been noted."""
+        """Until nothing waits to be scored any more, and what was told has been noted.
+
+        Of what insights does not listen to it hears with the next that it does, or 15 s later.
+        """
         await until(self._numbered, seconds)
-        last = await self.sql("SELECT seq FROM records.feed")
+        last = await self.sql(LAST_HEARD, [*TYPES, VISIT])
         await until(lambda: self._noted(last[0]["seq"]), seconds)
         await until(self._done, seconds)
 
