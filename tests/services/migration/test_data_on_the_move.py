@@ -236,6 +236,29 @@ async def test_what_is_of_somebody_whom_the_old_system_never_had_is_not_its(worl
     assert (await world.reasons())["allergies", "mrn", "the old system does not know whom"] == 0
 
 
+async def test_what_is_of_a_known_patient_and_leads_elsewhere_too_is_not_dropped(world: World):
+    """One link that the old system could not follow made it a stranger's: nobody saw it again."""
+    prescriber = "{column: prescriber, path: informationSource.display}"
+    reason = '{column: prescriber, path: "reasonReference[0].reference", as: link, table: problems}'
+    assert prescriber in MOVING
+    reworded = MOVING.replace(prescriber, reason)
+    await data.set_up(world.passage, ADMIN, reworded, world.old.url, None)
+    await world.begin("forward", "patients", "problems")
+    await world.begin("both", "meds")
+    await world.settle()
+    (key,), _ = world.first_patients(1)
+    subject = {"reference": f"Patient/{world.resource('patients', key)}"}
+    problem = {"resourceType": "Condition", "id": str(uuid.uuid4()), "subject": subject}
+    await world.put(problem)
+    drug = {
+        "resourceType": "MedicationStatement", "id": str(uuid.uuid4()), "subject": subject,
+        "status": "active", "medicationCodeableConcept": {"text": "Zinc"},
+        "reasonReference": [{"reference": f"Condition/{problem['id']}"}],
+    }  # fmt: skip
+    await world.put(drug)
+    await world.until_aside("meds", "prescriber", "the old system does not know whom", 1)
+
+
 async def test_both_sides_changed_is_for_a_person_to_decide(world: World):
     await world.begin("forward", "patients")
     await world.settle()

@@ -89,14 +89,14 @@ async def _carry(
 async def _is_a_strangers(
     way: Way, tx: Transaction, pair: Pair, resource: dict[str, Any], links: Back
 ) -> bool:
-    """Whether it is of somebody whom the old system never had: then it is not its.
+    """Whether it is of a patient whom the old system never had: then it is not its.
 
     Who was put aside is no stranger: what is theirs waits with them. Nor is who may go there yet:
     another owner tells of them in its own time.
     """
     going = await _going_back(way)
     for field, target, reference in _references(way, pair, resource):
-        if (field.table, field.by, reference) in links:
+        if target.type != "Patient" or (field.table, field.by, reference) in links:
             continue
         if pair.type == BOOKING and target.name in going:
             continue
