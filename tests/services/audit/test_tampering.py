@@ -132,7 +132,8 @@ OWN = {
         "audit.entry, row \\d+ to \\d+: was cut off",
     ),
     "an inserted row": (
-        "INSERT INTO audit.entry SELECT max(seq) + 1, source, 0, 1, 1, min(at), 1, '', sha256('x'),"
+        "INSERT INTO audit.entry SELECT (SELECT max(seq) + 1 FROM audit.entry), source, 0, 1, 1,"
+        " min(at), 1, '', sha256('x'),"
         ' \'{"source":"x","generation":0,"tx":1,"position":1,"at":"2026-01-01T00:00:00Z"}\''
         " FROM audit.entry WHERE source = 'records.access' GROUP BY source",
         "audit.entry, row \\d+: was changed",
