@@ -13,6 +13,8 @@ from polyclinic.demo.legacy import Settings, legacy_clinic, traffic
 
 # Tests are imported one by one, not as a package; what they share lies beside them.
 sys.path.insert(0, str(Path(__file__).parent))
+from old_clinics import OldPostgres, OldSqlite
+
 TODAY = date(2026, 3, 3)
 
 
@@ -35,3 +37,15 @@ async def harbor(tmp_path_factory):
         await traffic.lived(client, steps, lambda at: now.__setitem__(0, at))
     app.state.clinic.close()
     return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def either_old(request, new_database, tmp_path: Path, monkeypatch):
+    """The old clinic's database: a file, and then a PostgreSQL."""
+    if request.param == "sqlite":
+        old = OldSqlite(tmp_path, 400)
+    else:
+        old = OldPostgres(await new_database(), tmp_path, 400)
+        monkeypatch.setenv("PGPASSFILE", str(old.passfile))
+    yield old
+    old.close()

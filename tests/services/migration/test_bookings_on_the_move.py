@@ -11,7 +11,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from booking_world import Desks, instant, open_desks, wall
 from moving_world import ADMIN, MOVING
-from old_clinics import OldPostgres, OldSqlite
 
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.services.appointments.domain.problems import PlaceTaken
@@ -20,16 +19,10 @@ from polyclinic.services.migration.actions import data, moving
 TAKEN = ("appts", "start", "the time is taken")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def desks(request, assembled, new_database, tmp_path: Path, monkeypatch):
-    if request.param == "sqlite":
-        old = OldSqlite(tmp_path, 400)
-    else:
-        old = OldPostgres(await new_database(), tmp_path, 400)
-        monkeypatch.setenv("PGPASSFILE", str(old.passfile))
-    async with open_desks(assembled, old) as opened:
+@pytest.fixture
+async def desks(assembled, either_old):
+    async with open_desks(assembled, either_old) as opened:
         yield opened
-    old.close()
 
 
 async def until_idle(way) -> None:

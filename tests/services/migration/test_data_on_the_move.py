@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from moving_world import ADMIN, MOVING, World, open_world
-from old_clinics import OldPostgres, OldSqlite
+from old_clinics import OldSqlite
 
 from polyclinic.demo.legacy import kept
 from polyclinic.foundation.errors import Invalid, Unavailable
@@ -22,16 +22,10 @@ from polyclinic.services.migration.domain.old_address import check_address
 from polyclinic.services.migration.gateways.old_database import open_rows
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def world(request, assembled, new_database, tmp_path: Path, monkeypatch):
-    if request.param == "sqlite":
-        old = OldSqlite(tmp_path, 400)
-    else:
-        old = OldPostgres(await new_database(), tmp_path, 400)
-        monkeypatch.setenv("PGPASSFILE", str(old.passfile))
-    async with open_world(assembled, old) as opened:
+@pytest.fixture
+async def world(assembled, either_old):
+    async with open_world(assembled, either_old) as opened:
         yield opened
-    old.close()
 
 
 async def test_all_rows_are_moved_or_put_aside_with_a_reason_and_both_sides_agree(world: World):
