@@ -67,7 +67,7 @@ async def test_the_last_button_pressed_twice_books_once(portal_door: Door, maria
 
 async def test_first_openings_stand_on_the_second_page_soonest_first(maria: Visitor):
     page = (await maria.get(await _to_times(maria))).text
-    values = re.findall(r'name="opening" id="[^"]*" value="(\S+)', page)
+    values = _offered(page)
     assert len(values) > 5
     assert values == sorted(values)
     assert "Times are shown in Eastern time" in page
@@ -117,6 +117,24 @@ async def test_nobody_is_in_two_places_and_is_told_so_as_you(portal_door: Door, 
     assert page.status_code == 409
     assert "You already have an appointment at this time." in page.text
     assert "Choose another time below" in page.text
+
+
+def _offered(page: str) -> list[str]:
+    return re.findall(r'name="opening" id="[^"]*" value="(\S+)', page)
+
+
+async def test_a_time_at_which_a_patient_is_elsewhere_is_not_offered(
+    portal_door: Door, maria: Visitor
+):
+    times = await _to_times(maria)
+    late = _offered((await maria.get(times)).text)[-1]  # far enough away to be moved
+    across = datetime.fromisoformat(late) + timedelta(minutes=5)
+    portal_door.appointments.found.append(visit("a1", "maria", across))
+    assert late not in _offered((await maria.get(times)).text)
+    moving = (await maria.get("/visits/a1/change")).headers["location"]
+    assert late in _offered((await maria.get(moving)).text), "it is in nobody's way but its own"
+    portal_door.appointments.found[:] = [visit("a1", "maria", across, status="cancelled")]
+    assert late in _offered((await maria.get(times)).text)
 
 
 async def test_nothing_chosen_is_an_error_by_the_field(maria: Visitor):

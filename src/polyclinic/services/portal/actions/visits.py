@@ -56,6 +56,7 @@ class Wanted:
     visit_type: str
     clinician: str
     begins: date | None
+    moves: str | None = None  # the visit for which another time is looked for
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ async def setup_of(portal: Portal, session: Session) -> Setup:
 async def find_times(
     portal: Portal, session: Session, setup: Setup, wanted: Wanted, now: datetime
 ) -> Times:
-    """Openings of all who offer this kind of visit, or of one of them; never of a day gone by."""
+    """Openings of all who offer this kind of visit, or of one of them; never of a day gone by.
+
+    A patient is offered no time at which another visit of theirs stands; staff may book across.
+    """
     token = session.tokens.access
     offering = setup.offering(wanted.visit_type)
     if setup.visit_type(wanted.visit_type) is None:
@@ -118,12 +122,14 @@ async def find_times(
         clinicians=(clinician,) if clinician else (),
         limit=OPENINGS_ASKED,
     )
+    is_staff = session.role != "patient"
     found, named = await asyncio.gather(
         answered(portal, NAME, portal.appointments.openings(token, asked)),
         people(portal, token, offering),
     )
-    is_staff = session.role != "patient"
-    listed = by_day(portal, setup, found, named, is_staff=is_staff)
+    mine = [] if is_staff else await answered(portal, NAME, portal.appointments.mine(token))
+    free = rules.clear_of(found, mine, wanted.moves)
+    listed = by_day(portal, setup, free, named, is_staff=is_staff)
     return Times(named, listed, offering, clinician, zone, today, begins)
 
 

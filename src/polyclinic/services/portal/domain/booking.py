@@ -195,6 +195,16 @@ def coming_up(found: Sequence[Appointment], now: datetime) -> list[Appointment]:
     return sorted(ahead, key=lambda a: (a.start, a.id))
 
 
+def clear_of(
+    openings: Sequence[Opening], mine: Sequence[Appointment], moved: str | None = None
+) -> list[Opening]:
+    """Openings at times at which a patient is nowhere else; a visit being moved is in no way."""
+    taken = [(a.start, a.end) for a in mine if a.is_standing and a.id != moved]
+    return [
+        o for o in openings if not any(o.start < end and start < o.end for start, end in taken)
+    ]
+
+
 def over(found: Sequence[Appointment], now: datetime) -> list[Appointment]:
     """What is past or will not take place, newest first."""
     ahead = {a.id for a in coming_up(found, now)}

@@ -153,6 +153,7 @@ async def _times(
         draft.visit_type,
         asked.get("clinician", draft.clinician),
         times.read_day(asked.get("from", "")),
+        draft.moves,
     )
     setup = await visits.setup_of(at_work, signed.session)
     found = await visits.find_times(at_work, signed.session, setup, wanted, now)
