@@ -114,6 +114,17 @@ async def test_a_busy_platform_is_asked_again():
     assert len(platform.ledger) == len(bundles()) + 1, "the charts, and a stay written by hand"
 
 
+async def test_a_stay_that_cannot_be_looked_for_now_is_looked_for_again():
+    platform = Platform()
+    path = f"/fhir/Encounter/{stay.ID}"
+    platform.fails[path] = [httpx.Response(503, headers={"retry-after": "0"})]
+    await run(platform)
+    assert path.removeprefix("/fhir/") in platform.kept
+    platform.fails[path] = [httpx.Response(500, text="it broke")]
+    with pytest.raises(NotSeeded, match=f"{path} answered 500: it broke"):
+        await run(platform)
+
+
 async def test_a_refused_bundle_is_reported_with_the_reason():
     platform = Platform()
     refusal = {"status": "refused", "resources": 0, "refused": [{"reason": "Patient.birthDate"}]}

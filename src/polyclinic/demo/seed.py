@@ -98,10 +98,12 @@ async def _import(client: httpx.AsyncClient, token: str, source: str, line: byte
 
 async def _stay(client: httpx.AsyncClient, token: str) -> None:
     """Her days in hospital stay what they were at the first seed."""
-    headers = {"authorization": f"Bearer {token}"}
-    known = await client.get(f"/fhir/Encounter/{stay.ID}", headers=headers)
+    path = f"/fhir/Encounter/{stay.ID}"
+    known = await _ask(client, token, "GET", path)
     if known.status_code == 404:
         await _import(client, token, "stay.py", stay.bundle(clock.today()))
+    elif not known.is_success and known.status_code != 410:  # deleted by hand
+        raise NotSeeded(f"The demo clinic could not be seeded: {_refusal(path, known)}")
 
 
 async def _week(client: httpx.AsyncClient, operator_token: OperatorToken) -> None:
@@ -168,17 +170,34 @@ async def _post(
     content: bytes,
     headers: dict[str, str] | None = None,
 ) -> httpx.Response:
-    """Repeats what was answered with "not now": each of these requests may be sent twice."""
-    sent = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-    sent |= headers or {}
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        answer = await client.post(path, content=content, headers=sent, timeout=TIMEOUT_SECONDS)
-        if answer.is_success:
-            return answer
+    """Each of these requests may be sent twice."""
+    sent = {"content-type": "application/json", **(headers or {})}
+    answer = await _ask(client, token, "POST", path, content=content, headers=sent)
+    if not answer.is_success:
+        raise NotSeeded(f"The demo clinic could not be seeded: {_refusal(path, answer)}")
+    return answer
+
+
+async def _ask(
+    client: httpx.AsyncClient,
+    token: str,
+    method: str,
+    path: str,
+    *,
+    content: bytes = b"",
+    headers: dict[str, str] | None = None,
+) -> httpx.Response:
+    """Repeats what was answered with "not now"."""
+    sent = {"authorization": f"Bearer {token}", **(headers or {})}
+    attempt = 1
+    while True:
+        answer = await client.request(
+            method, path, content=content, headers=sent, timeout=TIMEOUT_SECONDS
+        )
         if answer.status_code not in {429, 503} or attempt == ATTEMPTS_MAX:
-            raise NotSeeded(f"The demo clinic could not be seeded: {_refusal(path, answer)}")
+            return answer
+        attempt += 1
         await asyncio.sleep(_pause(answer))
-    raise NotSeeded
 
 
 def _pause(answer: httpx.Response) -> float:

@@ -200,9 +200,7 @@ def clear_of(
 ) -> list[Opening]:
     """Openings at times at which a patient is nowhere else; a visit being moved is in no way."""
     taken = [(a.start, a.end) for a in mine if a.is_standing and a.id != moved]
-    return [
-        o for o in openings if not any(o.start < end and start < o.end for start, end in taken)
-    ]
+    return [o for o in openings if not any(o.start < end and start < o.end for start, end in taken)]
 
 
 def over(found: Sequence[Appointment], now: datetime) -> list[Appointment]:
