@@ -9,8 +9,10 @@ from pathlib import Path
 from effects_house import House, open_house
 from test_effects_of_messages import CHANNEL, pid, raw, rested, sent
 
-LAG_MAX_SECONDS = 0.05  # what the house allows an import, too
-RESULTS = 400
+# Five times what the house allows an import, and results enough to pass it if they were translated
+# in one turn: 0.13 s beside the loop, 0.6 s in it.
+LAG_MAX_SECONDS = 5 * 0.05
+RESULTS = 1600
 
 
 def long_result(number: str) -> bytes:
@@ -43,17 +45,17 @@ async def lag() -> AsyncIterator[list[float]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_four_hundred_results_in_one_message_leave_the_loop_free(
+async def test_many_results_in_one_message_leave_the_loop_free(
     postgres_url: str, key_file: Path
 ) -> None:
     async with open_house(postgres_url, key_file, "records", workers=2) as house:
         await _opened(house)
         await rested(house, await sent(house, raw("ADT^A04", pid("L1", "Long^Lena"))), "done")
         content = long_result("L1")
-        assert len(content) > 30_000
+        assert len(content) > 120_000
         async with lag() as longest:
             await rested(house, await sent(house, content), "done")
-        assert len(await house.found("Observation?code=2399-1")) == 1
+        assert len(await house.found("Observation?code=3599-1")) == 1
         assert longest[0] <= LAG_MAX_SECONDS, longest
 
 
