@@ -209,3 +209,18 @@ def _tab_to(seen: Seen, text: str) -> None:
         if text in (seen.page.evaluate("document.activeElement.textContent") or ""):
             return
     raise AssertionError(f"The keyboard does not reach {text!r}.")
+
+
+def test_what_is_wrong_with_a_page_is_seen(desk: Seen):
+    desk.sign_in("patient")
+    desk.page.evaluate(
+        """() => {
+          const wrong = document.createElement("div");
+          wrong.id = "wrong";
+          [wrong.style.color, wrong.style.background] = ["#bbb", "#eee"];
+          wrong.textContent = "Hardly to be read";
+          document.querySelector("main").append(wrong, document.createElement("img"));
+        }"""
+    )
+    assert {rule for rule, _ in desk.violations()} >= {"color-contrast", "image-alt"}
+    assert ("color-contrast", "#wrong") in desk.violations(colors_only=True)
