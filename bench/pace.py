@@ -123,14 +123,16 @@ class Crowd:
     async def _keep(self, pace: Pace) -> None:
         until, used = pace.began + pace.seconds, time.process_time()
         while (now := time.perf_counter()) < until:
-            wanted = min(now - pace.began, pace.seconds) * pace.rate
-            while pace.sent < wanted:
-                due = pace.began + pace.sent / pace.rate
-                pace.late = max(pace.late, now - due)
-                pace.sent += 1
-                self._send(pace, due)
+            self._send_due(pace, now)
             await asyncio.sleep(TICK)
+        self._send_due(pace, until)  # what fell due while the machine stood still
         pace.cpu = time.process_time() - used
+
+    def _send_due(self, pace: Pace, now: float) -> None:
+        while (due := pace.began + pace.sent / pace.rate) < now:
+            pace.late = max(pace.late, time.perf_counter() - due)
+            pace.sent += 1
+            self._send(pace, due)
 
     def _send(self, pace: Pace, due: float) -> None:
         self._number += 1

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,7 +17,7 @@ from bench.load import Load, Pressure, drive, drive_whole, request, save_job
 from bench.platform import own_platform
 from bench.server import Server
 
-from bench import billing, bookings, hl7v2, logged, mllp, storage
+from bench import billing, bookings, hl7v2, logged, mllp, pace, storage
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -229,3 +230,13 @@ def test_requests_go_when_they_are_due_and_each_is_accounted_for(tmp_path, platf
     assert first["statuses"] == {"200": 50}
     assert first["lost"] == second["lost"] == 0
     assert first["p99"] >= first["p50"] > 0
+
+
+async def test_what_falls_due_while_the_machine_stands_still_is_asked_too(tmp_path, monkeypatch):
+    job = save_job(tmp_path / "job", [request("GET", "/", "127.0.0.1")])
+    crowd, plan = pace.Crowd(job, 0, 0), pace.Pace(50, 0.2, began=time.perf_counter())
+    due = []
+    monkeypatch.setattr(crowd, "_send", lambda _, at: due.append(at - plan.began))
+    monkeypatch.setattr(pace, "TICK", 0.3)
+    await crowd._keep(plan)
+    assert due == pytest.approx([n / 50 for n in range(10)])
