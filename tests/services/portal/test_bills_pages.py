@@ -62,7 +62,9 @@ async def test_what_insurance_has_not_decided_is_not_yours_to_pay(
     line = Line(day=clock.now().date(), title="Visit", charged=10_000, waiting=10_000, share=0)
     portal_door.billing.lines = (line,)
     page = (await maria.get("/bills")).text
-    assert "You owe nothing" in page
+    assert "You owe nothing yet" in page
+    assert re.search(r"Your insurance still decides about <b[^>]*>\$100\.00", page)
+    assert "Everything is paid" not in page
     assert "Insurance still decides" in page
     assert "/bills/pay" not in page
 

@@ -62,6 +62,11 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
         """What is not yet paid or decided; the rest is history."""
         return tuple(each for each in self.lines if each.left or each.waiting)
 
+    @property
+    def waiting(self) -> int:
+        """What insurance has not decided yet: a part of it may come to be owed."""
+        return sum(each.waiting for each in self.lines)
+
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """A bill that was sent, as it was then."""
