@@ -39,7 +39,8 @@ def visits() -> tuple[Visit, ...]:
     """A visit or two for everybody, spread over the clinicians."""
     rows = (
         (0, people.ANA_RUIZ, "follow-up", 2, "Blood pressure check"),
-        (0, people.PRIYA_NAIR, "diabetes-review", 9, "Yearly diabetes review"),
+        # Days ahead: within a day nobody could try here how a visit is moved or cancelled.
+        (0, people.PRIYA_NAIR, "diabetes-review", 30, "Yearly diabetes review"),
         (1, people.LENA_WONG, "first-visit", 1, "New patient"),
         (2, people.ANA_RUIZ, "follow-up", 5, "Results of last week"),
         (3, people.LENA_WONG, "follow-up", 6, "Sore throat"),
