@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Tests are imported one by one, not as a package; what all share lies beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
+from databases import database, in_database, run
 from polyclinic.foundation import migrations
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.postgres import EmbeddedPostgres
@@ -105,13 +108,13 @@ async def new_database(postgres_url: str) -> AsyncIterator[NewDatabase]:
 
     async def make() -> str:
         name = f"test_{next(_numbers)}"
-        await run_sql(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
+        await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
         made.append(name)
         return in_database(postgres_url, name)
 
     yield make
     for name in made:
-        await run_sql(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -133,7 +136,7 @@ async def database_of(new_database: NewDatabase, root_key: RootKey) -> AsyncIter
 
 @pytest.fixture
 def assembled(
-    new_database: NewDatabase, key_file: Path
+    postgres_url: str, key_file: Path
 ) -> Callable[..., AbstractAsyncContextManager[object]]:
     """`async with assembled("records", "identity") as process:` — services on a new database."""
 
@@ -142,23 +145,12 @@ def assembled(
         from polyclinic.assembly.process import assemble
         from polyclinic.foundation.settings import Platform
 
-        platform = Platform(database_url=await new_database(), key_file=str(key_file))
-        async with assemble(platform, names, environ) as process:
-            yield process
+        async with database(postgres_url, key_file, names) as url:
+            platform = Platform(database_url=url, key_file=str(key_file))
+            async with assemble(platform, names, environ) as process:
+                yield process
 
     return start
-
-
-async def run_sql(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def in_database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def as_role(url: str, role: str, password: str) -> str:

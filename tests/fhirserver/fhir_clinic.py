@@ -4,16 +4,16 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
-import asyncpg
 import httpx
 
-from polyclinic.assembly.process import assemble
+from databases import database
+from polyclinic.assembly.process import Process, assemble
 from polyclinic.fhirserver.door import FhirServer
 from polyclinic.foundation import telemetry
 from polyclinic.foundation.caller import Caller
@@ -195,32 +195,23 @@ async def open_clinic(
     postgres_url: str, key_file: Path, *, beside: Clinic | None = None
 ) -> AsyncIterator[Clinic]:
     """A clinic on a new database, or a second process on that of another."""
-    name = f"clinic_{uuid.uuid4().hex}"
-    url = beside.url if beside else urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    if beside is None:
-        await _sql(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
+    new = database(postgres_url, key_file, ("records",))
     log_bug = telemetry.log_bug
     telemetry.log_bug = note_bug  # the log names no cause, because it may quote a patient
     try:
-        async with assemble(platform, ("records",), {}) as process:
-            running = process.running["records"]
+        async with nullcontext(beside.url) if beside else new as url, _process(url, key_file) as at:
+            running = at.running["records"]
             clinic = Clinic(running.state, running.database, App(running), url)
             running.callers = clinic  # pyright: ignore[reportAttributeAccessIssue]
             async with clinic.client:
                 yield clinic
     finally:
         telemetry.log_bug = log_bug
-        if beside is None:
-            await _sql(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-async def _sql(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+def _process(url: str, key_file: Path) -> AbstractAsyncContextManager[Process]:
+    platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
+    return assemble(platform, ("records",), {})
 
 
 async def together(*asks: Any) -> list[Any]:

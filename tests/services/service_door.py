@@ -2,17 +2,16 @@
 
 import itertools
 import time
-import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
 
+from databases import database
 from polyclinic.assembly.process import assemble
 from polyclinic.foundation import jose
 from polyclinic.foundation.caller import Caller
@@ -110,17 +109,13 @@ async def at_work(
 ) -> AsyncIterator[tuple[Any, str]]:
     """A service on a new database, or a second process on that of another door; and its address."""
     postgres_url, key_file = cluster
-    name = f"{service}_{uuid.uuid4().hex}"
-    url = beside.url if beside else urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    if beside is None:
-        await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    platform = Platform(database_url=url, key_file=str(key_file), public_url="http://clinic.test")
-    try:
+    new = database(postgres_url, key_file, (service,))
+    async with nullcontext(beside.url) if beside else new as url:
+        platform = Platform(
+            database_url=url, key_file=str(key_file), public_url="http://clinic.test"
+        )
         async with assemble(platform, (service,), environ) as process:
             yield process.running[service], url
-    finally:
-        if beside is None:
-            await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @asynccontextmanager
@@ -129,11 +124,3 @@ async def opened(door: ServiceDoor) -> AsyncIterator[None]:
     door.running.callers = door
     async with door.client:
         yield
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import httpx
 
+from databases import database
 from polyclinic.assembly.process import Process, assemble
 from polyclinic.cli.auditing import verify
 from polyclinic.cli.datafolder import operator_seed
@@ -188,25 +188,13 @@ def body_of(entry: dict[str, Any]) -> bytes:
 async def open_house(
     postgres_url: str, key_file: Path, anchors: Path, *names: str, **environ: str
 ) -> AsyncIterator[House]:
-    name = f"audit_{uuid4().hex}"
-    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    platform = Platform(database_url=url, key_file=str(key_file))
-    settings = {"POLYCLINIC_AUDIT_ANCHOR_FILE": str(anchors), **environ}
-    try:
-        async with assemble(platform, names or NAMES, settings) as process:
+    wanted = names or NAMES
+    async with database(postgres_url, key_file, wanted) as url:
+        platform = Platform(database_url=url, key_file=str(key_file))
+        settings = {"POLYCLINIC_AUDIT_ANCHOR_FILE": str(anchors), **environ}
+        async with assemble(platform, wanted, settings) as process:
             transport = httpx.ASGITransport(process.edge)  # pyright: ignore
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://clinic.test", timeout=60
             ) as client:
                 yield House(process, client, url, RootKey.read(key_file), anchors)
-    finally:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -95,9 +95,7 @@ async def test_the_accounting_is_the_simulated_truth(house):
 
 
 @pytest.mark.long
-async def test_the_accounting_of_ten_thousand_is_the_truth(
-    house, record_property
-):
+async def test_the_accounting_of_ten_thousand_is_the_truth(house, record_property):
     truth = await simulated(house, 10_000, seed=2, people=4)
     began = time.monotonic()
     told = await accounted(house, "Patient/s2-0")

@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
-from service_door import run
 
+from databases import database
 from polyclinic.assembly.process import Process, assemble
 from polyclinic.foundation import ids, jose
 from polyclinic.foundation.settings import Platform
@@ -63,20 +62,16 @@ class House:
 async def house(
     postgres_url: str, key_file: Path, services: tuple[str, ...] = ("identity", "records")
 ) -> AsyncIterator[House]:
-    name = f"house_{ids.new_uuid().hex}"
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    platform = Platform(database_url=url, key_file=str(key_file))
-    try:
-        async with assemble(platform, (*services, "billing"), {}) as process:
+    wanted = (*services, "billing")
+    async with database(postgres_url, key_file, wanted) as url:
+        platform = Platform(database_url=url, key_file=str(key_file))
+        async with assemble(platform, wanted, {}) as process:
             transport = httpx.ASGITransport(process.edge)  # pyright: ignore
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://clinic.test", timeout=60
             ) as client:
                 token = await _token(client, RootKey.read(key_file))
                 yield House(process, client, url, token)
-    finally:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 async def _token(client: httpx.AsyncClient, root: RootKey) -> str:

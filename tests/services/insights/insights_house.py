@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -19,6 +18,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from service_door import EVERYTHING, operator_token
 
+from databases import database
 from polyclinic.assembly.process import Process, assemble
 from polyclinic.foundation import clock
 from polyclinic.foundation.settings import Platform
@@ -147,25 +147,12 @@ async def open_house(
     public_url: str | None = None,
     **environ: str,
 ) -> AsyncIterator[House]:
-    name = f"insights_{uuid4().hex}"
-    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    platform = Platform(database_url=url, key_file=str(key_file), public_url=public_url)
     wanted = names or ("identity", "records", "insights")
-    try:
+    async with database(postgres_url, key_file, wanted) as url:
+        platform = Platform(database_url=url, key_file=str(key_file), public_url=public_url)
         async with assemble(platform, wanted, environ) as process:
             transport = httpx.ASGITransport(process.edge)  # pyright: ignore
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://clinic.test", timeout=60
             ) as client:
                 yield House(process, client, url, RootKey.read(key_file))
-    finally:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import httpx
 from integration_door import CHANNEL, message
-from service_door import EVERYTHING, operator_token, run
+from service_door import EVERYTHING, operator_token
 
+from databases import database
 from polyclinic.assembly.process import Process, assemble
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
@@ -143,13 +143,11 @@ class House:
 async def open_house(
     postgres_url: str, key_file: Path, *names: str, workers: int = 0
 ) -> AsyncIterator[House]:
-    name = f"effects_{uuid4().hex}"
-    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    platform = Platform(database_url=url, key_file=str(key_file))
-    environ = {"POLYCLINIC_INTEGRATION_WORKERS": str(workers)}
-    try:
-        async with assemble(platform, ("identity", "integration", *names), environ) as process:
+    wanted = ("identity", "integration", *names)
+    async with database(postgres_url, key_file, wanted) as url:
+        platform = Platform(database_url=url, key_file=str(key_file))
+        environ = {"POLYCLINIC_INTEGRATION_WORKERS": str(workers)}
+        async with assemble(platform, wanted, environ) as process:
             transport = httpx.ASGITransport(process.edge)  # pyright: ignore
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://clinic.test", timeout=60
@@ -158,8 +156,6 @@ async def open_house(
                 deployed = await house.send("POST", "/integration/channels", CHANNEL.encode())
                 assert deployed.is_success, deployed.text
                 yield house
-    finally:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def names_of(outcome: Outcome, kind: str) -> list[str]:

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
 
+from databases import database
 from polyclinic.assembly.process import Process, assemble
-from polyclinic.foundation import ids, jose
+from polyclinic.foundation import jose
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 from polyclinic.standards.hl7v2 import acknowledge, mllp, parse
@@ -176,15 +176,13 @@ class House:
 async def open_house(
     postgres_url: str, key_file: Path, *services: str, also: str = "", **environ: str
 ) -> AsyncIterator[House]:
-    name = f"outbound_{ids.new_uuid().hex}"
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    platform = Platform(database_url=url, key_file=str(key_file))
-    try:
+    wanted = services or SERVICES
+    async with database(postgres_url, key_file, wanted) as url:
+        platform = Platform(database_url=url, key_file=str(key_file))
         async with receiving() as receiver:
             ours = ",".join(filter(None, (receiver.url(""), also)))
             allowed = {"POLYCLINIC_INTEGRATION_OUTWARD_ALLOWED": ours}
-            async with assemble(platform, services or SERVICES, {**allowed, **environ}) as process:
+            async with assemble(platform, wanted, {**allowed, **environ}) as process:
                 transport = httpx.ASGITransport(process.edge)  # pyright: ignore
                 async with httpx.AsyncClient(
                     transport=transport, base_url="http://clinic.test", timeout=60
@@ -193,16 +191,6 @@ async def open_house(
                     house = House(process, client, url, root, "", receiver)
                     house.token = await house.token_for("system/*.cruds")
                     yield house
-    finally:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def until(look: Callable[[], Any], seconds: float = 30) -> Any:

@@ -3,14 +3,11 @@
 import asyncio
 import contextlib
 import socket
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import httpx
 import msgspec
 from starlette.applications import Starlette
@@ -18,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route as WebRoute
 
+from databases import database
 from polyclinic.assembly.process import assemble
 from polyclinic.foundation import serving
 from polyclinic.foundation.caller import Caller
@@ -258,22 +256,11 @@ async def open_world(
     postgres_url: str, key_file: Any, apps: tuple[Any, Any] | None = None, settle: float = 0.05
 ) -> AsyncIterator[World]:
     """Two replicas of the gateway on a database of their own, before these two apps."""
-    name = f"gateway_{uuid.uuid4().hex}"
-    await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    try:
-        async with _world(url, key_file, apps, settle) as world:
-            yield world
-    finally:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    async with (
+        database(postgres_url, key_file, ("migration",)) as url,
+        _world(url, key_file, apps, settle) as world,
+    ):
+        yield world
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -19,6 +18,7 @@ from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 
 FHIR = "application/fhir+json"
+SERVICES = ("identity", "records")
 BASE = "http://clinic.test"
 EVERYTHING = "system/*.cruds"
 
@@ -97,22 +97,10 @@ async def opened(
 ) -> AsyncIterator[Door]:
     """Starts both services on a database."""
     platform = Platform(database_url=url, key_file=str(key_file))
-    async with assemble(platform, ("identity", "records"), settings or {}) as process:
+    async with assemble(platform, SERVICES, settings or {}) as process:
         transport = httpx.ASGITransport(process.edge)  # pyright: ignore
         async with httpx.AsyncClient(transport=transport, base_url=BASE, timeout=60) as client:
             yield Door(process, client, url, RootKey.read(key_file))
-
-
-@asynccontextmanager
-async def database(postgres_url: str, name: str) -> AsyncIterator[str]:
-    """A new database, gone afterwards."""
-    connection = await asyncpg.connect(postgres_url)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-        yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await connection.close()
 
 
 def issues_of(answer: httpx.Response) -> list[dict[str, Any]]:

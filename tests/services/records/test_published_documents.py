@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from records_door import BASE, FHIR, Door, bundle, database, issues_of, opened, patient, put
+from records_door import BASE, FHIR, SERVICES, Door, bundle, issues_of, opened, patient, put
 
+from databases import database
 from polyclinic.assembly import process, services
 from polyclinic.foundation import jose
 from polyclinic.foundation.errors import Forbidden
@@ -28,7 +29,7 @@ async def billed(postgres_url: str, key_file: Path) -> AsyncIterator[Door]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(services, "SERVICES", known)
         patch.setattr(process, "SERVICES", known)
-        async with database(postgres_url, "records_billed") as url, opened(url, key_file) as door:
+        async with database(postgres_url, key_file, SERVICES) as url, opened(url, key_file) as door:
             yield door
 
 

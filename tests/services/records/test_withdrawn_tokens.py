@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 from joserfc.jwk import OKPKey
-from records_door import BASE, Door, database
+from records_door import BASE, SERVICES, Door
 
+from databases import database
 from polyclinic.assembly.process import assemble, serve
-from polyclinic.foundation import ids, jose, revocations
+from polyclinic.foundation import jose, revocations
 from polyclinic.foundation.settings import Platform
 from polyclinic.foundation.vault import RootKey
 
@@ -34,8 +35,8 @@ async def door(
     request: pytest.FixtureRequest, postgres_url: str, key_file: Path
 ) -> AsyncIterator[Door]:
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(database(postgres_url, f"withdrawn_{ids.new_id()}"))
-        names, peers = ("identity", "records"), ""
+        url = await stack.enter_async_context(database(postgres_url, key_file, SERVICES))
+        names, peers = SERVICES, ""
         if request.param == "sockets":
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
