@@ -20,7 +20,7 @@ from polyclinic.services.appointments.actions.finding import offered_at, site_of
 from polyclinic.services.appointments.actions.freeing import vacated
 from polyclinic.services.appointments.actions.keeping import Kept
 from polyclinic.services.appointments.actions.state import Desk, Visitor
-from polyclinic.services.appointments.actions.wants import take_place
+from polyclinic.services.appointments.actions.wants import in_a_room, take_place
 from polyclinic.services.appointments.actions.world import World
 from polyclinic.services.appointments.domain import access, lifecycle
 from polyclinic.services.appointments.domain.atoms import Range, moment_of
@@ -86,17 +86,17 @@ async def take_in(desk: Desk, visitor: Visitor, asked: Booking, once: Once | Non
     check_note(asked.note)
     world = await desk.world()
     place, in_hours = _place(world, asked)
-    former = place
+    touched = {place}
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        nonlocal former
         found = await appointments.lock(tx, asked.id)
         if found is None:
             now = await _begin(desk, tx, visitor, asked, place)
         else:
             _check(found, asked)
-            former = found.place
-            now = await _follow(desk, tx, visitor, (asked, place), found)
+            told = (asked, _of_its_kind(world, asked, place, found.place))
+            now = await _follow(desk, tx, visitor, told, found)
+            touched.update((found.place, now.place))
         if found is None or now.version != found.version:
             await rows.add(tx, asked.id, visitor.caller.subject, in_hours=in_hours)
         return 200 if found else 201, {"appointment": shown.appointment(world, now)}
@@ -104,7 +104,8 @@ async def take_in(desk: Desk, visitor: Visitor, asked: Booking, once: Once | Non
     try:
         return await carry(desk, visitor, place, once, act)
     finally:
-        desk.calendar.drop(former)
+        for each in touched:
+            desk.calendar.drop(each)
 
 
 def _check(found: Appointment, asked: Booking) -> None:
@@ -132,6 +133,12 @@ def _place(world: World, asked: Booking) -> tuple[Place, bool]:
         asked.span,
     )
     return place, offer is not None
+
+
+def _of_its_kind(world: World, asked: Booking, place: Place, found: Place) -> Place:
+    """The kind of visit that it is here, where the other system's is none of ours (any more)."""
+    is_ours = asked.visit_type in world.visits
+    return place if is_ours else replace(place, visit_type=found.visit_type)
 
 
 def _is_there(found: Place, place: Place, asked: Booking) -> bool:
@@ -191,6 +198,7 @@ async def _move(
     desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place
 ) -> Appointment:
     lifecycle.next_status(found.status, "reschedule")
+    place = await _in_its_room(desk, found.place, place)
     place = await take_place(desk, tx, found.id, place, found.person)
     moved = replace(found, place=place, overbooked=False)
     await appointments.move(tx, moved)
@@ -198,6 +206,18 @@ async def _move(
     await changing.move_relation(desk, tx, found, moved)
     await announce(tx, said.moved(moved, found.place))
     return await _written(desk, tx, visitor, moved)
+
+
+async def _in_its_room(desk: Desk, former: Place, place: Place) -> Place:
+    """Who was in a room stays in it, or is in another one where it is of the wrong kind or site."""
+    if former.room is None:
+        return place
+    world = await desk.world()
+    rooms = world.rooms_for(place)
+    is_alike = (former.visit_type, former.site) == (place.visit_type, place.site)
+    if is_alike or former.room in rooms:
+        return replace(place, room=former.room)
+    return await in_a_room(desk, world, place, set()) if rooms else place
 
 
 async def _lead(
