@@ -2,7 +2,8 @@
 
 Its hours and lengths are its own, so ours do not bind it; each time is written down who brought
 it. The time itself is taken as every booking takes it: what is taken already is PlaceTaken.
-What was over before we heard of it is history: it is kept, and nobody is told.
+What was over before we heard of it is history: it is kept, and nobody is told. History is never
+refused for its time: who came twice, or was with two at once, was there all the same.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +26,12 @@ from polyclinic.services.appointments.actions.world import World
 from polyclinic.services.appointments.domain import access, lifecycle
 from polyclinic.services.appointments.domain.atoms import Range, moment_of
 from polyclinic.services.appointments.domain.lifecycle import BOOKED, CANCELLED, OVER
-from polyclinic.services.appointments.domain.problems import NotOffered, NotYours
+from polyclinic.services.appointments.domain.problems import (
+    AlreadyThere,
+    NotOffered,
+    NotYours,
+    PlaceTaken,
+)
 from polyclinic.services.appointments.domain.values import (
     NO_NOTE,
     Appointment,
@@ -34,7 +40,7 @@ from polyclinic.services.appointments.domain.values import (
     check_note,
     check_patient,
 )
-from polyclinic.services.appointments.store import appointments
+from polyclinic.services.appointments.store import appointments, places
 from polyclinic.services.appointments.store import elsewhere as rows
 
 # Where the other system's kind of visit is none of ours.
@@ -161,9 +167,9 @@ async def _begin(
         wanted if is_over else BOOKED, made=visitor.now,
     )  # fmt: skip
     [sealed] = await keeping.sealed_notes(desk, [(new, note)])
+    now = replace(new, note=sealed)
     if wanted != CANCELLED:
-        place = await take_place(desk, tx, new.id, place, new.person)
-    now = replace(new, place=place, note=sealed)
+        now = await _in_place(desk, tx, visitor, now, place, wanted)
     await keeping.add(desk, tx, [Kept(visitor.errand, now, note)], visitor.now)
     if wanted == CANCELLED:
         await appointments.end_relation(tx, *keeping.relation(desk, now))
@@ -185,27 +191,58 @@ async def _follow(
         now = replace(found, note=sealed)
     is_off = asked.status == CANCELLED  # its place is written down, and nobody else's any less
     if moves and not is_off:
-        now = await _move(desk, tx, visitor, now, place)
+        now = await _move(desk, tx, visitor, now, place, wanted)
     now = await _lead(desk, tx, visitor, now, wanted)
-    if (moves and is_off) or (note != was and now.version == found.version):
+    stands_again = _stands_again(visitor, found, now, note)
+    if stands_again:
+        now = await _taking(desk, tx, now, now.place)
+    if (moves and is_off) or stands_again or (note != was and now.version == found.version):
         now = replace(now, place=place if moves else now.place)
         await appointments.move(tx, now)
         now = await _written(desk, tx, visitor, now)
     return now
 
 
+def _stands_again(visitor: Visitor, was: Appointment, now: Appointment, note: Note) -> bool:
+    """Whether it was over, kept without its time, and is to come after all.
+
+    What our own desk booked over a taken time has a reason in its note, and stands as it did.
+    """
+    is_history = lifecycle.is_history(now.status, visitor.now, moment_of(now.place.start))
+    return was.overbooked and was.status in OVER and not is_history and note.overbooking is None
+
+
 async def _move(
-    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place
+    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place, wanted: str
 ) -> Appointment:
     lifecycle.next_status(found.status, "reschedule")
-    place = await _in_its_room(desk, found.place, place)
-    place = await take_place(desk, tx, found.id, place, found.person)
-    moved = replace(found, place=place, overbooked=False)
+    moved = await _in_place(desk, tx, visitor, found, place, wanted)
     await appointments.move(tx, moved)
     await vacated(tx, found.place)
     await changing.move_relation(desk, tx, found, moved)
     await announce(tx, said.moved(moved, found.place))
     return await _written(desk, tx, visitor, moved)
+
+
+async def _in_place(
+    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place, wanted: str
+) -> Appointment:
+    """With the place that is said; where it is history (`wanted`) and the time is another's, it
+    takes nothing and is overbooked."""
+    if not lifecycle.is_history(wanted, visitor.now, moment_of(place.start)):
+        return await _taking(desk, tx, found, place)
+    try:
+        async with places.undone_alone(tx):
+            return await _taking(desk, tx, found, place)
+    except (PlaceTaken, AlreadyThere):
+        await places.release(tx, found.id)
+        return replace(found, place=place, overbooked=True)
+
+
+async def _taking(desk: Desk, tx: Transaction, found: Appointment, place: Place) -> Appointment:
+    place = await _in_its_room(desk, found.place, place)
+    place = await take_place(desk, tx, found.id, place, found.person)
+    return replace(found, place=place, overbooked=False)
 
 
 async def _in_its_room(desk: Desk, former: Place, place: Place) -> Place:

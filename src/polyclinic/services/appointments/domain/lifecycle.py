@@ -114,6 +114,11 @@ def check_cut_off(now: datetime, start: datetime, hours: int) -> None:
         raise closed_at(cut_off)
 
 
+def is_history(status: str, now: datetime, start: datetime) -> bool:
+    """Whether it is over or has begun: to write it down now sends nobody to two places."""
+    return status in OVER or start <= now
+
+
 def check_begun(now: datetime, start: datetime) -> None:
     """Nobody has missed what has not begun."""
     if now < start:
