@@ -161,7 +161,7 @@ async def _begin(
     wanted, note = asked.status or BOOKED, asked.noted(NO_NOTE)
     is_over = wanted in OVER
     if is_over and wanted != CANCELLED:
-        lifecycle.check_begun(visitor.now, moment_of(place.start))
+        lifecycle.check_begun(visitor.now, moment_of(place.start), lifecycle.AHEAD_ELSEWHERE)
     new = Appointment(
         asked.id, asked.patient, desk.person(asked.patient), place,
         wanted if is_over else BOOKED, made=visitor.now,
@@ -262,7 +262,7 @@ async def _lead(
 ) -> Appointment:
     """Deed by deed to the state that it is in elsewhere."""
     for verb in lifecycle.way_to(now.status, wanted):
-        now = await changing.do(desk, tx, visitor, now, Deed(verb))
+        now = await changing.do(desk, tx, visitor, now, Deed(verb, ahead=lifecycle.AHEAD_ELSEWHERE))
         now = await _written(desk, tx, visitor, now)
     return now
 
