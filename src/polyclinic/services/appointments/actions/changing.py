@@ -1,7 +1,7 @@
 """Changes appointments: their state, their place, and how they end."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,7 @@ class Deed:
     verb: str
     reason_code: str | None = None
     if_version: int | None = None
+    ahead: timedelta = lifecycle.AT_ITS_TIME  # how long before its beginning it may be missed
 
 
 async def change(desk: Desk, visitor: Visitor, name: UUID, deed: Deed, once: Once | None) -> Stored:
@@ -126,7 +127,7 @@ def _changed(desk: Desk, visitor: Visitor, found: Appointment, deed: Deed) -> Ap
         return replace(found, status=status, reason_code=code, cancelled_by=by)
     access.check_staff(visitor.caller)
     if deed.verb == "no-show":
-        lifecycle.check_begun(visitor.now, moment_of(found.place.start))
+        lifecycle.check_begun(visitor.now, moment_of(found.place.start), deed.ahead)
     now = visitor.now
     arrived = {"arrived": found.arrived or now, "booked": None, "noshow": None}
     return replace(

@@ -2,7 +2,8 @@
 
 Its hours and lengths are its own, so ours do not bind it; each time is written down who brought
 it. The time itself is taken as every booking takes it: what is taken already is PlaceTaken.
-What was over before we heard of it is history: it is kept, and nobody is told.
+What was over before we heard of it is history: it is kept, and nobody is told. History is never
+refused for its time: who came twice, or was with two at once, was there all the same.
 """
 
 from dataclasses import dataclass, replace
@@ -20,12 +21,17 @@ from polyclinic.services.appointments.actions.finding import offered_at, site_of
 from polyclinic.services.appointments.actions.freeing import vacated
 from polyclinic.services.appointments.actions.keeping import Kept
 from polyclinic.services.appointments.actions.state import Desk, Visitor
-from polyclinic.services.appointments.actions.wants import take_place
+from polyclinic.services.appointments.actions.wants import in_a_room, take_place
 from polyclinic.services.appointments.actions.world import World
 from polyclinic.services.appointments.domain import access, lifecycle
 from polyclinic.services.appointments.domain.atoms import Range, moment_of
 from polyclinic.services.appointments.domain.lifecycle import BOOKED, CANCELLED, OVER
-from polyclinic.services.appointments.domain.problems import NotOffered, NotYours
+from polyclinic.services.appointments.domain.problems import (
+    AlreadyThere,
+    NotOffered,
+    NotYours,
+    PlaceTaken,
+)
 from polyclinic.services.appointments.domain.values import (
     NO_NOTE,
     Appointment,
@@ -34,7 +40,7 @@ from polyclinic.services.appointments.domain.values import (
     check_note,
     check_patient,
 )
-from polyclinic.services.appointments.store import appointments
+from polyclinic.services.appointments.store import appointments, places
 from polyclinic.services.appointments.store import elsewhere as rows
 
 # Where the other system's kind of visit is none of ours.
@@ -86,17 +92,17 @@ async def take_in(desk: Desk, visitor: Visitor, asked: Booking, once: Once | Non
     check_note(asked.note)
     world = await desk.world()
     place, in_hours = _place(world, asked)
-    former = place
+    touched = {place}
 
     async def act(tx: Transaction) -> tuple[int, object]:
-        nonlocal former
         found = await appointments.lock(tx, asked.id)
         if found is None:
             now = await _begin(desk, tx, visitor, asked, place)
         else:
             _check(found, asked)
-            former = found.place
-            now = await _follow(desk, tx, visitor, (asked, place), found)
+            told = (asked, _of_its_kind(world, asked, place, found.place))
+            now = await _follow(desk, tx, visitor, told, found)
+            touched.update((found.place, now.place))
         if found is None or now.version != found.version:
             await rows.add(tx, asked.id, visitor.caller.subject, in_hours=in_hours)
         return 200 if found else 201, {"appointment": shown.appointment(world, now)}
@@ -104,7 +110,8 @@ async def take_in(desk: Desk, visitor: Visitor, asked: Booking, once: Once | Non
     try:
         return await carry(desk, visitor, place, once, act)
     finally:
-        desk.calendar.drop(former)
+        for each in touched:
+            desk.calendar.drop(each)
 
 
 def _check(found: Appointment, asked: Booking) -> None:
@@ -134,6 +141,12 @@ def _place(world: World, asked: Booking) -> tuple[Place, bool]:
     return place, offer is not None
 
 
+def _of_its_kind(world: World, asked: Booking, place: Place, found: Place) -> Place:
+    """The kind of visit that it is here, where the other system's is none of ours (any more)."""
+    is_ours = asked.visit_type in world.visits
+    return place if is_ours else replace(place, visit_type=found.visit_type)
+
+
 def _is_there(found: Place, place: Place, asked: Booking) -> bool:
     """Whether it stands where it is said to be; room, seat and buffers are our own affair."""
     site = found.site if asked.site else place.site
@@ -148,15 +161,15 @@ async def _begin(
     wanted, note = asked.status or BOOKED, asked.noted(NO_NOTE)
     is_over = wanted in OVER
     if is_over and wanted != CANCELLED:
-        lifecycle.check_begun(visitor.now, moment_of(place.start))
+        lifecycle.check_begun(visitor.now, moment_of(place.start), lifecycle.AHEAD_ELSEWHERE)
     new = Appointment(
         asked.id, asked.patient, desk.person(asked.patient), place,
         wanted if is_over else BOOKED, made=visitor.now,
     )  # fmt: skip
     [sealed] = await keeping.sealed_notes(desk, [(new, note)])
+    now = replace(new, note=sealed)
     if wanted != CANCELLED:
-        place = await take_place(desk, tx, new.id, place, new.person)
-    now = replace(new, place=place, note=sealed)
+        now = await _in_place(desk, tx, visitor, now, place, wanted)
     await keeping.add(desk, tx, [Kept(visitor.errand, now, note)], visitor.now)
     if wanted == CANCELLED:
         await appointments.end_relation(tx, *keeping.relation(desk, now))
@@ -178,21 +191,32 @@ async def _follow(
         now = replace(found, note=sealed)
     is_off = asked.status == CANCELLED  # its place is written down, and nobody else's any less
     if moves and not is_off:
-        now = await _move(desk, tx, visitor, now, place)
+        now = await _move(desk, tx, visitor, now, place, wanted)
     now = await _lead(desk, tx, visitor, now, wanted)
-    if (moves and is_off) or (note != was and now.version == found.version):
+    stands_again = _stands_again(visitor, found, now, note)
+    if stands_again:
+        now = await _taking(desk, tx, now, now.place)
+    if (moves and is_off) or stands_again or (note != was and now.version == found.version):
         now = replace(now, place=place if moves else now.place)
         await appointments.move(tx, now)
         now = await _written(desk, tx, visitor, now)
     return now
 
 
+def _stands_again(visitor: Visitor, was: Appointment, now: Appointment, note: Note) -> bool:
+    """Whether it was over, kept without its time, and is to come after all.
+
+    What our own desk booked over a taken time has a reason in its note, and stands as it did.
+    """
+    is_history = lifecycle.is_history(now.status, visitor.now, moment_of(now.place.start))
+    return was.overbooked and was.status in OVER and not is_history and note.overbooking is None
+
+
 async def _move(
-    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place
+    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place, wanted: str
 ) -> Appointment:
     lifecycle.next_status(found.status, "reschedule")
-    place = await take_place(desk, tx, found.id, place, found.person)
-    moved = replace(found, place=place, overbooked=False)
+    moved = await _in_place(desk, tx, visitor, found, place, wanted)
     await appointments.move(tx, moved)
     await vacated(tx, found.place)
     await changing.move_relation(desk, tx, found, moved)
@@ -200,12 +224,45 @@ async def _move(
     return await _written(desk, tx, visitor, moved)
 
 
+async def _in_place(
+    desk: Desk, tx: Transaction, visitor: Visitor, found: Appointment, place: Place, wanted: str
+) -> Appointment:
+    """With the place that is said; where it is history (`wanted`) and the time is another's, it
+    takes nothing and is overbooked."""
+    if not lifecycle.is_history(wanted, visitor.now, moment_of(place.start)):
+        return await _taking(desk, tx, found, place)
+    try:
+        async with places.undone_alone(tx):
+            return await _taking(desk, tx, found, place)
+    except (PlaceTaken, AlreadyThere):
+        await places.release(tx, found.id)
+        return replace(found, place=place, overbooked=True)
+
+
+async def _taking(desk: Desk, tx: Transaction, found: Appointment, place: Place) -> Appointment:
+    place = await _in_its_room(desk, found.place, place)
+    place = await take_place(desk, tx, found.id, place, found.person)
+    return replace(found, place=place, overbooked=False)
+
+
+async def _in_its_room(desk: Desk, former: Place, place: Place) -> Place:
+    """Who was in a room stays in it, or is in another one where it is of the wrong kind or site."""
+    if former.room is None:
+        return place
+    world = await desk.world()
+    rooms = world.rooms_for(place)
+    is_alike = (former.visit_type, former.site) == (place.visit_type, place.site)
+    if is_alike or former.room in rooms:
+        return replace(place, room=former.room)
+    return await in_a_room(desk, world, place, set()) if rooms else place
+
+
 async def _lead(
     desk: Desk, tx: Transaction, visitor: Visitor, now: Appointment, wanted: str
 ) -> Appointment:
     """Deed by deed to the state that it is in elsewhere."""
     for verb in lifecycle.way_to(now.status, wanted):
-        now = await changing.do(desk, tx, visitor, now, Deed(verb))
+        now = await changing.do(desk, tx, visitor, now, Deed(verb, ahead=lifecycle.AHEAD_ELSEWHERE))
         now = await _written(desk, tx, visitor, now)
     return now
 

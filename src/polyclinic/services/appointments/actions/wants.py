@@ -68,8 +68,7 @@ async def in_another_room(
 
 async def in_a_room(desk: Desk, world: World, place: Place, tried: set[int]) -> Place:
     """In a room that seems free; the first choice differs from place to place."""
-    visit = world.visit(place.visit_type)
-    numbers = [n for n in world.rooms(visit).get(place.site, ()) if n not in tried]
+    numbers = [n for n in world.rooms_for(place) if n not in tried]
     day = place.start - place.start % DAY
     busy = await desk.calendar.busy("room", numbers, Range(day, day + DAY))
     free = [

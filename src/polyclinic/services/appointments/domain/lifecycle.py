@@ -15,6 +15,10 @@ OVER = (FULFILLED, NO_SHOW, CANCELLED)
 # In these an appointment keeps its time: nobody else gets it.
 HOLDING = (PENDING, BOOKED, ARRIVED, CHECKED_IN, FULFILLED, NO_SHOW)
 
+# How long before its beginning a visit may be over. Another system is the clock of its own visits:
+# who was seen early there, or said this morning that they stay away, is so; days ahead is a slip.
+AT_ITS_TIME, AHEAD_ELSEWHERE = timedelta(0), timedelta(days=1)
+
 _FROM: Mapping[str, tuple[str, ...]] = {
     "arrive": (BOOKED, NO_SHOW),
     "check-in": (BOOKED, ARRIVED, NO_SHOW),
@@ -114,7 +118,12 @@ def check_cut_off(now: datetime, start: datetime, hours: int) -> None:
         raise closed_at(cut_off)
 
 
-def check_begun(now: datetime, start: datetime) -> None:
-    """Nobody has missed what has not begun."""
-    if now < start:
+def is_history(status: str, now: datetime, start: datetime) -> bool:
+    """Whether it is over or has begun: to write it down now sends nobody to two places."""
+    return status in OVER or start <= now
+
+
+def check_begun(now: datetime, start: datetime, ahead: timedelta = AT_ITS_TIME) -> None:
+    """Nobody has missed what has not begun; `ahead`: how long before, they may have."""
+    if now + ahead < start:
         raise NotYet

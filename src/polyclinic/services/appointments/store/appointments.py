@@ -194,11 +194,15 @@ async def shared(database: Database, numbers: Sequence[int], span: Range) -> lis
     return await database.fetch(_SHARED, list(numbers), *span, list(HOLDING))
 
 
+# A patient is at two places only in another system's history (actions/elsewhere).
 _AUDIT: LiteralString = """
 SELECT what, count(*) AS found FROM (
     SELECT 'patient' AS what FROM appointments.appointment a JOIN appointments.appointment b
         ON b.person = a.person AND b.id > a.id AND b.start_at < a.end_at AND b.end_at > a.start_at
     WHERE a.status = ANY ($1::text[]) AND b.status = ANY ($1) AND a.end_at > $2
+      AND NOT EXISTS (SELECT FROM appointments.elsewhere e
+                      JOIN appointments.appointment o ON o.id = e.appointment AND o.overbooked
+                      WHERE e.appointment IN (a.id, b.id))
     UNION ALL
     SELECT 'room' FROM appointments.appointment a JOIN appointments.appointment b
         ON b.room = a.room AND b.id > a.id AND b.first_at < a.last_at AND b.last_at > a.first_at

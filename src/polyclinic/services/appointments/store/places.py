@@ -1,6 +1,7 @@
 """Atoms: who has which five minutes. What the primary key refuses, nobody gets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
@@ -95,6 +96,13 @@ async def take(tx: Transaction, asks: Sequence[Asked]) -> list[Took]:
     claimed = {row["name"] for row in rows if row["name"] is not None}
     got = {(row["booking"], row["resource"]): row["count"] for row in rows if row["booking"]}
     return [_took(ask, claimed, got) for ask in asks]
+
+
+@asynccontextmanager
+async def undone_alone(tx: Transaction) -> AsyncGenerator[None, None]:
+    """What is taken within it is given back when it raises; the transaction goes on."""
+    async with tx.connection.transaction():
+        yield
 
 
 def _took(ask: Asked, claimed: set[bytes], got: dict[tuple[UUID, int], int]) -> Took:
