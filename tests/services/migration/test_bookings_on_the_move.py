@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -13,8 +14,11 @@ from booking_world import Desks, instant, open_desks, wall
 from moving_world import ADMIN, MOVING
 
 from polyclinic.foundation.errors import Unavailable
+from polyclinic.services.appointments.actions import elsewhere
 from polyclinic.services.appointments.domain.problems import PlaceTaken
 from polyclinic.services.migration.actions import data, moving
+from polyclinic.services.migration.gateways.batches import Ask
+from polyclinic.services.migration.gateways.bookings import Bookings
 
 TAKEN = ("appts", "start", "the time is taken")
 
@@ -138,6 +142,8 @@ async def test_what_cannot_be_a_booking_here_is_put_aside_with_its_reason(desks:
     unheard = desks.booked_there(patients[0], wall(20, "10:00"), 6)
     uneven = desks.booked_there(patients[0], wall(21, "10:02"))
     never = desks.booked_there(patients[0], "2026-03-08 02:30")
+    twice = desks.booked_there(patients[0], "2026-11-01 01:30")
+    no_day = desks.booked_there(patients[0], "9999-12-31 23:59")
     early = desks.booked_there(patients[0], wall(22, "10:00"), stat="SEEN")
     strange = desks.booked_there(patients[0], wall(23, "10:00"), stat="LATE")
     nowhere = desks.booked_there(patients[0], wall(24, "10:00"))
@@ -159,7 +165,8 @@ async def test_what_cannot_be_a_booking_here_is_put_aside_with_its_reason(desks:
     ):
         assert reasons["appts", place, reason] >= 1, (place, reason, reasons)
     assert reasons["appts", "", "it has not begun yet"] == 1
-    for key in (unheard, uneven, never, early, strange, nowhere, nobodys):
+    assert reasons["appts", "start_dt", "no time"] >= 3
+    for key in (unheard, uneven, never, twice, no_day, early, strange, nowhere, nobodys):
         assert await desks.of_row(key) is None
     assert (await desks.world.report())["divergence"] == 0
 
@@ -307,3 +314,38 @@ async def test_what_changes_here_while_its_row_is_made_is_not_lost(desks: Desks,
     assert (desks.rows_at(at), len(made)) == ([], 1)
     await desks.world.agree()
     assert (await desks.find(names[0])).status == "booked"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "start", "place", "reason"),
+    [
+        (Decimal("1E+30"), "2027-01-04T10:00:00Z", "minutes", "no number"),
+        ("a quarter", "2027-01-04T10:00:00Z", "minutes", "no number"),
+        (Decimal(15), "some day", "start", "no time"),
+        (Decimal(15), 7, "start", "no time"),
+        (Decimal(15), "2027-01-04T10:02:00Z", "start", "no multiple of 5 minutes"),
+    ],
+)
+async def test_what_is_no_time_is_an_answer_to_this_row_alone(minutes, start, place, reason):
+    """It stopped the chunk, and with it everything that was to be moved."""
+    resource = {"minutesDuration": minutes, "start": start}
+    ask = Ask("PUT", "Appointment", "x", resource, None, ("urn:other", "7"))
+    (said,) = await Bookings(None).ask([ask])
+    assert (said.status, said.place, said.reason) == (422, place, reason)
+
+
+async def test_a_row_on_which_appointments_fails_stops_no_other(desks: Desks, monkeypatch):
+    patients, _ = desks.world.first_patients(2)
+    key = desks.booked_there(patients[0], wall(20, "10:00"))
+    after = desks.booked_there(patients[1], wall(20, "11:00"))
+    take_in = elsewhere.take_in
+
+    async def fail_on_one(desk, visitor, asked, once):
+        if asked.key == str(key):
+            raise RuntimeError("a fault of appointments")
+        return await take_in(desk, visitor, asked, once)
+
+    monkeypatch.setattr(elsewhere, "take_in", fail_on_one)
+    await begun(desks, "forward")
+    assert (await desks.status(key), await desks.status(after)) == (None, "booked")
+    assert (await desks.world.reasons())["appts", "", "refused by appointments"] == 1

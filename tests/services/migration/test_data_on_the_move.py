@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from moving_world import ADMIN, MOVING, World, open_world
+from moving_world import ADMIN, MOVING, SYSTEM, World, open_world
 from old_clinics import OldSqlite
 
 from polyclinic.demo.legacy import kept
@@ -58,6 +58,28 @@ async def test_without_appointments_bookings_are_refused_and_charts_move(world: 
     report = await world.report()
     assert [pair["pair"] for pair in report["pairs"]] == ["patients"]
     assert report["divergence"] == 0
+
+
+async def test_a_source_that_fails_stops_no_other(world: World, monkeypatch):
+    step = moving.step
+
+    async def fail_on_one(way):
+        if way.system == SYSTEM:
+            raise RuntimeError("a fault of ours")
+        return await step(way)
+
+    monkeypatch.setattr(moving, "step", fail_on_one)
+    other = MOVING.replace(f"system: {SYSTEM}", "system: later-street")
+    assert other != MOVING
+    await data.set_up(world.passage, ADMIN, other, world.old.url, None)
+    await world.begin("forward", "patients")
+    await data.direct(world.passage, ADMIN, "later-street/patients", "forward", None)
+    await data.step(world.passage)
+    moved, waiting = [
+        (await data.shown(world.passage, system))["pairs"][0]["moved"]
+        for system in ("later-street", SYSTEM)
+    ]
+    assert (moved > 10, waiting) == (True, 0)
 
 
 async def test_what_changes_while_rows_are_read_is_not_lost(world: World, monkeypatch):

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from polyclinic.foundation import telemetry
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Row
-from polyclinic.foundation.errors import Conflict, NotFound
+from polyclinic.foundation.errors import Conflict, NotFound, Problem
 from polyclinic.foundation.once import Once, Stored
 from polyclinic.services.migration.actions import moving, reconciling
 from polyclinic.services.migration.actions.deciding import decide
@@ -132,14 +133,23 @@ async def reconcile(passage: Passage, caller: Caller, system: str) -> dict[str, 
 
 
 async def step(passage: Passage) -> bool:
-    """Goes on along every source while there is something to do, for a few seconds.
+    """Goes on along every source while there is something to do, for a few seconds each.
 
     Answers whether any source is set up.
     """
     async with passage.moving:
-        end = time.monotonic() + BUSY_SECONDS
         known = (await ways(passage)).values()
         for way in known:
-            while time.monotonic() < end and await moving.step(way):
-                pass
+            try:
+                await _go_on(way)
+            except Problem as problem:
+                telemetry.log("source not moved", error=type(problem).__name__)
+            except Exception as bug:  # noqa: BLE001 - one source's row must not stop the others
+                telemetry.log_bug("source not moved", bug)
         return bool(known)
+
+
+async def _go_on(way: Way) -> None:
+    end = time.monotonic() + BUSY_SECONDS
+    while time.monotonic() < end and await moving.step(way):
+        pass

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from polyclinic.contracts.appointments import elsewhere_id
 from polyclinic.foundation import ids
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.service import Running
-from polyclinic.services.migration.domain.crossing import BUSY, TAKEN
+from polyclinic.services.migration.domain.crossing import BUSY, TAKEN, Refused
 from polyclinic.services.migration.gateways.batches import (
     Ask,
     Headers,
@@ -23,6 +24,8 @@ from polyclinic.standards.fhir import codec
 
 STEP_MINUTES = 5  # appointments keeps no finer time; what it would round is not taken over
 VISIT_SYSTEM = "urn:polyclinic:visit-type"
+# These say nothing of the booking; any other is an answer to this one, a fault of its own too.
+_NO_ANSWER = (401, 403, 429, 502, 503, 504)
 _REASONS = {
     "PlaceTaken": TAKEN,
     "AlreadyThere": BUSY,
@@ -62,8 +65,10 @@ class Bookings:
         """Each request has a key of its own: the row's number makes it the same booking."""
         assert ask.resource is not None
         booking = _booking(ask, ask.resource)
-        if place := _between_steps(booking):
-            return Said(422, 0, None, place, f"no multiple of {STEP_MINUTES} minutes")
+        try:
+            _check_steps(booking)
+        except Refused as refused:
+            return Said(422, 0, None, refused.column, refused.reason)
         headers = {**await token_of(self._running), "content-type": "application/json"}
         answer = await self._running.peers.send(
             "appointments",
@@ -74,8 +79,10 @@ class Bookings:
         )
         if answer.status_code == 401:
             self._running.tokens.forget()
-        if answer.status_code in (401, 403, 429) or answer.status_code >= 500:
+        if answer.status_code in _NO_ANSWER:
             raise Unavailable("Appointments does not answer.", place="appointments")
+        if answer.is_server_error:  # it fails on this one, for ever perhaps
+            return Said(answer.status_code, 0, None, "", "refused by appointments")
         value = codec.decode(answer.content)
         if answer.is_success:
             return Said(answer.status_code, value["appointment"]["version"], None)
@@ -111,14 +118,21 @@ def _booking(ask: Ask, resource: Resource) -> dict[str, Any]:
     return {**booking, "appointment": ask.id} if is_from_here else booking
 
 
-def _between_steps(booking: dict[str, Any]) -> str:
-    """Which time of it, if one is; empty times are the owner's to refuse."""
+def _check_steps(booking: dict[str, Any]) -> None:
+    """Raises Refused for a time between steps, or none; empty times are the owner's to refuse."""
     if booking["minutes"] is None or not booking["start"]:
-        return ""
-    if booking["minutes"] % STEP_MINUTES:
-        return "minutes"
-    moment = datetime.fromisoformat(booking["start"])
-    return "start" if moment.timestamp() % (60 * STEP_MINUTES) else ""
+        return
+    place = "minutes"
+    try:
+        is_between = Decimal(booking["minutes"]) % STEP_MINUTES != 0
+        if not is_between:
+            place = "start"
+            moment = datetime.fromisoformat(booking["start"])
+            is_between = moment.timestamp() % (60 * STEP_MINUTES) != 0
+    except (ValueError, TypeError, ArithmeticError):
+        raise Refused(place, "no time" if place == "start" else "no number") from None
+    if is_between:
+        raise Refused(place, f"no multiple of {STEP_MINUTES} minutes")
 
 
 def _first(references: Sequence[str], start: str) -> str:

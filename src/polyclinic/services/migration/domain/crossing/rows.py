@@ -200,13 +200,17 @@ def _code_of(field: Field, value: Any) -> Any:
 
 
 def _moment(field: Field, text: str) -> str:
-    """Raises Refused for what that clock never shows, or what would come back otherwise."""
+    """Raises Refused for what that clock shows twice, or never, or what would come back otherwise.
+
+    Days at the ends of the calendar stand for "no date" in many an old system: they overflow.
+    """
     try:
         found = datetime.strptime(text, field.form).replace(tzinfo=ZoneInfo(field.zone))
-    except ValueError:
-        raise Refused(field.column, "no time") from None
-    there = found.astimezone(UTC)
-    if _shown(field, there) != text:
+        there = found.astimezone(UTC)
+        is_one = there == found.replace(fold=1).astimezone(UTC) and _shown(field, there) == text
+    except (ValueError, OverflowError):
+        is_one, there = False, datetime.min
+    if not is_one:
         raise Refused(field.column, "no time")
     return f"{there:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -270,7 +274,7 @@ def _moment_back(field: Field, value: Any) -> str:
         moment = datetime.fromisoformat(str(value))
         text = _shown(field, moment)
         is_told = datetime.fromisoformat(_moment(field, text)) == moment
-    except ValueError:  # Refused, too: an hour that their clock shows twice, or never
+    except (ValueError, OverflowError):  # Refused, too: an hour that is shown twice, or never
         text, is_told = "", False
     if not is_told:
         raise Refused(field.column, "the old system has no such time")
