@@ -11,10 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from booking_world import Desks, instant, open_desks, wall
-from moving_world import ADMIN, MOVING
+from moving_world import ADMIN, MOVING, SYSTEM
 
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.services.appointments.actions import elsewhere
+from polyclinic.services.appointments.domain import reading
 from polyclinic.services.appointments.domain.problems import PlaceTaken
 from polyclinic.services.migration.actions import data, moving
 from polyclinic.services.migration.gateways.batches import Ask
@@ -330,7 +331,7 @@ async def test_what_is_no_time_is_an_answer_to_this_row_alone(minutes, start, pl
     """It stopped the chunk, and with it everything that was to be moved."""
     resource = {"minutesDuration": minutes, "start": start}
     ask = Ask("PUT", "Appointment", "x", resource, None, ("urn:other", "7"))
-    (said,) = await Bookings(None).ask([ask])
+    [(_, said)] = [each async for each in Bookings(None).answers([ask])]
     assert (said.status, said.place, said.reason) == (422, place, reason)
 
 
@@ -349,3 +350,51 @@ async def test_a_row_on_which_appointments_fails_stops_no_other(desks: Desks, mo
     await begun(desks, "forward")
     assert (await desks.status(key), await desks.status(after)) == (None, "booked")
     assert (await desks.world.reasons())["appts", "", "refused by appointments"] == 1
+
+
+@pytest.mark.parametrize("dies", ["appointments", "migration"])
+async def test_what_is_done_here_after_a_chunk_broke_off_stays_done(
+    desks: Desks, monkeypatch, dies
+):
+    """Nothing of it was noted, and its repetition moved the visit back."""
+    patients, _ = desks.world.first_patients(3)
+    moved = desks.booked_there(patients[0], wall(20, "10:00"))
+    gone = desks.booked_there(patients[1], wall(20, "10:30"))
+    last = desks.booked_there(patients[2], wall(20, "11:00"))
+    later = wall(20, "15:00")
+    take_in, write_down = elsewhere.take_in, moving._write_down
+
+    async def is_away(desk, visitor, asked, once):
+        if asked.key == str(last):
+            raise Unavailable("Appointments dies here.")
+        return await take_in(desk, visitor, asked, once)
+
+    async def die(tx, way, pair, done):
+        if pair.name == "appts":
+            raise Unavailable("The process dies here.")
+        await write_down(tx, way, pair, done)
+
+    async with desks.world.passage.moving:
+        await desks.world.begin("both", "patients", "appts")
+        with monkeypatch.context() as broken:
+            if dies == "appointments":
+                broken.setattr(elsewhere, "take_in", is_away)
+            else:
+                broken.setattr(moving, "_write_down", die)
+            with pytest.raises(Unavailable):
+                await until_idle(await desks.world.way())
+        shown = await data.shown(desks.world.passage, SYSTEM)
+        noted = {pair["name"]: pair["moved"] for pair in shown["pairs"]}["appts"]
+        assert noted >= 2 if dies == "appointments" else noted == 0
+        await desks.move(desks.name(moved), later)
+        desks.world.do("DELETE FROM appts WHERE id = ?", gone)
+        way = await desks.world.way()
+        way.walked.clear()  # as after a restart
+        await until_idle(way)
+    await desks.world.until(lambda: len(desks.rows_at(later)) == 1)
+    await desks.world.agree()
+    found = await desks.of_row(moved)
+    assert reading.start(instant(later)) == found.place.start
+    assert [await desks.status(key) for key in (gone, last)] == ["cancelled", "booked"]
+    assert (await desks.world.reasons())["appts", "", "changed on both sides"] == 0
+    await desks.never_wrong()

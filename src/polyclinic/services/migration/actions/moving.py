@@ -25,7 +25,7 @@ from polyclinic.services.migration.domain.crossing import (
 )
 from polyclinic.services.migration.domain.crossing.rows import key_system
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
-from polyclinic.services.migration.gateways.batches import Ask, Said
+from polyclinic.services.migration.gateways.batches import Ask, Resource, Said
 from polyclinic.services.migration.gateways.old_rows import OldRows
 from polyclinic.services.migration.gateways.owners import Owners
 from polyclinic.services.migration.store import moving as store
@@ -33,6 +33,7 @@ from polyclinic.services.migration.store.moving import Crossed
 
 CHUNK = 200
 CHANGES = 500
+MADE = 1  # the version of a resource when its row was moved first
 _LOST = ""  # no column has this name: a row that is no more
 
 
@@ -168,12 +169,17 @@ async def _again(way: Way, pair: Pair, keys: Sequence[str]) -> None:
 async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = ()) -> _Done:
     """Takes rows over; answers which of them are new here or changed, and which are not taken."""
     done = _Done()
-    going = await _going(way, pair, [*rows, *lost], done)
+    going = await _going(way, pair, [*rows, *lost])
     asks, whose = await _asks(way, pair, going, done)
-    for one, said in zip(whose, await way.owners.ask(asks), strict=True):
-        await _settle(way, pair, one, said, done)
-    async with way.database.transaction() as tx:
-        await _write_down(tx, way, pair, done)
+    answers: dict[int, Said] = {}
+    try:
+        async for n, said in way.owners.answers(asks):
+            answers[n] = said
+    finally:  # where an owner does not answer any more, what it did before is noted all the same
+        for n, said in answers.items():
+            _settle(way, pair, whose[n], said, done)
+        async with way.database.transaction() as tx:
+            await _write_down(tx, way, pair, done)
     return done
 
 
@@ -187,7 +193,7 @@ async def _write_down(tx: Transaction, way: Way, pair: Pair, done: _Done) -> Non
     await store.quarantine(tx, way.system, pair.name, "forward", done.refused)
 
 
-async def _going(way: Way, pair: Pair, rows: Sequence[Row], done: _Done) -> list[_Going]:
+async def _going(way: Way, pair: Pair, rows: Sequence[Row]) -> list[_Going]:
     """What differs from what is known."""
     said = [(str(row[pair.key]), None if _LOST in row else columns(pair, row)) for row in rows]
     hashes = {key: way.hash(pair, key) for key, _ in said}
@@ -200,9 +206,7 @@ async def _going(way: Way, pair: Pair, rows: Sequence[Row], done: _Done) -> list
         before, made = known.get(hashes[key]), digest(cols)
         if before is None and key in ours:
             continue
-        if cols is None and before is None:
-            done.gone.append(hashes[key])  # it may have been put aside
-        elif before is None or before.digest != made:
+        if before is None or before.digest != made:
             found.append(_Going(key, hashes[key], cols, made, before))
     return found
 
@@ -220,6 +224,9 @@ async def _asks(
         base = current.get(name)
         try:
             resource = _resource(way, pair, one, links, base)
+            if name in changed and _is_as_it_was(pair, one, resource, changed[name]):
+                done.crossed.append(Crossed(one.hash, name, MADE, one.digest))
+                continue
             _check_untouched(pair, one, resource, base if name in changed else None)
         except Refused as refused:
             done.refused.append((one.hash, refused.column, refused.reason))
@@ -232,7 +239,7 @@ async def _asks(
     return asks, whose
 
 
-def put(way: Way, pair: Pair, key: str, name: str, said: tuple[dict[str, Any], int | None]) -> Ask:
+def put(way: Way, pair: Pair, key: str, name: str, said: tuple[Resource, int | None]) -> Ask:
     """What a row's resource is to say; refused where it is no longer of that version."""
     return Ask("PUT", pair.type, name, *said, (key_system(way.system, pair.table), key))
 
@@ -243,7 +250,7 @@ def _name(way: Way, pair: Pair, one: _Going) -> str:
 
 def _resource(
     way: Way, pair: Pair, one: _Going, links: dict[tuple[str, str, str], str], base: Said | None
-) -> dict[str, Any] | None:
+) -> Resource | None:
     kept = base.resource if base else None
     if one.columns is not None:
         if base is not None and base.status == 410:
@@ -253,8 +260,8 @@ def _resource(
 
 
 async def _current(way: Way, pair: Pair, going: Sequence[_Going]) -> dict[str, Said]:
-    """What is kept of rows that were moved before."""
-    names = [one.before.resource for one in going if one.before]
+    """What is kept of the rows: those too that were moved before a crash and never noted."""
+    names = [_name(way, pair, one) for one in going]
     found = await way.owners.ask([Ask("GET", pair.type, name) for name in names])
     there = zip(names, found, strict=True)
     return {name: said for name, said in there if said.resource or said.status == 410}
@@ -262,27 +269,33 @@ async def _current(way: Way, pair: Pair, going: Sequence[_Going]) -> dict[str, S
 
 async def _changed_here(
     way: Way, pair: Pair, going: Sequence[_Going], current: dict[str, Said]
-) -> set[str]:
-    """Resources that say of the row what they did not say when both sides agreed last.
+) -> dict[str, Resource | None]:
+    """Resources that say of the row what they did not say when both sides agreed last, as of then.
 
     That something else of them was changed here is no hindrance: a row is laid over what is kept.
     """
-    newer = [
-        one.before for one in going
-        if one.before and one.before.resource in current
-        and current[one.before.resource].version > one.before.version
-    ]  # fmt: skip
-    asks = [Ask("GET", pair.type, f"{one.resource}/_history/{one.version}") for one in newer]
-    changed: set[str] = set()
-    for one, then in zip(newer, await way.owners.ask(asks), strict=True):
-        now = current[one.resource].resource
+    agreed = {_name(way, pair, one): one.before.version if one.before else MADE for one in going}
+    newer = {n: v for n, v in agreed.items() if n in current and current[n].version > v}
+    asks = [Ask("GET", pair.type, f"{name}/_history/{then}") for name, then in newer.items()]
+    changed: dict[str, Resource | None] = {}
+    for name, then in zip(newer, await way.owners.ask(asks), strict=True):
+        now = current[name].resource
         if now and (then.resource is None or told(pair, now) != told(pair, then.resource)):
-            changed.add(one.resource)
+            changed[name] = then.resource
     return changed
 
 
+def _is_as_it_was(
+    pair: Pair, one: _Going, resource: Resource | None, then: Resource | None
+) -> bool:
+    """Whether a row that was moved and never noted says what it said: only ours was changed."""
+    if one.before is not None or resource is None or then is None or one.columns is None:
+        return False
+    return told(pair, resource) == told(pair, then)
+
+
 def _check_untouched(
-    pair: Pair, one: _Going, resource: dict[str, Any] | None, changed: Said | None
+    pair: Pair, one: _Going, resource: Resource | None, changed: Said | None
 ) -> None:
     """What was written here is not overwritten unless the row says the same. Raises Refused."""
     if changed is None or changed.resource is None or resource is None:
@@ -291,7 +304,7 @@ def _check_untouched(
         raise Refused("", "changed on both sides")
 
 
-async def _settle(way: Way, pair: Pair, one: _Going, said: Said, done: _Done) -> None:
+def _settle(way: Way, pair: Pair, one: _Going, said: Said, done: _Done) -> None:
     if said.status in (200, 201):
         name = _name(way, pair, one)
         done.crossed.append(Crossed(one.hash, name, said.version, one.digest))

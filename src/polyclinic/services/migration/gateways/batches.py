@@ -1,6 +1,6 @@
 """What is asked of the owners of resources, many things at once, in migration's own name."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +46,8 @@ async def token_of(running: Running) -> Headers:
     return {"authorization": f"Bearer {await running.tokens.for_documents()}"}
 
 
-async def by_batches(running: Running, send: Send, asks: Sequence[Ask]) -> list[Said]:
-    """Asks a FHIR door; raises Unavailable while it does not answer."""
-    found: list[Said] = []
+async def by_batches(running: Running, send: Send, asks: Sequence[Ask]) -> AsyncIterator[Said]:
+    """Asks a FHIR door, in order; raises Unavailable where it does not answer any more."""
     for start in range(0, len(asks), BATCH_MAX):
         entries = [_entry(ask) for ask in asks[start : start + BATCH_MAX]]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
@@ -58,8 +57,8 @@ async def by_batches(running: Running, send: Send, asks: Sequence[Ask]) -> list[
             running.tokens.forget()
         if answer.status_code != 200:
             raise Unavailable("An owner does not answer.", place="owner")
-        found += [_said(entry) for entry in codec.decode_kept(answer.content).get("entry", [])]
-    return found
+        for entry in codec.decode_kept(answer.content).get("entry", []):
+            yield _said(entry)
 
 
 def _entry(ask: Ask) -> Resource:

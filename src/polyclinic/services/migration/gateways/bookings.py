@@ -1,6 +1,6 @@
 """Appointments, where bookings are kept: read as FHIR, taken in by their owner's own door."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -37,24 +37,26 @@ _REASONS = {
 
 
 class Bookings:
-    """Asks appointments; raises Unavailable while it does not answer."""
+    """Asks appointments; raises Unavailable where it does not answer any more."""
 
     def __init__(self, running: Running) -> None:
         self._running = running
 
-    async def ask(self, asks: Sequence[Ask]) -> list[Said]:
-        said: dict[int, Said] = {}
+    async def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
         reads = [n for n, ask in enumerate(asks) if ask.resource is None]
-        answers = await by_batches(self._running, self._read, [asks[n] for n in reads])
-        said.update(zip(reads, answers, strict=True))
-        waiting = [n for n in range(len(asks)) if n not in said]
+        numbers = iter(reads)
+        async for said in by_batches(self._running, self._read, [asks[n] for n in reads]):
+            yield next(numbers), said
+        waiting = [n for n, ask in enumerate(asks) if ask.resource is not None]
         while waiting:
+            late: list[int] = []
             for n in waiting:
-                said[n] = await self._take_in(asks[n])
+                said = await self._take_in(asks[n])
+                yield n, said
+                if said.reason in (TAKEN, BUSY):
+                    late.append(n)
             # Others may have left meanwhile what these did not get.
-            late = [n for n in waiting if said[n].reason in (TAKEN, BUSY)]
             waiting = late if len(late) < len(waiting) else []
-        return [said[n] for n in range(len(asks))]
 
     async def _read(self, headers: Headers, content: bytes) -> httpx.Response:
         return await self._running.peers.send(

@@ -1,6 +1,6 @@
 """Records, where what is moved of charts is kept."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 
@@ -9,13 +9,16 @@ from polyclinic.services.migration.gateways.batches import Ask, Headers, Said, b
 
 
 class Charts:
-    """Asks records by batches; raises Unavailable while it does not answer."""
+    """Asks records by batches; raises Unavailable where it does not answer any more."""
 
     def __init__(self, running: Running) -> None:
         self._running = running
 
-    async def ask(self, asks: Sequence[Ask]) -> list[Said]:
-        return await by_batches(self._running, self._send, asks)
+    async def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
+        n = 0
+        async for said in by_batches(self._running, self._send, asks):
+            yield n, said
+            n += 1
 
     async def _send(self, headers: Headers, content: bytes) -> httpx.Response:
         return await self._running.peers.send(

@@ -1,6 +1,6 @@
 """Who keeps what is moved: bookings have an owner of their own, the rest is records'."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from polyclinic.foundation.service import Running
 from polyclinic.services.migration.domain.crossing import BOOKING
@@ -10,7 +10,7 @@ from polyclinic.services.migration.gateways.charts import Charts
 
 
 class Owners:
-    """Asks each thing of its owner, and answers in the order of the asks."""
+    """Asks each thing of its owner."""
 
     def __init__(self, running: Running) -> None:
         self._names = running.peers.names
@@ -21,10 +21,16 @@ class Owners:
         return kind != BOOKING or "appointments" in self._names()
 
     async def ask(self, asks: Sequence[Ask]) -> list[Said]:
-        said: dict[int, Said] = {}
+        """All answers; raises Unavailable while an owner does not answer."""
+        said = {n: each async for n, each in self.answers(asks)}
+        return [said[n] for n in range(len(asks))]
+
+    async def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
+        """Each answer with the number of its ask, as soon as it is there; a later one counts.
+
+        Raises Unavailable where an owner does not answer any more: what came before was done.
+        """
         for is_booking, owner in ((False, self._charts), (True, self._bookings)):
             mine = [n for n, ask in enumerate(asks) if (ask.kind == BOOKING) == is_booking]
-            if mine:
-                answers = await owner.ask([asks[n] for n in mine])
-                said.update(zip(mine, answers, strict=True))
-        return [said[n] for n in range(len(asks))]
+            async for n, said in owner.answers([asks[n] for n in mine]):
+                yield mine[n], said

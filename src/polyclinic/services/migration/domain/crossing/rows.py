@@ -209,7 +209,7 @@ def _moment(field: Field, text: str) -> str:
         there = found.astimezone(UTC)
         is_one = there == found.replace(fold=1).astimezone(UTC) and _shown(field, there) == text
     except (ValueError, OverflowError):
-        is_one, there = False, datetime.min
+        raise Refused(field.column, "no time") from None
     if not is_one:
         raise Refused(field.column, "no time")
     return f"{there:%Y-%m-%dT%H:%M:%SZ}"
