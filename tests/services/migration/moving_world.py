@@ -14,7 +14,7 @@ from old_clinics import OldPostgres, OldSqlite
 from polyclinic.demo import legacy
 from polyclinic.fhirserver.rest.ask import Ask
 from polyclinic.foundation.caller import Caller
-from polyclinic.services.migration.actions import data, moving
+from polyclinic.services.migration.actions import data
 from polyclinic.services.migration.domain import crossing
 
 SYSTEM = "harbor-street"
@@ -48,7 +48,7 @@ class World:
             assert time.monotonic() < end, "it never comes to rest"
             way = await data.need(self.passage, SYSTEM)
             async with self.passage.moving:
-                busy = await moving.step(way)
+                busy = await data.step_of(way)
             quiet = 0 if busy else quiet + 1
             await asyncio.sleep(0 if busy else 0.1)
 
@@ -104,8 +104,8 @@ class World:
         keys, numbers = zip(*self.old.all(query, count), strict=True)
         return list(keys), list(numbers)
 
-    async def until(self, condition) -> None:
-        end = time.monotonic() + 60
+    async def until(self, condition, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "what was written here never came back"
             await asyncio.sleep(0.05)

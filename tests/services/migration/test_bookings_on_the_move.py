@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,10 +18,12 @@ from polyclinic.foundation.errors import Unavailable
 from polyclinic.services.appointments.actions import elsewhere
 from polyclinic.services.appointments.domain import reading
 from polyclinic.services.appointments.domain.problems import PlaceTaken
-from polyclinic.services.migration.actions import data, moving
+from polyclinic.services.migration.actions import data, moving, returning
 from polyclinic.services.migration.gateways.batches import Ask
 from polyclinic.services.migration.gateways.bookings import Bookings
 
+COMING = ("appts", "", "its row is on its way here")
+UNKNOWN = ("appts", "pat_id", "the old system does not know whom")
 TAKEN = ("appts", "start", "the time is taken")
 
 
@@ -38,6 +41,15 @@ async def until_idle(way) -> None:
 async def begun(desks: Desks, direction: str) -> None:
     await desks.world.begin(direction, "patients", "appts")
     await desks.world.settle()
+
+
+def registered(n: int) -> dict[str, Any]:
+    """Somebody new, on our side."""
+    return {
+        "resourceType": "Patient", "id": f"new-{n}",
+        "identifier": [{"system": "urn:harbor:mrn", "value": f"HS-90000{n}"}],
+        "name": [{"family": "Lind", "given": ["Ada"]}], "birthDate": "1970-01-02",
+    }  # fmt: skip
 
 
 async def test_all_bookings_are_moved_whatever_became_of_them(desks: Desks):
@@ -237,15 +249,184 @@ async def test_a_booking_that_both_desks_moved_is_for_a_person_to_decide(desks: 
     assert not (await desks.world.reasons())["appts", "", "changed on both sides"]
 
 
+async def test_what_our_desk_does_while_the_rest_comes_over_goes_back(desks: Desks, monkeypatch):
+    """Nothing was noted of the row yet, and after two seconds the change was dropped."""
+    patients, _ = desks.world.first_patients(2)
+    key, last = (desks.booked_there(patients[n], wall(20, f"1{n}:00")) for n in range(2))
+    take_in = elsewhere.take_in
+
+    async def cancel_meanwhile(desk, visitor, asked, once):
+        if asked.key == str(last) and await desks.status(key) == "booked":
+            await desks.do(desks.name(key), "cancel")
+            await desks.world.until_aside(*COMING, 1)
+        return await take_in(desk, visitor, asked, once)
+
+    monkeypatch.setattr(elsewhere, "take_in", cancel_meanwhile)
+    await begun(desks, "both")
+    await desks.world.until(lambda: desks.rows_at(wall(20, "10:00"))[0][2] == "CANC")
+    await desks.world.agree()
+    assert not (await desks.world.reasons())[COMING]
+    assert await desks.status(key) == "cancelled"
+
+
+async def test_who_waits_for_one_patient_is_not_asked_again_for_another(desks: Desks, monkeypatch):
+    """Of each new patient all that waited was asked again, in one transaction: past thirty seconds
+    none went back any more."""
+    ada, bob = registered(0), registered(1)
+    await begun(desks, "forward")
+    await desks.world.put(ada)
+    await desks.world.settle()
+    await desks.world.begin("both", "patients", "appts")
+    await desks.world.settle()
+    times = [wall(20 + n, "12:00") for n in range(3)]
+    hers = {str(await desks.book("new-0", at)) for at in times}
+    await desks.world.until_aside(*UNKNOWN, 3)
+    take_back, asked = returning._take_back, []
+
+    async def note(way, tx, pair, name, *more):
+        asked.append(name)
+        return await take_back(way, tx, pair, name, *more)
+
+    monkeypatch.setattr(returning, "_take_back", note)
+    await desks.world.put(bob)
+    await desks.book("new-1", wall(30, "12:00"))
+    await desks.world.until(lambda: len(desks.rows_at(wall(30, "12:00"))) == 1)
+    await desks.world.settle()
+    assert not hers & set(asked)
+    assert (await desks.world.reasons())[UNKNOWN] == 3
+    await desks.world.put(ada | {"gender": "female"})
+    await desks.world.until(lambda: all(len(desks.rows_at(at)) == 1 for at in times))
+    await desks.world.agree()
+    assert (await desks.world.reasons())[UNKNOWN] == 0
+
+
+async def test_what_cannot_go_back_holds_up_nobody_who_waits_behind_it(desks: Desks, monkeypatch):
+    await begun(desks, "both")
+    times = [wall(20 + n, "12:00") for n in range(2)]
+    first, _ = [str(await desks.book("new-0", at)) for at in times]
+    await desks.world.until_aside(*UNKNOWN, 2)
+    take_back = returning._take_back
+
+    async def fail_on_one(way, tx, pair, name, *more):
+        if name == first:
+            raise RuntimeError("a fault of ours")
+        return await take_back(way, tx, pair, name, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(returning, "_take_back", fail_on_one)
+        await desks.world.put(registered(0))
+        await desks.world.until(lambda: len(desks.rows_at(times[1])) == 1)
+        await desks.world.settle()
+        assert (desks.rows_at(times[0]), (await desks.world.reasons())[UNKNOWN]) == ([], 1)
+    await desks.world.put(registered(0) | {"gender": "female"})
+    await desks.world.until(lambda: len(desks.rows_at(times[0])) == 1)
+    await desks.world.agree()
+
+
+async def test_only_what_waits_for_a_time_is_asked_when_one_is_left(desks: Desks, monkeypatch):
+    """The whole table was walked through for each booking, and each of these rows asked twice."""
+    patients, _ = desks.world.first_patients(5)
+    theirs = desks.booked_there(patients[0], wall(20, "10:00"))
+    other = desks.booked_there(patients[2], wall(20, "11:00"))
+    await begun(desks, "both")
+    waits = desks.booked_there(patients[1], wall(20, "10:00"))
+    await desks.world.settle()
+    take_in, asked, walked = elsewhere.take_in, [], []
+    way = await desks.world.way()
+    page = way.rows.page
+
+    async def note(desk, visitor, asks, once):
+        asked.append(asks.key)
+        return await take_in(desk, visitor, asks, once)
+
+    async def walk(*args):
+        walked.append(args)
+        return await page(*args)
+
+    monkeypatch.setattr(elsewhere, "take_in", note)
+    monkeypatch.setattr(way.rows, "page", walk, raising=False)
+    await desks.book(desks.world.resource("patients", patients[3]), wall(21, "10:00"))
+    await desks.world.until(lambda: len(desks.rows_at(wall(21, "10:00"))) == 1)
+    desks.world.do("UPDATE appts SET reason = 'Fever' WHERE id = ?", other)
+    await desks.world.settle()
+    assert asked.count(str(waits)) == 0, "nobody left a time"
+    asked.clear()
+    await desks.do(desks.name(other), "cancel")
+    await desks.world.until(lambda: desks.rows_at(wall(20, "11:00"))[0][2] == "CANC")
+    await desks.world.until(lambda: bool(asked))
+    await desks.world.settle()
+    assert (asked, walked) == ([str(waits)], [])
+    desks.world.do("UPDATE appts SET stat = 'CANC' WHERE id = ?", theirs)
+    await desks.world.settle()
+    assert (await desks.status(waits), walked) == ("booked", [])
+
+
+async def test_a_time_that_is_left_while_who_waits_is_asked_is_had(desks: Desks, monkeypatch):
+    """It was left before anything of the row was written down, and nobody was woken."""
+    patients, _ = desks.world.first_patients(2)
+    theirs = desks.booked_there(patients[0], wall(20, "10:00"))
+    await begun(desks, "both")
+    write_down, noted = moving._write_down, []
+    query = "SELECT version FROM migration.crosswalk WHERE pair = 'appts' AND resource = $1"
+
+    async def cancel_before(tx, way, pair, done):
+        if pair.name == "appts" and done.refused and not noted:
+            noted.append(True)
+            name = desks.name(theirs)
+            then = await way.database.fetchval(query, str(name))
+            await desks.do(name, "cancel")
+            while await way.database.fetchval(query, str(name)) == then:  # noqa: ASYNC110 - a row
+                await asyncio.sleep(0.05)
+        await write_down(tx, way, pair, done)
+
+    monkeypatch.setattr(moving, "_write_down", cancel_before)
+    waits = desks.booked_there(patients[1], wall(20, "10:00"))
+    await desks.world.settle()
+    assert noted
+    assert await desks.status(waits) == "booked"
+    assert not (await desks.world.reasons())[TAKEN]
+
+
+async def test_what_had_not_begun_is_asked_again_after_a_while(desks: Desks, monkeypatch):
+    monkeypatch.setattr(moving, "AGAIN_SECONDS", 1, raising=False)
+    patients, _ = desks.world.first_patients(1)
+    early = desks.booked_there(patients[0], wall(20, "10:00"), stat="SEEN")
+    await begun(desks, "forward")
+    assert (await desks.world.reasons())["appts", "", "it has not begun yet"] == 1
+    monkeypatch.setattr(elsewhere.lifecycle, "check_begun", lambda *_: None)  # it has by now
+    await desks.world.until_aside("appts", "", "it has not begun yet", 0)
+    assert await desks.status(early) == "fulfilled"
+
+
+async def test_a_booking_goes_back_while_a_patient_takes_long(desks: Desks, monkeypatch):
+    """One turn was held over all that a feed brought, and the other feed's thirty seconds ran."""
+    patients, _ = desks.world.first_patients(1)
+    at = wall(20, "10:00")
+    name = desks.name(desks.booked_there(patients[0], at))
+    await begun(desks, "both")
+    way, meanwhile = await desks.world.way(), []
+    insert = way.rows.insert
+
+    async def slowly(pair, *args):
+        if pair.name == "patients" and not meanwhile:
+            await desks.do(name, "cancel")
+            async with asyncio.timeout(15), way.database.transaction() as tx:
+                await returning.take_back(way, tx, "Appointment", str(name), 2)
+            meanwhile.append(desks.rows_at(at)[0][2])
+        return await insert(pair, *args)
+
+    monkeypatch.setattr(way.rows, "insert", slowly, raising=False)
+    await desks.world.put(registered(0))
+    await desks.world.until(lambda: bool(meanwhile))
+    assert meanwhile == ["CANC"]
+    await desks.world.agree()
+
+
 async def test_a_patient_and_their_booking_go_back_whichever_is_heard_first(desks: Desks):
     await begun(desks, "both")
     names: list[UUID] = []
     for n in range(5):
-        ada = {
-            "resourceType": "Patient", "id": f"new-{n}",
-            "identifier": [{"system": "urn:harbor:mrn", "value": f"HS-90000{n}"}],
-            "name": [{"family": "Lind", "given": ["Ada"]}], "birthDate": "1970-01-02",
-        }  # fmt: skip
+        ada = registered(n)
         book = desks.book(f"new-{n}", wall(20 + n, "12:00"))
         names.append(await book if n % 2 else (await asyncio.gather(desks.world.put(ada), book))[1])
         if n % 2:
@@ -253,7 +434,7 @@ async def test_a_patient_and_their_booking_go_back_whichever_is_heard_first(desk
     for n in range(5):
         await desks.world.until(lambda n=n: len(desks.rows_at(wall(20 + n, "12:00"))) == 1)
     await desks.world.agree()
-    assert not (await desks.world.reasons())["appts", "pat_id", "the old system does not know whom"]
+    assert not (await desks.world.reasons())[UNKNOWN]
     assert all([await desks.find(name) for name in names])
 
 

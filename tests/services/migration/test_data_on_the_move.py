@@ -113,6 +113,21 @@ async def test_what_changes_while_rows_are_read_is_not_lost(world: World, monkey
     assert all(p["checksum"] == p["kept"] or p["quarantined"] for p in report["pairs"])
 
 
+async def test_a_walk_begins_anew_when_its_pair_was_off_meanwhile(world: World, monkeypatch):
+    """It went on where it was: what changed before that while it was off was never looked at."""
+    monkeypatch.setattr(moving, "CHUNK", 20)
+    (key,), _ = world.first_patients(1)
+    async with world.passage.moving:
+        await world.begin("forward", "patients")
+        await moving.step(await world.way())
+        await world.begin("off", "patients")
+        world.do("UPDATE patients SET city = 'Rockport' WHERE id = ?", key)
+        await moving.step(await world.way())
+        await world.begin("forward", "patients")
+    await world.settle()
+    assert (await world.report())["divergence"] == 0
+
+
 async def test_what_is_written_here_goes_back_and_does_not_return_as_news(world: World):
     await world.begin("both", "patients", "allergies", "meds")
     await world.settle()

@@ -10,7 +10,7 @@ from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Row
 from polyclinic.foundation.errors import Conflict, NotFound, Problem
 from polyclinic.foundation.once import Once, Stored
-from polyclinic.services.migration.actions import moving, reconciling
+from polyclinic.services.migration.actions import moving, reconciling, returning
 from polyclinic.services.migration.actions.deciding import decide
 from polyclinic.services.migration.actions.moving import Way
 from polyclinic.services.migration.actions.state import Passage
@@ -50,7 +50,9 @@ def _way(passage: Passage, source: Source, row: Row) -> Way:
     running = passage.running
     secret = running.vault.secret("crosswalk")
     rows = open_rows(row["url"], source)
-    return Way(source, rows, Owners(running), running.database, secret, row["version"])
+    return Way(
+        source, rows, Owners(running), running.database, secret, row["version"], running.vault
+    )
 
 
 async def need(passage: Passage, system: str) -> Way:
@@ -151,5 +153,11 @@ async def step(passage: Passage) -> bool:
 
 async def _go_on(way: Way) -> None:
     end = time.monotonic() + BUSY_SECONDS
-    while time.monotonic() < end and await moving.step(way):
+    while time.monotonic() < end and await step_of(way):
         pass
+
+
+async def step_of(way: Way) -> bool:
+    """A step there, and one back of what waited; false when there is nothing to do now."""
+    is_busy = await moving.step(way)
+    return await returning.wake(way) or is_busy

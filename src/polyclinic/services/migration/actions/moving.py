@@ -6,12 +6,21 @@ same row has the same id, and a row whose digest is known is passed over.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from polyclinic.foundation import clock
 from polyclinic.foundation.database import Transaction
+from polyclinic.foundation.vault import DataKey, Place, Vault
 from polyclinic.services.migration.domain.crossing import (
     BOOKING,
+    BUSY,
+    NOT_BEGUN,
+    NOWHERE,
+    TAKEN,
     Columns,
     Pair,
     Refused,
@@ -20,6 +29,7 @@ from polyclinic.services.migration.domain.crossing import (
     digest,
     ended,
     laid,
+    leaves,
     name_of,
     told,
 )
@@ -29,10 +39,11 @@ from polyclinic.services.migration.gateways.batches import Ask, Resource, Said
 from polyclinic.services.migration.gateways.old_rows import OldRows
 from polyclinic.services.migration.gateways.owners import Owners
 from polyclinic.services.migration.store import moving as store
-from polyclinic.services.migration.store.moving import Crossed
+from polyclinic.services.migration.store.moving import Aside, Crossed
 
 CHUNK = 200
 CHANGES = 500
+AGAIN_SECONDS = 300  # until a visit that had not begun is looked at again
 MADE = 1  # the version of a resource when its row was moved first
 _LOST = ""  # no column has this name: a row that is no more
 
@@ -47,8 +58,10 @@ class Way:
     database: Any
     secret: bytes
     version: int  # of the source as it was set up; what was found along an older one is not noted
-    # How far the walk through each table has come; a restart begins anew and passes over digests.
-    walked: dict[str, Any] = field(default_factory=dict[str, Any])
+    vault: Vault
+    # How far the walk through each table has come, and as of when the pair was changed: a change or
+    # a restart begins anew and passes over digests.
+    walked: dict[str, tuple[datetime, Any]] = field(default_factory=dict[str, tuple[datetime, Any]])
     # What references stand for, while a comparison of everything is under way.
     remembered: dict[tuple[str, str, str], str] | None = None
 
@@ -60,6 +73,22 @@ class Way:
         """A keyed hash of a row's key: the crosswalk names nobody."""
         text = f"{self.system}|{pair.table}|{key}".encode()
         return blake2b(text, digest_size=16, key=self.secret).digest()
+
+    def seal(self, hashed: bytes, key: str) -> bytes:
+        """A row's key, for its hash alone: who is put aside is asked for again."""
+        return self.vault.seal(self._cipher, _place(hashed), key.encode())
+
+    def unseal(self, hashed: bytes, sealed: bytes) -> str:
+        return self.vault.unseal(self._cipher, _place(hashed), sealed).decode()
+
+    @property
+    def _cipher(self) -> DataKey:
+        raw = self.vault.secret("put aside", 48)
+        return DataKey(raw[32:], 1, AESGCM(raw[:32]))
+
+
+def _place(hashed: bytes) -> Place:
+    return Place("quarantine", "key", hashed.hex(), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,60 +104,67 @@ class _Going:
 
 @dataclass(slots=True)
 class _Done:
-    """What is to be written down of a chunk."""
+    """What is to be written down of a chunk; `seen`: how often waiting rows were stirred before."""
 
+    seen: int
     crossed: list[Crossed] = field(default_factory=list[Crossed])
     gone: list[bytes] = field(default_factory=list[bytes])
-    # Whether one of them was here before: it may have left a time that another one waits for.
-    left: bool = False
-    refused: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
+    same: list[bytes] = field(default_factory=list[bytes])
+    refused: list[Aside] = field(default_factory=list[Aside])
+    # Whether one of them leaves a time that another row may wait for.
+    leaves: bool = False
+
+    def refuse(self, way: Way, one: _Going, place: str, reason: str) -> None:
+        waits = self.seen if reason in (TAKEN, BUSY, NOWHERE) else None
+        due = clock.now() + timedelta(seconds=AGAIN_SECONDS) if reason == NOT_BEGUN else None
+        sealed = way.seal(one.hash, one.key)
+        self.refused.append(Aside(one.hash, place, reason, "", sealed, waits, due))
 
 
 async def step(way: Way) -> bool:
     """A chunk of what is to be done; false when there is nothing to do now."""
     if await _position(way) is None:
         return False
-    busy = False
-    for row in await store.pairs(way.database, way.system):
+    walks = False
+    for row in await store.standing(way.database, way.system):
         pair = way.source.pair(row["name"])
         if pair is not None and row["direction"] != "off" and not row["filled"]:
-            busy = await _backfill(way, pair) or busy
+            walks = await _backfill(way, pair, row["changed"])
             break  # in the order of the pairs: whom a row is about comes before the row
-    return await _follow(way) or busy
+    return await _follow(way) or walks or await _ask_again(way)
 
 
-async def _backfill(way: Way, pair: Pair) -> bool:
+async def _backfill(way: Way, pair: Pair, changed: datetime) -> bool:
     """One chunk by key; rows that changed while it was read are the log's to bring."""
     if not await way.rows.is_settled():
         return False
+    since, after = way.walked.get(pair.name, (changed, None))
     low = await way.rows.newest()
-    rows = await way.rows.page(pair, way.walked.get(pair.name), CHUNK)
+    rows = await way.rows.page(pair, after if since == changed else None, CHUNK)
     high = await way.rows.newest()
-    changed: set[str] = set()
+    news: set[str] = set()
     while low < high:
         part = await way.rows.changes(low, CHANGES)
-        changed |= {change.key for change in part if change.table == pair.table}
+        news |= {change.key for change in part if change.table == pair.table}
         low = part[-1].number if part else high
-    done = await move(way, pair, [row for row in rows if str(row[pair.key]) not in changed])
+    await move(way, pair, [row for row in rows if str(row[pair.key]) not in news])
     if len(rows) < CHUNK:
         way.walked.pop(pair.name, None)
-        await store.fill(way.database, way.system, way.version, pair.name, filled=True)
+        await store.fill(way.database, way.system, way.version, pair.name, changed)
     else:
-        way.walked[pair.name] = rows[-1][pair.key]
-    await _wake(way, pair, done)
+        way.walked[pair.name] = (changed, rows[-1][pair.key])
     return True
 
 
-async def _wake(way: Way, moved: Pair, done: _Done) -> None:
-    """Rows that waited for others, or for a time of theirs, may be taken over now."""
-    if done.left:
-        await store.left_a_time(way.database, way.system, moved.name)
-    if not done.crossed:
-        return
-    for name in await store.waits_for_others(way.database, way.system):
-        pair = way.source.pair(name)
-        if pair is not None and any(f.table == moved.table for f in pair.fields):
-            await store.fill(way.database, way.system, way.version, name, filled=False)
+async def _ask_again(way: Way) -> bool:
+    """Rows that waited for others, for a time of theirs or for an hour may be taken over now."""
+    names = [pair.name for pair in way.source.pairs]
+    found = await store.stirred(way.database, way.system, names, CHUNK)
+    for pair in way.source.pairs:
+        keys = [way.unseal(row["key"], row["sealed"]) for row in found if row["pair"] == pair.name]
+        if keys:
+            await _again(way, pair, keys)
+    return bool(found)
 
 
 async def _position(way: Way) -> int | None:
@@ -144,7 +180,8 @@ async def _follow(way: Way) -> bool:
     if at is None:
         return False
     news = await way.rows.news(at, CHANGES)
-    directions = await store.directions(way.database, way.system)
+    found = await store.standing(way.database, way.system)
+    directions = {row["name"]: row["direction"] for row in found}
     for pair in way.source.pairs:
         keys = dict.fromkeys(
             change.key for change in news.changes
@@ -163,14 +200,16 @@ async def _again(way: Way, pair: Pair, keys: Sequence[str]) -> None:
     rows = await way.rows.rows(pair, [typed(pair, key) for key in keys])
     there = {str(row[pair.key]) for row in rows}
     lost: list[Row] = [{pair.key: key, _LOST: True} for key in keys if key not in there]
-    await _wake(way, pair, await move(way, pair, rows, lost))
+    await move(way, pair, rows, lost)
 
 
-async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = ()) -> _Done:
-    """Takes rows over; answers which of them are new here or changed, and which are not taken."""
-    done = _Done()
-    going = await _going(way, pair, [*rows, *lost])
+async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = ()) -> None:
+    """Takes rows over, or notes why not."""
+    done = _Done(await store.stirs(way.database, way.system, pair.name))
+    going = await _going(way, pair, [*rows, *lost], done)
     asks, whose = await _asks(way, pair, going, done)
+    if asks or done.crossed:
+        await _stir(way, pair, done)
     answers: dict[int, Said] = {}
     try:
         async for n, said in way.owners.answers(asks):
@@ -180,21 +219,35 @@ async def move(way: Way, pair: Pair, rows: Sequence[Row], lost: Sequence[Row] = 
             _settle(way, pair, whose[n], said, done)
         async with way.database.transaction() as tx:
             await _write_down(tx, way, pair, done)
-    return done
+
+
+async def _stir(way: Way, moved: Pair, done: _Done) -> None:
+    """Wakes who waits for these rows before they are moved: a crash in between wakes them, too.
+
+    Each by itself: the way back holds some of them until its transaction ends.
+    """
+    for name in [*dependents(way, moved), *([moved.name] if done.leaves else [])]:
+        await store.stir(way.database, way.system, name)
+
+
+def dependents(way: Way, known: Pair) -> list[str]:
+    """Pairs whose rows mean rows of this one."""
+    pairs = way.source.pairs
+    return sorted(p.name for p in pairs if any(f.table == known.table for f in p.fields))
 
 
 async def _write_down(tx: Transaction, way: Way, pair: Pair, done: _Done) -> None:
     await store.cross(tx, way.system, pair.name, done.crossed)
     await store.uncross(tx, way.system, pair.name, done.gone)
-    good = [each.key for each in done.crossed] + done.gone
+    good = [each.key for each in done.crossed] + done.gone + done.same
     await store.release(tx, way.system, pair.name, "forward", good)
     # Both sides say the same again, so what kept them apart on the way back is settled too.
     await store.release(tx, way.system, pair.name, "back", [each.key for each in done.crossed])
     await store.quarantine(tx, way.system, pair.name, "forward", done.refused)
 
 
-async def _going(way: Way, pair: Pair, rows: Sequence[Row]) -> list[_Going]:
-    """What differs from what is known."""
+async def _going(way: Way, pair: Pair, rows: Sequence[Row], done: _Done) -> list[_Going]:
+    """What differs from what is known; the rest may have been put aside while it differed."""
     said = [(str(row[pair.key]), None if _LOST in row else columns(pair, row)) for row in rows]
     hashes = {key: way.hash(pair, key) for key, _ in said}
     known = await store.crossed(way.database, way.system, pair.name, hashes.values())
@@ -204,9 +257,9 @@ async def _going(way: Way, pair: Pair, rows: Sequence[Row]) -> list[_Going]:
     found: list[_Going] = []
     for key, cols in said:
         before, made = known.get(hashes[key]), digest(cols)
-        if before is None and key in ours:
-            continue
-        if before is None or before.digest != made:
+        if key in ours or (before is not None and before.digest == made):
+            done.same.append(hashes[key])
+        else:
             found.append(_Going(key, hashes[key], cols, made, before))
     return found
 
@@ -229,11 +282,13 @@ async def _asks(
                 continue
             _check_untouched(pair, one, resource, base if name in changed else None)
         except Refused as refused:
-            done.refused.append((one.hash, refused.column, refused.reason))
+            done.refuse(way, one, refused.column, refused.reason)
             continue
         if resource is None:  # it is nowhere: there is nothing to end
             done.gone.append(one.hash)
             continue
+        if pair.type == BOOKING and base is not None and base.resource is not None:
+            done.leaves = done.leaves or leaves(base.resource, resource)
         asks.append(put(way, pair, one.key, name, (resource, base.version if base else None)))
         whose.append(one)
     return asks, whose
@@ -308,11 +363,10 @@ def _settle(way: Way, pair: Pair, one: _Going, said: Said, done: _Done) -> None:
     if said.status in (200, 201):
         name = _name(way, pair, one)
         done.crossed.append(Crossed(one.hash, name, said.version, one.digest))
-        done.left = done.left or (pair.type == BOOKING and one.before is not None)
     elif said.status == 412:
-        done.refused.append((one.hash, "", "changed on both sides"))
+        done.refuse(way, one, "", "changed on both sides")
     else:
-        done.refused.append((one.hash, said.place[:200], said.reason))
+        done.refuse(way, one, said.place[:200], said.reason)
 
 
 async def links_of(

@@ -35,7 +35,7 @@ async def reconcile(way: Way, author: str) -> dict[str, Any]:
     found: list[Compared] = []
     way.remembered = {}
     try:
-        for row in await store.pairs(way.database, way.system):
+        for row in await store.standing(way.database, way.system):
             pair = way.source.pair(row["name"])
             if pair is not None and row["direction"] != "off":
                 found.append(await _pair(way, pair))

@@ -4,14 +4,14 @@ Every write of ours names its resource in the old system's own log: after a cras
 made is found again by that name, and our own changes do not come back as news.
 """
 
-import asyncio
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from polyclinic.foundation import clock
+from polyclinic.foundation import clock, telemetry
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import Unavailable
-from polyclinic.services.migration.actions.moving import Way, put
+from polyclinic.services.migration.actions.moving import Way, dependents, put
 from polyclinic.services.migration.domain.crossing import (
     BOOKING,
     Columns,
@@ -21,57 +21,94 @@ from polyclinic.services.migration.domain.crossing import (
     columns,
     digest,
     laid,
+    leaves,
 )
 from polyclinic.services.migration.domain.crossing.pairs import Field
-from polyclinic.services.migration.domain.crossing.rows import Back, of_key, read_path
+from polyclinic.services.migration.domain.crossing.rows import UNKNOWN, Back, of_key, read_path
 from polyclinic.services.migration.domain.old_keys import OURS, Row, typed
-from polyclinic.services.migration.gateways.batches import Ask, Said
+from polyclinic.services.migration.gateways.batches import Ask, Resource, Said
 from polyclinic.services.migration.store import moving as store
-from polyclinic.services.migration.store.moving import Crossed
+from polyclinic.services.migration.store.moving import Aside, Crossed
 
-LOOKS, LOOK_SECONDS = 40, 0.05
+WAKES = 20  # at once; then the way over has its turn
+COMING = "its row is on its way here"
 VERSIONS = 20  # back from now, among which is the one that we wrote before a crash
 
 
 async def take_back(way: Way, tx: Transaction, kind: str, name: str, version: int) -> None:
-    """One change of a resource; raises Unavailable while either side does not answer.
-
-    Owners are heard apart: without a turn for each, a booking that finds its patient unknown and
-    the patient who looks for what waits could miss each other.
-    """
-    going = await _going_back(way)
+    """One change of a resource; raises Unavailable while either side does not answer."""
+    going = await _going_back(way, tx)
     for pair in way.source.of_type(kind):
-        if pair.name in going:
-            await store.turn(tx, way.system)
-            await _take_back(way, tx, pair, name, version)
+        if pair.name not in going:
+            continue
+        before = await store.crossed_by(tx, way.system, pair.name, name)
+        if before is not None and version <= before.version:
+            continue  # ours, or known already
+        said = await _take_back(way, tx, pair, name)
+        if pair.type == BOOKING and await _leaves(way, name, version, said):
+            await store.stir(tx, way.system, pair.name)
 
 
-async def _going_back(way: Way) -> set[str]:
+async def wake(way: Way) -> bool:
+    """Takes back what waited for somebody to be known to the old system, and now is.
+
+    Each in a transaction of its own. False when there was nothing.
+    """
+    names = [pair.name for pair in way.source.pairs]
+    found = await store.woken(way.database, way.system, names, WAKES)
+    for row in found:
+        pair = way.source.pair(row["pair"])
+        assert pair is not None
+        try:
+            async with way.database.transaction() as tx:
+                await store.turn(tx, way.system, pair.name, row["resource"])
+                if await store.let_go(tx, way.system, pair.name, row["key"]):
+                    await _take_back(way, tx, pair, row["resource"], row["stands"])
+        except Unavailable:
+            raise
+        except Exception as bug:  # noqa: BLE001 - what is behind it waits for nobody
+            telemetry.log_bug("not taken back", bug, kind=pair.type)
+            await store.put_off(way.database, way.system, pair.name, row["key"], row["stands"])
+    return bool(found)
+
+
+async def _going_back(way: Way, tx: Transaction) -> set[str]:
     """Names of the pairs of which changes go back."""
-    found = await store.directions(way.database, way.system)
-    return {name for name, direction in found.items() if direction == "both"}
+    found = await store.standing(tx, way.system)
+    return {row["name"] for row in found if row["direction"] == "both"}
 
 
-async def _take_back(way: Way, tx: Transaction, pair: Pair, name: str, version: int) -> None:
+async def _take_back(
+    way: Way, tx: Transaction, pair: Pair, name: str, stood: datetime | None = None
+) -> Said:
+    """What its owner says of it; `stood`: when what it waited for was noted, if it did."""
+    await store.turn(tx, way.system, pair.name, name)
     before = await store.crossed_by(tx, way.system, pair.name, name)
-    if before is not None and version <= before.version:
-        return  # ours, or known already
     (said,) = await way.owners.ask([Ask("GET", pair.type, name)])
     if said.resource is None:
         await _end(way, tx, pair, name, before)
-        return
-    if before is None and await _is_coming_over(way, pair, name, said.resource):
-        before = await _crossing(way, tx, pair, name)
-        if before is None or version <= before.version:
-            return
-    await _carry(way, tx, pair, name, said, before)
-    if pair.type == BOOKING:
-        await store.left_a_time(tx, way.system, pair.name)
+    elif before is None and await _is_coming_over(way, pair, name, said.resource):
+        # The way over keeps a moment after it wrote what it did; what it did not it does again.
+        aside = Aside(way.hash(pair, name), "", COMING, name, awaits_pair=pair.name, awaits=name)
+        await store.quarantine(tx, way.system, pair.name, "back", [aside])
+    elif before is None or said.version > before.version:
+        await _carry(way, tx, pair, (name, said, before), stood)
+    return said
+
+
+async def _leaves(way: Way, name: str, version: int, said: Said) -> bool:
+    """Whether a booking no longer has a time that it had before this version of it."""
+    if version == 1 or said.resource is None:
+        return said.resource is None
+    (then,) = await way.owners.ask([Ask("GET", BOOKING, f"{name}/_history/{version - 1}")])
+    return then.resource is None or leaves(then.resource, said.resource)
 
 
 async def _carry(
-    way: Way, tx: Transaction, pair: Pair, name: str, said: Said, before: Crossed | None
-) -> None:
+    way: Way, tx: Transaction, pair: Pair, of: tuple[str, Said, Crossed | None],
+    stood: datetime | None,
+) -> None:  # fmt: skip
+    name, said, before = of
     assert said.resource is not None
     links = await back_links(way, pair, said.resource)
     try:
@@ -83,18 +120,31 @@ async def _carry(
     except Refused as refused:
         if before is not None or not await _is_a_strangers(way, tx, pair, said.resource, links):
             key = before.key if before is not None else way.hash(pair, name)
-            await _aside(tx, way, pair, key, (refused.column, refused.reason), name)
+            aside = Aside(key, refused.column, refused.reason, name)
+            if refused.reason == UNKNOWN:
+                target, missing = _missing(way, pair, said.resource, links)[0]
+                aside = aside._replace(awaits_pair=target, awaits=missing, stood=stood)
+            await store.quarantine(tx, way.system, pair.name, "back", [aside])
+
+
+def _missing(way: Way, pair: Pair, resource: Resource, links: Back) -> list[tuple[str, str]]:
+    """What it means and the old system does not know: its pair and its resource."""
+    return [
+        (target.name, _id(reference))
+        for field, target, reference in _references(way, pair, resource)
+        if (field.table, field.by, reference) not in links
+    ]
 
 
 async def _is_a_strangers(
-    way: Way, tx: Transaction, pair: Pair, resource: dict[str, Any], links: Back
+    way: Way, tx: Transaction, pair: Pair, resource: Resource, links: Back
 ) -> bool:
     """Whether it is of a patient whom the old system never had: then it is not its.
 
     Who was put aside is no stranger: what is theirs waits with them. Nor is who may go there yet:
     another owner tells of them in its own time.
     """
-    going = await _going_back(way)
+    going = await _going_back(way, tx)
     for field, target, reference in _references(way, pair, resource):
         if target.type != "Patient" or (field.table, field.by, reference) in links:
             continue
@@ -105,20 +155,11 @@ async def _is_a_strangers(
     return False
 
 
-async def _is_coming_over(way: Way, pair: Pair, name: str, resource: dict[str, Any]) -> bool:
+async def _is_coming_over(way: Way, pair: Pair, name: str, resource: Resource) -> bool:
     """Whether it stands for a row that we did not make: then it was not begun here."""
     if of_key(way.system, pair, resource) is None:
         return False
     return await way.rows.written(pair, f"{OURS}{pair.type}/{name}") is None
-
-
-async def _crossing(way: Way, tx: Transaction, pair: Pair, name: str) -> Crossed | None:
-    """What the way over keeps a moment after it wrote; None if it broke off and will come again."""
-    for _ in range(LOOKS):
-        if (found := await store.crossed_by(tx, way.system, pair.name, name)) is not None:
-            return found
-        await asyncio.sleep(LOOK_SECONDS)
-    return None
 
 
 async def _change(
@@ -179,7 +220,8 @@ async def _new(way: Way, tx: Transaction, pair: Pair, name: str, said: Said, col
     crossed = Crossed(way.hash(pair, key), name, version, digest(made))
     await store.cross(tx, way.system, pair.name, [crossed])
     await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
-    await _wake(way, tx, pair)
+    for other in dependents(way, pair):
+        await store.stir(tx, way.system, other)
 
 
 async def _made_before(way: Way, pair: Pair, key: str, of: tuple[str, Said, Columns]) -> Row | None:
@@ -198,29 +240,13 @@ async def _made_before(way: Way, pair: Pair, key: str, of: tuple[str, Said, Colu
     raise Refused("", "changed on both sides")
 
 
-async def _wake(way: Way, tx: Transaction, known: Pair) -> None:
-    """What waited for somebody to be known to the old system may go there now."""
-    going = await _going_back(way)
-    for row in await store.waiting(tx, way.system):
-        pair = way.source.pair(row["pair"])
-        if pair is None or pair.name not in going:
-            continue
-        if any(field.table == known.table for field in pair.fields):
-            await _take_back(way, tx, pair, row["resource"], 0)
-
-
 async def _end(way: Way, tx: Transaction, pair: Pair, name: str, before: Crossed | None) -> None:
     """What was deleted here cannot say its key any more: a person looks at it."""
     if before is not None:
-        await _aside(tx, way, pair, before.key, ("", "deleted here"), name)
+        aside = Aside(before.key, "", "deleted here", name)
+        await store.quarantine(tx, way.system, pair.name, "back", [aside])
     else:  # it may have been put aside
         await store.release(tx, way.system, pair.name, "back", [way.hash(pair, name)])
-
-
-async def _aside(
-    tx: Transaction, way: Way, pair: Pair, key: bytes, why: tuple[str, str], name: str
-) -> None:
-    await store.quarantine(tx, way.system, pair.name, "back", [(key, *why)], name)
 
 
 async def _row(way: Way, pair: Pair, key: str) -> Row | None:
@@ -240,9 +266,7 @@ def _touched(pair: Pair) -> dict[str, str]:
     return {pair.touch: f"{clock.now():%Y-%m-%dT%H:%M:%SZ}"} if pair.touch else {}
 
 
-async def back_links(
-    way: Way, pair: Pair, resource: dict[str, Any]
-) -> dict[tuple[str, str, str], str]:
+async def back_links(way: Way, pair: Pair, resource: Resource) -> dict[tuple[str, str, str], str]:
     """Which value of a link column a reference stands for."""
     return {
         (table, by, reference): value
@@ -250,9 +274,7 @@ async def back_links(
     }
 
 
-async def _both(
-    way: Way, pair: Pair, resource: dict[str, Any]
-) -> list[tuple[str, tuple[str, str, str]]]:
+async def _both(way: Way, pair: Pair, resource: Resource) -> list[tuple[str, tuple[str, str, str]]]:
     """(reference, (table, column, value)) of each link that the old system knows."""
     found: list[tuple[str, tuple[str, str, str]]] = []
     for field, target, reference in _references(way, pair, resource):
@@ -262,9 +284,7 @@ async def _both(
     return found
 
 
-def _references(
-    way: Way, pair: Pair, resource: dict[str, Any]
-) -> Iterator[tuple[Field, Pair, str]]:
+def _references(way: Way, pair: Pair, resource: Resource) -> Iterator[tuple[Field, Pair, str]]:
     """Each link of the resource, and the pair of what it means."""
     for field in pair.fields:
         target = way.source.of_table(field.table) if field.as_ == "link" else None
@@ -291,7 +311,7 @@ async def _value_of(way: Way, target: Pair, by: str, reference: str) -> str:
     return value
 
 
-async def compared(way: Way, pair: Pair, cols: Columns, resource: dict[str, Any]) -> list[str]:
+async def compared(way: Way, pair: Pair, cols: Columns, resource: Resource) -> list[str]:
     """Columns in which a row and what is kept of it say different things."""
     try:
         kept = back(pair, resource, await back_links(way, pair, resource))

@@ -11,7 +11,7 @@ from polyclinic.contracts.appointments import elsewhere_id
 from polyclinic.foundation import ids
 from polyclinic.foundation.errors import Unavailable
 from polyclinic.foundation.service import Running
-from polyclinic.services.migration.domain.crossing import BUSY, TAKEN, Refused
+from polyclinic.services.migration.domain.crossing import BUSY, NOT_BEGUN, TAKEN, Refused
 from polyclinic.services.migration.gateways.batches import (
     Ask,
     Headers,
@@ -31,7 +31,7 @@ _REASONS = {
     "AlreadyThere": BUSY,
     "Anothers": "it was another patient's before",
     "NotOffered": "the clinic has none such",
-    "NotYet": "it has not begun yet",
+    "NotYet": NOT_BEGUN,
     "WrongState": "its state here does not allow it",
 }
 
@@ -47,16 +47,9 @@ class Bookings:
         numbers = iter(reads)
         async for said in by_batches(self._running, self._read, [asks[n] for n in reads]):
             yield next(numbers), said
-        waiting = [n for n, ask in enumerate(asks) if ask.resource is not None]
-        while waiting:
-            late: list[int] = []
-            for n in waiting:
-                said = await self._take_in(asks[n])
-                yield n, said
-                if said.reason in (TAKEN, BUSY):
-                    late.append(n)
-            # Others may have left meanwhile what these did not get.
-            waiting = late if len(late) < len(waiting) else []
+        for n, ask in enumerate(asks):
+            if ask.resource is not None:
+                yield n, await self._take_in(ask)
 
     async def _read(self, headers: Headers, content: bytes) -> httpx.Response:
         return await self._running.peers.send(

@@ -26,7 +26,7 @@ class Owners:
         return [said[n] for n in range(len(asks))]
 
     async def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
-        """Each answer with the number of its ask, as soon as it is there; a later one counts.
+        """Each answer with the number of its ask, as soon as it is there.
 
         Raises Unavailable where an owner does not answer any more: what came before was done.
         """

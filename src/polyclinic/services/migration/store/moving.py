@@ -1,11 +1,26 @@
 """What was moved: sources, pairs, the crosswalk, the quarantine."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from polyclinic.foundation.database import Database, Row, Transaction
-from polyclinic.services.migration.domain.crossing.rows import BUSY, TAKEN, UNKNOWN
+
+
+class Aside(NamedTuple):
+    """What was put aside, and what it waits for (schema 0005)."""
+
+    key: bytes
+    place: str
+    reason: str
+    resource: str = ""
+    sealed: bytes | None = None
+    seen: int | None = None
+    due: datetime | None = None
+    awaits_pair: str | None = None
+    awaits: str | None = None
+    stood: datetime | None = None
 
 
 class Crossed(NamedTuple):
@@ -46,11 +61,29 @@ _UNCROSS: LiteralString = """
     DELETE FROM migration.crosswalk
     WHERE system = $1 AND pair = $2 AND key = ANY ($3::bytea[])"""
 _QUARANTINE: LiteralString = """
-    INSERT INTO migration.quarantine (system, pair, key, way, place, reason, resource)
-    SELECT $1, $2, t.key, $3, t.place, t.reason, $7
-    FROM unnest($4::bytea[], $5::text[], $6::text[]) AS t(key, place, reason)
+    INSERT INTO migration.quarantine AS q (system, pair, way, key, place, reason, resource, sealed,
+        seen, due, awaits_pair, awaits, stood)
+    SELECT $1, $2, $3, t.* FROM unnest($4::bytea[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+        $9::bigint[], $10::timestamptz[], $11::text[], $12::text[], $13::timestamptz[]) AS t
     ON CONFLICT (system, pair, key, way) DO UPDATE SET place = excluded.place,
-        reason = excluded.reason, resource = excluded.resource, at = now()"""
+        reason = excluded.reason, resource = excluded.resource, sealed = excluded.sealed,
+        seen = excluded.seen, due = excluded.due, awaits_pair = excluded.awaits_pair,
+        awaits = excluded.awaits, stood = excluded.stood, at = now()"""
+_STIRRED: LiteralString = """
+    SELECT q.pair, q.key, q.sealed FROM migration.quarantine q
+    JOIN migration.pair p ON p.system = q.system AND p.name = q.pair
+    WHERE q.system = $1 AND q.way = 'forward' AND p.name = ANY ($2::text[])
+      AND p.direction <> 'off' AND q.sealed IS NOT NULL
+      AND (q.seen < p.stirred OR q.due <= now())
+    ORDER BY p.place, q.at LIMIT $3"""
+_WOKEN: LiteralString = """
+    SELECT q.pair, q.key, q.resource, c.at AS stands FROM migration.quarantine q
+    JOIN migration.pair p ON p.system = q.system AND p.name = q.pair
+    LEFT JOIN migration.crosswalk c
+        ON c.system = q.system AND c.pair = q.awaits_pair AND c.resource = q.awaits
+    WHERE q.system = $1 AND q.way = 'back' AND p.name = ANY ($2::text[]) AND p.direction = 'both'
+      AND (q.due <= now() OR (c.at IS NOT NULL AND c.at IS DISTINCT FROM q.stood))
+    ORDER BY q.at, q.resource LIMIT $3"""
 _RELEASE: LiteralString = """
     DELETE FROM migration.quarantine
     WHERE system = $1 AND pair = $2 AND way = $3 AND key = ANY ($4::bytea[])"""
@@ -87,9 +120,13 @@ async def pairs(database: Database | Transaction, system: str) -> list[Row]:
     return await database.fetch(_COUNTS, system)
 
 
-async def directions(where: Database | Transaction, system: str) -> dict[str, str]:
-    query = "SELECT name, direction FROM migration.pair WHERE system = $1"
-    return {row["name"]: row["direction"] for row in await where.fetch(query, system)}
+async def standing(where: Database | Transaction, system: str) -> list[Row]:
+    """The pairs as they are to be moved, without a count."""
+    query = (
+        "SELECT name, direction, filled, changed FROM migration.pair"
+        " WHERE system = $1 ORDER BY place"
+    )
+    return await where.fetch(query, system)
 
 
 async def direct(tx: Transaction, system: str, name: str, direction: str) -> bool:
@@ -100,13 +137,15 @@ async def direct(tx: Transaction, system: str, name: str, direction: str) -> boo
     return bool(await tx.fetchval(query, system, name, direction))
 
 
-async def fill(database: Database, system: str, version: int, name: str, *, filled: bool) -> None:
+async def fill(database: Database, system: str, version: int, name: str, changed: datetime) -> None:
+    """Every row was looked at, unless the pair was `changed` since the walk through it began."""
     # Locked, because a source that is set up anew in this moment is not filled.
     query = (
-        "UPDATE migration.pair SET filled = $4 WHERE system = $1 AND name = $3 AND EXISTS"
+        "UPDATE migration.pair SET filled = true WHERE system = $1 AND name = $3 AND changed = $4"
+        " AND EXISTS"
         " (SELECT FROM migration.source WHERE system = $1 AND version = $2 FOR SHARE)"
     )
-    await database.execute(query, system, version, name, filled)
+    await database.execute(query, system, version, name, changed)
 
 
 async def followed(database: Database, system: str, version: int, log_seq: int) -> None:
@@ -148,17 +187,12 @@ async def keys_of(database: Database, system: str, pair: str, gone: bytes) -> se
 
 
 async def quarantine(
-    tx: Transaction,
-    system: str,
-    pair: str,
-    way: str,
-    found: Sequence[tuple[bytes, str, str]],
-    resource: str = "",
+    tx: Transaction, system: str, pair: str, way: str, found: Sequence[Aside]
 ) -> None:
-    """(key, place, reason) of each; the same row again has its newest reason."""
+    """The same row again has its newest reason."""
     if found:
-        keys, places, reasons = (list(each) for each in zip(*found, strict=True))
-        await tx.execute(_QUARANTINE, system, pair, way, keys, places, reasons, resource)
+        columns = (list(each) for each in zip(*found, strict=True))
+        await tx.execute(_QUARANTINE, system, pair, way, *columns)
 
 
 async def release(tx: Transaction, system: str, pair: str, way: str, keys: Sequence[bytes]) -> None:
@@ -182,42 +216,59 @@ async def waits(tx: Transaction, system: str, pair: str, resource: str) -> bool:
     return await tx.fetchval(query, system, pair, resource)
 
 
-async def waiting(tx: Transaction, system: str) -> list[Row]:
-    """What was put aside on the way back because the old system does not know whom it is of."""
+async def stirred(database: Database, system: str, pairs: Sequence[str], limit: int) -> list[Row]:
+    """Rows on their way here that may be taken over now: `pair`, `key` and the `sealed` key."""
+    return await database.fetch(_STIRRED, system, list(pairs), limit)
+
+
+async def woken(database: Database, system: str, pairs: Sequence[str], limit: int) -> list[Row]:
+    """What may go back now: `pair`, `key`, `resource`, and when what it awaits was noted."""
+    return await database.fetch(_WOKEN, system, list(pairs), limit)
+
+
+async def put_off(
+    database: Database, system: str, pair: str, key: bytes, stands: datetime | None
+) -> None:
+    """It goes back when what it awaits is noted anew."""
     query = (
-        "SELECT pair, resource FROM migration.quarantine WHERE system = $1 AND way = 'back'"
-        " AND reason = $2 ORDER BY at, resource"
+        "UPDATE migration.quarantine SET stood = $4, due = NULL"
+        " WHERE system = $1 AND pair = $2 AND key = $3 AND way = 'back'"
     )
-    return await tx.fetch(query, system, UNKNOWN)
+    await database.execute(query, system, pair, key, stands)
+
+
+async def let_go(tx: Transaction, system: str, pair: str, key: bytes) -> bool:
+    """Takes one from what waits to go back; whether it still did."""
+    query = (
+        "DELETE FROM migration.quarantine"
+        " WHERE system = $1 AND pair = $2 AND key = $3 AND way = 'back' RETURNING true"
+    )
+    return bool(await tx.fetchval(query, system, pair, key))
 
 
 async def reasons(database: Database, system: str) -> list[Row]:
     return await database.fetch(_REASONS, system)
 
 
-async def waits_for_others(database: Database, system: str) -> list[str]:
-    """Pairs of which rows wait for rows of other pairs."""
+async def stir(where: Database | Transaction, system: str, pair: str) -> None:
+    """Rows of the pair that wait for others, or for a time of theirs, are asked again."""
+    query = "UPDATE migration.pair SET stirred = stirred + 1 WHERE system = $1 AND name = $2"
+    await where.execute(query, system, pair)
+
+
+async def stirs(database: Database, system: str, pair: str) -> int:
+    """How often that was; asked before a row is, so that nothing is missed meanwhile."""
+    query = "SELECT stirred FROM migration.pair WHERE system = $1 AND name = $2"
+    return await database.fetchval(query, system, pair) or 0
+
+
+async def turn(tx: Transaction, system: str, pair: str, resource: str) -> None:
+    """One after the other, until the transaction ends: who takes this resource back."""
     query = (
-        "SELECT DISTINCT pair FROM migration.quarantine"
-        " WHERE system = $1 AND way = 'forward' AND reason = 'leads nowhere'"
+        "SELECT pg_advisory_xact_lock(hashtextextended("
+        "concat_ws('/', 'migration', $1::text, $2::text, $3::text), 0))"
     )
-    return [row["pair"] for row in await database.fetch(query, system)]
-
-
-async def left_a_time(where: Database | Transaction, system: str, name: str) -> None:
-    """Rows that did not get theirs are looked at again."""
-    query = (
-        "UPDATE migration.pair SET filled = false WHERE system = $1 AND name = $2 AND EXISTS ("
-        " SELECT FROM migration.quarantine q WHERE q.system = $1 AND q.pair = $2"
-        " AND q.way = 'forward' AND q.reason = ANY ($3::text[]))"
-    )
-    await where.execute(query, system, name, [TAKEN, BUSY])
-
-
-async def turn(tx: Transaction, system: str) -> None:
-    """One after the other, until the transaction ends: what is heard of a system's resources."""
-    query = "SELECT pg_advisory_xact_lock(hashtextextended('migration/' || $1, 0))"
-    await tx.execute(query, system)
+    await tx.execute(query, system, pair, resource)
 
 
 async def add_report(

@@ -4,6 +4,8 @@ from polyclinic.services.migration.domain.crossing.pairs import Field, Log, Pair
 from polyclinic.services.migration.domain.crossing.rows import (
     BOOKING,
     BUSY,
+    NOT_BEGUN,
+    NOWHERE,
     TAKEN,
     Columns,
     Refused,
@@ -12,12 +14,14 @@ from polyclinic.services.migration.domain.crossing.rows import (
     digest,
     ended,
     laid,
+    leaves,
     name_of,
     resource_id,
     told,
 )
 
 __all__ = [
-    "BOOKING", "BUSY", "TAKEN", "Columns", "Field", "Log", "Pair", "Refused", "Source", "back",
-    "columns", "digest", "ended", "laid", "name_of", "read", "resource_id", "told",
+    "BOOKING", "BUSY", "NOT_BEGUN", "NOWHERE", "TAKEN", "Columns", "Field", "Log", "Pair",
+    "Refused", "Source", "back", "columns", "digest", "ended", "laid", "leaves", "name_of", "read",
+    "resource_id", "told",
 ]  # fmt: skip

@@ -28,8 +28,11 @@ _NAMES = uuid.UUID("5e1d7c0a-92f4-4a57-8a0e-3c2f6b8d4e10")  # ours, for rows of 
 BOOKING = "Appointment"
 # The reason for what waits until its patient is known to the old system.
 UNKNOWN = "the old system does not know whom"
-# The reasons for what waits until somebody leaves a time.
+# The reasons for what waits until somebody leaves a time, or until whom it means was taken over.
 TAKEN, BUSY = "the time is taken", "the patient has another visit then"
+NOWHERE = "leads nowhere"
+# The reason for what is asked again after a while.
+NOT_BEGUN = "it has not begun yet"
 
 
 class Refused(ValueError):
@@ -152,6 +155,19 @@ def told(pair: Pair, resource: Resource) -> list[Any]:
     ]  # fmt: skip
 
 
+def leaves(was: Resource, now: Resource) -> bool:
+    """Whether a booking gives up a time that somebody else may have."""
+    held = _held(was)
+    return bool(held) and _held(now) != held
+
+
+def _held(booking: Resource) -> tuple[Any, ...]:
+    if booking.get("status") in ("cancelled", "noshow", "entered-in-error"):
+        return ()
+    actors = [each.get("actor", {}).get("reference") for each in booking.get("participant", [])]
+    return booking.get("start"), booking.get("minutesDuration"), actors
+
+
 def of_key(system: str, pair: Pair, resource: Resource) -> str | None:
     """Which row a resource stands for."""
     found = read_path(resource, f"identifier[system={key_system(system, pair.table)}].value")
@@ -166,7 +182,7 @@ def _forward(field: Field, text: str | None, links: Links) -> Any:
     if field.as_ == "link":
         reference = links.get((field.table, field.by, text))
         if reference is None:
-            raise Refused(field.column, "leads nowhere")
+            raise Refused(field.column, NOWHERE)
         return reference
     return _FORWARD[field.as_](field, text)
 
