@@ -318,7 +318,8 @@ async def test_what_cannot_go_back_holds_up_nobody_who_waits_behind_it(desks: De
         await desks.world.until(lambda: len(desks.rows_at(times[1])) == 1)
         await desks.world.settle()
         assert (desks.rows_at(times[0]), (await desks.world.reasons())[UNKNOWN]) == ([], 1)
-    await desks.world.put(registered(0) | {"gender": "female"})
+    ada = await desks.world.read("Patient", "new-0")
+    await desks.world.put(ada | {"gender": "female"})
     await desks.world.until(lambda: len(desks.rows_at(times[0])) == 1)
     await desks.world.agree()
 

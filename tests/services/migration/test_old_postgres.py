@@ -295,7 +295,8 @@ async def test_a_source_with_another_database_follows_that_ones_log(world: World
     assert not await moving.step(beforehand)
     await store.followed(world.passage.database, SYSTEM, beforehand.version, 5000)
     where = world.passage.database, SYSTEM
-    await store.fill(*where, beforehand.version, "patients", filled=True)
+    (patients, *_) = await store.standing(*where)
+    await store.fill(*where, beforehand.version, "patients", patients["changed"])
     (after,) = await store.sources(world.passage.database)
     another.close()
     assert before["log_seq"] > 0
