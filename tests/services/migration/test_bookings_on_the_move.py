@@ -22,6 +22,7 @@ from polyclinic.services.migration.actions import data, moving, returning
 from polyclinic.services.migration.gateways.batches import Ask
 from polyclinic.services.migration.gateways.bookings import Bookings
 
+NOT_BEGUN = "it has not begun yet"
 COMING = ("appts", "", "its row is on its way here")
 UNKNOWN = ("appts", "pat_id", "the old system does not know whom")
 TAKEN = ("appts", "start", "the time is taken")
@@ -177,7 +178,7 @@ async def test_what_cannot_be_a_booking_here_is_put_aside_with_its_reason(desks:
         ("pat_id", "leads nowhere"),
     ):
         assert reasons["appts", place, reason] >= 1, (place, reason, reasons)
-    assert reasons["appts", "", "it has not begun yet"] == 1
+    assert reasons["appts", "", NOT_BEGUN] == 1
     assert reasons["appts", "start_dt", "no time"] >= 3
     for key in (unheard, uneven, never, twice, no_day, early, strange, nowhere, nobodys):
         assert await desks.of_row(key) is None
@@ -389,13 +390,13 @@ async def test_a_time_that_is_left_while_who_waits_is_asked_is_had(desks: Desks,
 
 
 async def test_what_had_not_begun_is_asked_again_after_a_while(desks: Desks, monkeypatch):
-    monkeypatch.setattr(moving, "AGAIN_SECONDS", 1, raising=False)
+    monkeypatch.setattr(moving, "AGAIN_SECONDS", {NOT_BEGUN: 1}, raising=False)
     patients, _ = desks.world.first_patients(1)
     early = desks.booked_there(patients[0], wall(20, "10:00"), stat="SEEN")
     await begun(desks, "forward")
-    assert (await desks.world.reasons())["appts", "", "it has not begun yet"] == 1
+    assert (await desks.world.reasons())["appts", "", NOT_BEGUN] == 1
     monkeypatch.setattr(elsewhere.lifecycle, "check_begun", lambda *_: None)  # it has by now
-    await desks.world.until_aside("appts", "", "it has not begun yet", 0)
+    await desks.world.until_aside("appts", "", NOT_BEGUN, 0)
     assert await desks.status(early) == "fulfilled"
 
 

@@ -43,7 +43,9 @@ from polyclinic.services.migration.store.moving import Aside, Crossed
 
 CHUNK = 200
 CHANGES = 500
-AGAIN_SECONDS = 300  # until a visit that had not begun is looked at again
+# Until a row is asked again though nothing stirred: a day comes nearer, or a time has passed and is
+# history then, which is refused to nobody.
+AGAIN_SECONDS = {NOT_BEGUN: 300, TAKEN: 3600, BUSY: 3600}
 MADE = 1  # the version of a resource when its row was moved first
 _LOST = ""  # no column has this name: a row that is no more
 
@@ -116,7 +118,8 @@ class _Done:
 
     def refuse(self, way: Way, one: _Going, place: str, reason: str) -> None:
         waits = self.seen if reason in (TAKEN, BUSY, NOWHERE) else None
-        due = clock.now() + timedelta(seconds=AGAIN_SECONDS) if reason == NOT_BEGUN else None
+        after = AGAIN_SECONDS.get(reason)
+        due = clock.now() + timedelta(seconds=after) if after is not None else None
         sealed = way.seal(one.hash, one.key)
         self.refused.append(Aside(one.hash, place, reason, "", sealed, waits, due))
 
