@@ -82,7 +82,7 @@ _WOKEN: LiteralString = """
     LEFT JOIN migration.crosswalk c
         ON c.system = q.system AND c.pair = q.awaits_pair AND c.resource = q.awaits
     WHERE q.system = $1 AND q.way = 'back' AND p.name = ANY ($2::text[]) AND p.direction = 'both'
-      AND (q.due <= now() OR (c.at IS NOT NULL AND c.at IS DISTINCT FROM q.stood))
+      AND (q.due <= now() OR (c.at IS NOT NULL AND (q.stood IS NULL OR c.at <> q.stood)))
     ORDER BY q.at, q.resource LIMIT $3"""
 _RELEASE: LiteralString = """
     DELETE FROM migration.quarantine
