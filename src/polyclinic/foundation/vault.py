@@ -200,6 +200,11 @@ class Vault:
             self._secrets[(purpose, length)] = known
         return known
 
+    def own_key(self, purpose: str) -> DataKey:
+        """A data key of the service itself, for what belongs to no owner whose key it could be."""
+        raw = self.secret(purpose, 48)
+        return DataKey(raw[32:], 1, AESGCM(raw[:32]))
+
     def owner(self, *parts: str) -> bytes:
         """The opaque 128-bit name under which an owner's key is kept."""
         text = b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)

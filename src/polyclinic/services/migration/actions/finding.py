@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from polyclinic.foundation.caller import Caller
 from polyclinic.foundation.database import Transaction
 from polyclinic.foundation.errors import NotFound
 from polyclinic.foundation.service import Running
-from polyclinic.foundation.vault import DataKey, Place
+from polyclinic.foundation.vault import Place
 from polyclinic.services.migration.actions.deciding import decide
 from polyclinic.services.migration.domain.diffing.clusters import (
     Verdict,
@@ -96,32 +95,27 @@ async def examples(running: Running, name: UUID, *, opened: bool) -> list[dict[s
     return found
 
 
-def _key(running: Running, purpose: str) -> DataKey:
-    raw = running.vault.secret(purpose, 48)
-    return DataKey(raw[32:], 1, AESGCM(raw[:32]))
-
-
 def _place(name: UUID) -> Place:
     return Place("difference_example", "values", name.hex, 1)
 
 
 def _seal(running: Running, name: UUID, values: tuple[object, object]) -> bytes:
     return running.vault.seal(
-        _key(running, "differences"), _place(name), msgspec.json.encode(values)
+        running.vault.own_key("differences"), _place(name), msgspec.json.encode(values)
     )
 
 
 def _open(running: Running, name: UUID, sealed: bytes) -> tuple[Any, Any]:
-    plain = running.vault.unseal(_key(running, "differences"), _place(name), sealed)
+    plain = running.vault.unseal(running.vault.own_key("differences"), _place(name), sealed)
     legacy, candidate = msgspec.json.decode(plain)
     return legacy, candidate
 
 
 def seal_words(running: Running, name: UUID, text: str) -> bytes:
     place = Place("feedback", "words", name.hex, 1)
-    return running.vault.seal(_key(running, "feedback"), place, text.encode())
+    return running.vault.seal(running.vault.own_key("feedback"), place, text.encode())
 
 
 def open_words(running: Running, name: UUID, sealed: bytes) -> str:
     place = Place("feedback", "words", name.hex, 1)
-    return running.vault.unseal(_key(running, "feedback"), place, sealed).decode()
+    return running.vault.unseal(running.vault.own_key("feedback"), place, sealed).decode()

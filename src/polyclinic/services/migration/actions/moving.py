@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from polyclinic.foundation import clock
 from polyclinic.foundation.database import Transaction
-from polyclinic.foundation.vault import DataKey, Place, Vault
+from polyclinic.foundation.vault import Place, Vault
 from polyclinic.services.migration.domain.crossing import (
     BOOKING,
     BUSY,
@@ -47,6 +45,7 @@ CHANGES = 500
 # history then, which is refused to nobody.
 AGAIN_SECONDS = {NOT_BEGUN: 300, TAKEN: 3600, BUSY: 3600}
 MADE = 1  # the version of a resource when its row was moved first
+_ASIDE = "put aside"  # what the key is for that seals the keys of rows
 _LOST = ""  # no column has this name: a row that is no more
 
 
@@ -78,15 +77,10 @@ class Way:
 
     def seal(self, hashed: bytes, key: str) -> bytes:
         """A row's key, for its hash alone: who is put aside is asked for again."""
-        return self.vault.seal(self._cipher, _place(hashed), key.encode())
+        return self.vault.seal(self.vault.own_key(_ASIDE), _place(hashed), key.encode())
 
     def unseal(self, hashed: bytes, sealed: bytes) -> str:
-        return self.vault.unseal(self._cipher, _place(hashed), sealed).decode()
-
-    @property
-    def _cipher(self) -> DataKey:
-        raw = self.vault.secret("put aside", 48)
-        return DataKey(raw[32:], 1, AESGCM(raw[:32]))
+        return self.vault.unseal(self.vault.own_key(_ASIDE), _place(hashed), sealed).decode()
 
 
 def _place(hashed: bytes) -> Place:
