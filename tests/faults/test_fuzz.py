@@ -19,7 +19,9 @@ from polyclinic.demo.fixture import bundles
 # ruff: noqa: E402
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "services" / "records")]
 from random_requests import Chance, samples
-from records_door import Door, database, opened, patient
+from records_door import SERVICES, Door, opened, patient
+
+from databases import database
 
 IDS = ["a", "b", "c", "d"]
 TOGETHER = 12  # requests at once, so that they share statements: one must not spoil the others
@@ -29,7 +31,7 @@ SAMPLES = samples()
 
 @pytest.fixture(scope="module")
 async def clinic(postgres_url: str, key_file: Path) -> AsyncIterator[Door]:
-    async with database(postgres_url, "fuzz") as url, opened(url, key_file) as door:
+    async with database(postgres_url, key_file, SERVICES) as url, opened(url, key_file) as door:
         for name in IDS:
             answer = await door.send("PUT", f"/fhir/Patient/{name}", resource=patient(id=name))
             assert answer.status_code == 201
