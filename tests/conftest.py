@@ -1,6 +1,5 @@
 """What tests share: one real PostgreSQL for the whole run, and a database of its own for each."""
 
-import itertools
 import shutil
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 # Tests are imported one by one, not as a package; what all share lies beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
-from databases import database, in_database, run
+from databases import database
 from polyclinic.foundation import migrations
 from polyclinic.foundation.database import Database
 from polyclinic.foundation.postgres import EmbeddedPostgres
@@ -42,7 +41,6 @@ FAST = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
-_numbers = itertools.count(1)
 # Begun first when several workers share a run, so that none of these is the last one alone.
 LONGEST = ("stories", "browser", "faults", "bench", "billing", "fhirserver")
 # Their files share platforms that take long to start: one worker runs all of such a folder.
@@ -102,19 +100,14 @@ def root_key(key_file: Path) -> RootKey:
 
 
 @pytest.fixture
-async def new_database(postgres_url: str) -> AsyncIterator[NewDatabase]:
+async def new_database(postgres_url: str, key_file: Path) -> AsyncIterator[NewDatabase]:
     """Makes empty databases; they are gone after the test."""
-    made: list[str] = []
+    async with AsyncExitStack() as stack:
 
-    async def make() -> str:
-        name = f"test_{next(_numbers)}"
-        await run(postgres_url, f'CREATE DATABASE "{name}" STRATEGY FILE_COPY')
-        made.append(name)
-        return in_database(postgres_url, name)
+        async def make() -> str:
+            return await stack.enter_async_context(database(postgres_url, key_file, ()))
 
-    yield make
-    for name in made:
-        await run(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        yield make
 
 
 @pytest.fixture

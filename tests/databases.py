@@ -29,6 +29,8 @@ async def database(
 
 
 async def _template(postgres_url: str, key_file: Path, services: tuple[str, ...]) -> str:
+    if not services:
+        return "template1"  # an empty one
     wanted = (postgres_url, key_file, frozenset(services))
     if wanted not in _templates:
         name = f"template_{uuid.uuid4().hex}"

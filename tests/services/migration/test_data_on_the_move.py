@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,6 +20,7 @@ from polyclinic.foundation.foreign import tls_of
 from polyclinic.services.migration.actions import data, moving, returning
 from polyclinic.services.migration.domain import crossing
 from polyclinic.services.migration.domain.old_address import check_address
+from polyclinic.services.migration.gateways.batches import Ask, by_batches
 from polyclinic.services.migration.gateways.old_database import open_rows
 
 
@@ -490,3 +492,14 @@ async def test_an_old_system_that_is_away_is_waited_for(world: World):
     for url in ("sqlite:////nowhere/at/all.db", "postgresql://me@/old?host=/nowhere/at/all"):
         with pytest.raises(Unavailable):
             await open_rows(url, way.source).newest()
+
+
+async def test_an_owner_that_answers_less_than_it_was_asked_is_a_fault(world: World):
+    """A row without an answer would be neither noted nor put aside."""
+    ask = Ask("GET", "Patient", "p1")
+
+    async def send(headers, content):
+        return httpx.Response(200, content=b'{"resourceType": "Bundle", "entry": []}')
+
+    with pytest.raises(ValueError, match="shorter"):
+        [each async for each in by_batches(world.passage.running, send, [ask])]

@@ -44,6 +44,7 @@ async def take_back(way: Way, tx: Transaction, kind: str, name: str, version: in
         before = await store.crossed_by(tx, way.system, pair.name, name)
         if before is not None and version <= before.version:
             continue  # ours, or known already
+        await store.turn(tx, way.system, pair.name, name)
         said = await _take_back(way, tx, pair, name)
         if pair.type == BOOKING and await _leaves(way, name, version, said):
             await store.stir(tx, way.system, pair.name)
@@ -81,8 +82,10 @@ async def _going_back(way: Way, tx: Transaction) -> set[str]:
 async def _take_back(
     way: Way, tx: Transaction, pair: Pair, name: str, stood: datetime | None = None
 ) -> Said:
-    """What its owner says of it; `stood`: when what it waited for was noted, if it did."""
-    await store.turn(tx, way.system, pair.name, name)
+    """What its owner says of it; `stood`: when what it waited for was noted, if it did.
+
+    Whoever calls has the resource's turn.
+    """
     before = await store.crossed_by(tx, way.system, pair.name, name)
     (said,) = await way.owners.ask([Ask("GET", pair.type, name)])
     if said.resource is None:

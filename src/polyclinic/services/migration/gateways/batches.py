@@ -46,8 +46,13 @@ async def token_of(running: Running) -> Headers:
     return {"authorization": f"Bearer {await running.tokens.for_documents()}"}
 
 
-async def by_batches(running: Running, send: Send, asks: Sequence[Ask]) -> AsyncIterator[Said]:
-    """Asks a FHIR door, in order; raises Unavailable where it does not answer any more."""
+async def by_batches(
+    running: Running, send: Send, asks: Sequence[Ask]
+) -> AsyncIterator[tuple[int, Said]]:
+    """Asks a FHIR door; each answer has its ask's number.
+
+    Raises Unavailable where the door does not answer any more.
+    """
     for start in range(0, len(asks), BATCH_MAX):
         entries = [_entry(ask) for ask in asks[start : start + BATCH_MAX]]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
@@ -57,8 +62,9 @@ async def by_batches(running: Running, send: Send, asks: Sequence[Ask]) -> Async
             running.tokens.forget()
         if answer.status_code != 200:
             raise Unavailable("An owner does not answer.", place="owner")
-        for entry in codec.decode_kept(answer.content).get("entry", []):
-            yield _said(entry)
+        answers = codec.decode_kept(answer.content).get("entry", [])
+        for n, (_, entry) in enumerate(zip(entries, answers, strict=True), start):
+            yield n, _said(entry)
 
 
 def _entry(ask: Ask) -> Resource:

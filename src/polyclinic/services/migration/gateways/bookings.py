@@ -44,9 +44,8 @@ class Bookings:
 
     async def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
         reads = [n for n, ask in enumerate(asks) if ask.resource is None]
-        numbers = iter(reads)
-        async for said in by_batches(self._running, self._read, [asks[n] for n in reads]):
-            yield next(numbers), said
+        async for n, said in by_batches(self._running, self._read, [asks[n] for n in reads]):
+            yield reads[n], said
         for n, ask in enumerate(asks):
             if ask.resource is not None:
                 yield n, await self._take_in(ask)
@@ -117,17 +116,20 @@ def _check_steps(booking: dict[str, Any]) -> None:
     """Raises Refused for a time between steps, or none; empty times are the owner's to refuse."""
     if booking["minutes"] is None or not booking["start"]:
         return
-    place = "minutes"
-    try:
-        is_between = Decimal(booking["minutes"]) % STEP_MINUTES != 0
-        if not is_between:
-            place = "start"
-            moment = datetime.fromisoformat(booking["start"])
-            is_between = moment.timestamp() % (60 * STEP_MINUTES) != 0
-    except (ValueError, TypeError, ArithmeticError):
-        raise Refused(place, "no time" if place == "start" else "no number") from None
-    if is_between:
-        raise Refused(place, f"no multiple of {STEP_MINUTES} minutes")
+    for place, minutes, unreadable in _TIMES:
+        try:
+            is_between = minutes(booking[place]) % STEP_MINUTES != 0
+        except (ValueError, TypeError, ArithmeticError):
+            raise Refused(place, unreadable) from None
+        if is_between:
+            raise Refused(place, f"no multiple of {STEP_MINUTES} minutes")
+
+
+def _minutes_of(start: str) -> Decimal:
+    return Decimal(datetime.fromisoformat(start).timestamp()) / 60
+
+
+_TIMES = (("minutes", Decimal, "no number"), ("start", _minutes_of, "no time"))
 
 
 def _first(references: Sequence[str], start: str) -> str:

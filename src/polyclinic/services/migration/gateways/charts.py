@@ -14,11 +14,8 @@ class Charts:
     def __init__(self, running: Running) -> None:
         self._running = running
 
-    async def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
-        n = 0
-        async for said in by_batches(self._running, self._send, asks):
-            yield n, said
-            n += 1
+    def answers(self, asks: Sequence[Ask]) -> AsyncIterator[tuple[int, Said]]:
+        return by_batches(self._running, self._send, asks)
 
     async def _send(self, headers: Headers, content: bytes) -> httpx.Response:
         return await self._running.peers.send(
